@@ -1,0 +1,51 @@
+// `npm run build`: makes dist/fulcrum (the executable), dist/koffi.node (the addon for images) and dist/lib (the library).
+// Each output is renamed into place when whole. Inputs decide the bytes: build-reproducible.test.ts builds twice.
+// usage: build.ts [--entry FILE] [--out DIRECTORY] [--no-library] [--code-cache]
+
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { bundleMain } from './bundle-main.ts'
+import { hashOf, writeAtomically } from './cache.ts'
+import { pack } from './pack.ts'
+import { prepareNode } from './prepare-node.ts'
+import { koffiAddon, pinnedNode, projectRoot, projectVersion } from './project.ts'
+
+const { values } = parseArgs({
+  options: {
+    entry: { type: 'string', default: path.join(projectRoot, 'src/main.ts') },
+    out: { type: 'string', default: path.join(projectRoot, 'dist') },
+    'code-cache': { type: 'boolean', default: false },
+  },
+})
+
+function megabytes(size: number): string {
+  return `${(size / 1e6).toFixed(1)} MB`
+}
+
+async function main(): Promise<void> {
+  const out = path.resolve(values.out)
+  const workDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'fulcrum-build-'))
+  try {
+    const bundle = await bundleMain(values.entry)
+    const executable = pack({
+      node: prepareNode(pinnedNode),
+      hostNode: pinnedNode,
+      bundle,
+      addon: koffiAddon,
+      workDirectory,
+      useCodeCache: values['code-cache'],
+    })
+    writeAtomically(path.join(out, 'fulcrum'), executable, 0o755)
+    writeAtomically(path.join(out, 'koffi.node'), fs.readFileSync(koffiAddon), 0o755)
+    process.stdout.write(
+      `fulcrum ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, `
+      + `executable ${megabytes(executable.length)}, sha256 ${hashOf(executable).slice(0, 16)}\n`,
+    )
+  } finally {
+    fs.rmSync(workDirectory, { recursive: true, force: true })
+  }
+}
+
+await main()

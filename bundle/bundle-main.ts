@@ -1,0 +1,42 @@
+// Turns the entry of the program into one CommonJS file for the executable: esbuild with the choices in one place.
+// CommonJS because a SEA's main has to be it on Node 22. The output depends on nothing but the sources:
+// no absolute path, no time, so that two checkouts give the same bytes. docs/binary.md has the reasons.
+
+import path from 'node:path'
+import { build } from 'esbuild'
+import { packageVersion, projectRoot, projectVersion } from './project.ts'
+
+/** Literals that esbuild puts in place of these names; src/ declares what it uses of them. */
+export function definitions(): Record<string, string> {
+  return {
+    FULCRUM_VERSION: JSON.stringify(projectVersion()),
+    FULCRUM_KOFFI_VERSION: JSON.stringify(packageVersion('koffi')),
+  }
+}
+
+/**
+ * Bundles `entry` (a TypeScript file) and everything it imports. Returns the JavaScript.
+ * Throws when esbuild finds an error; its message has file and line.
+ */
+export async function bundleMain(entry: string): Promise<Buffer> {
+  const result = await build({
+    entryPoints: [path.resolve(entry)],
+    absWorkingDir: projectRoot,
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    charset: 'utf8',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'inline',
+    inject: [path.join(projectRoot, 'bundle/without-icu.ts')],
+    alias: { koffi: path.join(projectRoot, 'bundle/koffi-shim.ts') },
+    define: definitions(),
+    logLevel: 'warning',
+  })
+  const [output] = result.outputFiles
+  if (output === undefined) throw new Error(`Cannot bundle '${entry}': esbuild wrote nothing`)
+  return Buffer.from(output.contents)
+}

@@ -1,0 +1,48 @@
+// Makes the executable: bundle + koffi's addon + stripped Node through pkg's SEA builder, then without ICU's table.
+// The order matters: strip before the injection, remove ICU after it (see strip-elf.ts and remove-icu.ts).
+// Node's single executable applications: https://nodejs.org/api/single-executable-applications.html
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import type { PreparedNode } from './prepare-node.ts'
+import { removeRange } from './remove-icu.ts'
+
+export interface PackInput {
+  readonly node: PreparedNode
+  /** Runs pkg: any Node 22 that has the same version as the packed one. */
+  readonly hostNode: string
+  readonly bundle: Buffer
+  /** Path of koffi.node, which becomes an asset of the executable. */
+  readonly addon: string
+  /** Folder for intermediate files; it is not removed. */
+  readonly workDirectory: string
+  readonly useCodeCache: boolean
+}
+
+/** The name of the bundle in stack traces. Relative to pkg's temporary folder, which is a child of ours. */
+const BUNDLE_NAME = 'fulcrum.cjs'
+
+/** Returns the bytes of the executable. Throws with pkg's output when pkg fails. */
+export function pack(input: PackInput): Buffer {
+  const bundle = path.join(input.workDirectory, BUNDLE_NAME)
+  const injected = path.join(input.workDirectory, 'injected')
+  fs.writeFileSync(bundle, input.bundle)
+  const config = {
+    main: `../${BUNDLE_NAME}`,
+    disableExperimentalSEAWarning: true,
+    useSnapshot: false,
+    useCodeCache: input.useCodeCache,
+    execArgvExtension: 'none',
+    assets: { 'koffi.node': input.addon },
+  }
+  const child = path.join(import.meta.dirname, 'pkg-child.ts')
+  const result = spawnSync(
+    input.hostNode,
+    ['--disable-warning=ExperimentalWarning', child, injected, input.node.strippedNode, bundle, JSON.stringify(config)],
+    { encoding: 'utf8', env: { ...process.env, TMPDIR: input.workDirectory } },
+  )
+  if (result.error !== undefined) throw result.error
+  if (result.status !== 0) throw new Error(`Cannot pack executable: pkg failed with status '${result.status}': ${result.stdout}${result.stderr}`)
+  return removeRange(fs.readFileSync(injected), input.node.icu)
+}

@@ -1,0 +1,91 @@
+// Process, file and signal constants of the kernel's ABI, verbatim.
+//
+// Sources: include/uapi/asm-generic/{fcntl,signal-defs,resource,ioctls}.h, include/uapi/linux/reboot.h,
+// <sys/wait.h>, <poll.h>, prctl(2), reboot(2).
+
+export const O_RDONLY = 0
+export const O_WRONLY = 1
+export const O_RDWR = 2
+export const O_CREAT = 0o100
+export const O_EXCL = 0o200
+export const O_NOCTTY = 0o400
+export const O_TRUNC = 0o1000
+export const O_APPEND = 0o2000
+export const O_NONBLOCK = 0o4000
+export const O_DIRECTORY = 0o200000
+export const O_NOFOLLOW = 0o400000
+export const O_CLOEXEC = 0o2000000
+export const O_PATH = 0o10000000
+
+export const F_GETFD = 1
+export const F_SETFD = 2
+export const F_GETFL = 3
+export const F_SETFL = 4
+export const FD_CLOEXEC = 1
+
+/** close_range(2) flag, since Linux 5.11. */
+export const CLOSE_RANGE_CLOEXEC = 4
+
+export const S_IFMT = 0o170000
+export const S_IFSOCK = 0o140000
+export const S_IFLNK = 0o120000
+export const S_IFREG = 0o100000
+export const S_IFBLK = 0o060000
+export const S_IFDIR = 0o040000
+export const S_IFCHR = 0o020000
+export const S_IFIFO = 0o010000
+
+export const SIGHUP = 1
+export const SIGINT = 2
+export const SIGKILL = 9
+export const SIGUSR1 = 10
+export const SIGPIPE = 13
+export const SIGTERM = 15
+export const SIGCHLD = 17
+export const SIGCONT = 18
+export const SIGSTOP = 19
+export const SIGXFSZ = 25
+export const SIG_BLOCK = 0
+export const SIG_UNBLOCK = 1
+export const SIG_SETMASK = 2
+
+export const RLIMIT_NOFILE = 7
+
+/** waitid(2) and wait4(2). */
+export const P_ALL = 0
+export const WNOHANG = 1
+export const WEXITED = 4
+export const WNOWAIT = 0x01000000
+
+export const POLLIN = 1
+export const POLLERR = 8
+export const POLLHUP = 16
+
+export const PR_CAPBSET_DROP = 24
+
+/** reboot(2) commands, <linux/reboot.h>. */
+export const RB_AUTOBOOT = 0x01234567
+export const RB_HALT_SYSTEM = 0xcdef0123
+export const RB_POWER_OFF = 0x4321fedc
+export const RB_KEXEC = 0x45584543
+export const RB_ENABLE_CAD = 0x89abcdef
+export const RB_DISABLE_CAD = 0
+
+export const CLONE_FS = 0x200
+export const CLONE_NEWNS = 0x20000
+
+/** finit_module(2) flags; the last one since Linux 5.17. */
+export const MODULE_INIT_COMPRESSED_FILE = 4
+
+/** netlink(7): uevents of the kernel. */
+export const AF_NETLINK = 16
+export const SOCK_DGRAM = 2
+export const SOCK_CLOEXEC = O_CLOEXEC
+export const NETLINK_KOBJECT_UEVENT = 15
+
+/** ioctl(2) on terminals and block devices. */
+export const TIOCSCTTY = 0x540e
+export const BLKGETSIZE64 = 0x80081272
+
+/** memfd_create(2), since Linux 3.17. */
+export const MFD_CLOEXEC = 1

@@ -1,0 +1,33 @@
+// System call numbers of the calls that fulcrum makes without a C library wrapper.
+//
+// Only calls that the oldest supported glibc (2.28) lacks are here.
+// Sources: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h (arm64, riscv64).
+
+export interface SyscallNumbers {
+  readonly pivot_root: number
+  readonly finit_module: number
+  readonly delete_module: number
+  readonly capget: number
+  readonly capset: number
+  /** since Linux 5.2 */
+  readonly open_tree: number
+  /** since Linux 5.2 */
+  readonly move_mount: number
+  /** since Linux 5.3 */
+  readonly pidfd_open: number
+  /** since Linux 5.9 */
+  readonly close_range: number
+}
+
+const unified = { open_tree: 428, move_mount: 429, pidfd_open: 434, close_range: 436 }
+
+const tables: Readonly<Record<string, SyscallNumbers>> = {
+  x64: { pivot_root: 155, finit_module: 313, delete_module: 176, capget: 125, capset: 126, ...unified },
+  arm64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, ...unified },
+  riscv64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, ...unified },
+}
+
+/** The table for a Node architecture name (process.arch), or undefined. */
+export function syscallNumbers(arch: string): SyscallNumbers | undefined {
+  return tables[arch]
+}

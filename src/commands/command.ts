@@ -1,0 +1,37 @@
+// Command: what every fulcrum command looks like to the dispatcher.
+//
+// A command parses its own arguments, plans, executes and prints; it returns an exit status and
+// never calls process.exit, so that tests run it in-process.
+
+import type { Kernel } from '../kernel/kernel.ts'
+
+/** Exit statuses that all commands share; docs/errors.md explains them. */
+export const EXIT_OK = 0
+/** As the tool that is stood in for (switch_root, run-init, pivot_root). */
+export const EXIT_FAILED = 1
+export const EXIT_USAGE = 100
+export const EXIT_SYSTEM = 111
+export const EXIT_REFUSED = 112
+
+/** What a command may touch of the outside. */
+export interface CommandIo {
+  stdout(text: string): void
+  stderr(text: string): void
+  /** True when standard error is a terminal: progress may be shown. */
+  readonly isTerminal: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Opens the kernel door; called only by commands that need it. */
+  kernel(): Kernel
+}
+
+/** One command: `fulcrum NAME …`. */
+export interface Command {
+  readonly name: string
+  /** One line, without full stop, for the list of commands. */
+  readonly summary: string
+  /** Synopsis lines without "usage:", for instance 'fulcrum build --output FILE [options]'. */
+  readonly usage: readonly string[]
+  /** Full --help text behind the synopsis. */
+  readonly help: string
+  run(args: readonly string[], io: CommandIo): number | Promise<number>
+}

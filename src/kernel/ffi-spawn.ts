@@ -1,0 +1,169 @@
+// Starting programs without child_process: posix_spawn(3) and a blocking wait on the calling thread.
+//
+// PID 1's boot is synchronous from end to end, so libuv's children are of no use to it, and loading
+// child_process costs 14 virtual ms. fork and vfork are out of the question: V8 marks its heap
+// MADV_DONTFORK and the child would die on return to JavaScript (docs/node-as-pid1.md). posix_spawn(3), poll(2), pidfd_open(2).
+
+import * as koffi from 'koffi'
+import { O_CLOEXEC, O_RDONLY, O_RDWR, POLLIN, RLIMIT_NOFILE, SIGKILL, SIGPIPE, SIGXFSZ } from '../abi/process.ts'
+import { SyscallError } from './errors.ts'
+import type { RunOptions, RunResult } from './kernel.ts'
+import type { Libc } from './ffi-libc.ts'
+
+const POSIX_SPAWN_SETSIGDEF = 0x04
+const POSIX_SPAWN_SETSIGMASK = 0x08
+const POSIX_SPAWN_SETSID = 0x80
+/** Larger than glibc's posix_spawn_file_actions_t (80) and posix_spawnattr_t (336). */
+const OPAQUE_BYTES = 512
+const READ_CHUNK = 65536
+const POLLFD_BYTES = 8
+
+const signalNames: Readonly<Record<number, string>> = { 1: 'SIGHUP', 2: 'SIGINT', 6: 'SIGABRT', 9: 'SIGKILL', 11: 'SIGSEGV', 15: 'SIGTERM' }
+
+interface Wiring {
+  /** Descriptors for 1 and 2 of the child, or null to inherit. */
+  readonly output: { readonly out: number; readonly err: number } | null
+  readonly terminal: string | null
+  readonly session: boolean
+}
+
+/** Starts a program; returns its pid. `softNofile` is the RLIMIT_NOFILE that the child shall see: Node raised its own. */
+export function spawn(
+  libc: Libc,
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  softNofile: bigint,
+  wiring: Wiring,
+): number {
+  const actions = Buffer.alloc(OPAQUE_BYTES)
+  const attributes = Buffer.alloc(OPAQUE_BYTES)
+  libc.raw('int posix_spawn_file_actions_init(void *)', actions)
+  libc.raw('int posix_spawnattr_init(void *)', attributes)
+  const saved = Buffer.alloc(16)
+  try {
+    const dup2 = (from: number, to: number): void => {
+      libc.raw('int posix_spawn_file_actions_adddup2(void *, int, int)', actions, from, to)
+    }
+    if (wiring.terminal !== null) {
+      // A session leader that opens a terminal without O_NOCTTY gets it as controlling terminal.
+      libc.raw('int posix_spawn_file_actions_addopen(void *, int, const char *, int, int)', actions, 0, wiring.terminal, O_RDWR, 0)
+      dup2(0, 1)
+      dup2(0, 2)
+    } else {
+      // dup2 onto itself clears close-on-exec in posix_spawn: Node marks 0 to 2 that way.
+      if (wiring.output === null) for (const fd of [0, 1, 2]) dup2(fd, fd)
+      else {
+        libc.raw('int posix_spawn_file_actions_addopen(void *, int, const char *, int, int)', actions, 0, '/dev/null', O_RDONLY, 0)
+        dup2(wiring.output.out, 1)
+        dup2(wiring.output.err, 2)
+      }
+    }
+    const defaults = Buffer.alloc(128)
+    for (const signal of [SIGPIPE, SIGXFSZ]) libc.raw('int sigaddset(void *, int)', defaults, signal)
+    libc.raw('int posix_spawnattr_setsigdefault(void *, const void *)', attributes, defaults)
+    libc.raw('int posix_spawnattr_setsigmask(void *, const void *)', attributes, Buffer.alloc(128))
+    const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (wiring.session ? POSIX_SPAWN_SETSID : 0)
+    libc.raw('int posix_spawnattr_setflags(void *, short)', attributes, flags)
+    libc.raw('int prlimit64(int, int, const void *, void *)', 0, RLIMIT_NOFILE, null, saved)
+    const limit = Buffer.from(saved)
+    limit.writeBigUInt64LE(softNofile, 0)
+    libc.raw('int prlimit64(int, int, const void *, void *)', 0, RLIMIT_NOFILE, limit, null)
+    const pid = Buffer.alloc(4)
+    const variables = Object.entries(env).map(([k, v]) => `${k}=${v}`)
+    const error = libc.raw(
+      'int posix_spawn(void *, const char *, const void *, const void *, const char **, const char **)',
+      pid, path, actions, attributes, [path, ...args, null], [...variables, null],
+    )
+    if (error !== 0) throw new SyscallError('execve', [path], error)
+    return pid.readInt32LE(0)
+  } finally {
+    if (saved.some((byte) => byte !== 0)) libc.raw('int prlimit64(int, int, const void *, void *)', 0, RLIMIT_NOFILE, saved, null)
+    libc.raw('int posix_spawn_file_actions_destroy(void *)', actions)
+    libc.raw('int posix_spawnattr_destroy(void *)', attributes)
+  }
+}
+
+function pipe(libc: Libc): { read: number; write: number } {
+  const pair = Buffer.alloc(8)
+  libc.call('pipe2', 'int pipe2(void *, int)', [pair, O_CLOEXEC], [])
+  return { read: pair.readInt32LE(0), write: pair.readInt32LE(4) }
+}
+
+/** Drains both pipes until they close, or until the deadline; returns whether the deadline passed. */
+function drain(libc: Libc, fds: readonly number[], sinks: readonly Buffer[][], deadline: number | null): boolean {
+  const open = new Set(fds)
+  const chunk = Buffer.alloc(READ_CHUNK)
+  while (open.size > 0) {
+    const list = [...open]
+    const polled = Buffer.alloc(POLLFD_BYTES * list.length)
+    list.forEach((fd, i) => {
+      polled.writeInt32LE(fd, i * POLLFD_BYTES)
+      polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
+    })
+    const wait = deadline === null ? -1 : Math.max(0, Math.ceil(deadline - performance.now()))
+    const ready = libc.raw('int poll(void *, unsigned long, int)', polled, list.length, wait)
+    if (ready === 0) return true
+    list.forEach((fd, i) => {
+      if (polled.readInt16LE(i * POLLFD_BYTES + 6) === 0) return
+      const n = libc.raw('long read(int, void *, size_t)', fd, chunk, READ_CHUNK)
+      if (n <= 0) open.delete(fd)
+      else sinks[fds.indexOf(fd)]?.push(Buffer.from(chunk.subarray(0, n)))
+    })
+  }
+  return false
+}
+
+/** Runs a program to its end; see Kernel.run. */
+export function run(libc: Libc, path: string, args: readonly string[], options: RunOptions, softNofile: bigint): RunResult {
+  const capture = (options.stdio ?? 'capture') === 'capture' && options.terminal === undefined
+  const out = capture ? pipe(libc) : null
+  const err = capture ? pipe(libc) : null
+  const close = (fd: number | undefined): void => {
+    if (fd !== undefined) libc.raw('int close(int)', fd)
+  }
+  const sinks: Buffer[][] = [[], []]
+  const deadline = options.timeoutMs === undefined ? null : performance.now() + options.timeoutMs
+  let pid: number
+  try {
+    const output = out === null || err === null ? null : { out: out.write, err: err.write }
+    const terminal = options.terminal ?? null
+    pid = spawn(libc, path, args, options.env, softNofile, { output, terminal, session: terminal !== null })
+  } catch (error) {
+    for (const fd of [out?.read, out?.write, err?.read, err?.write]) close(fd)
+    return { code: null, signal: null, stdout: '', stderr: '', error: error instanceof Error ? error.message : String(error) }
+  }
+  close(out?.write)
+  close(err?.write)
+  let late = false
+  if (out !== null && err !== null) late = drain(libc, [out.read, err.read], sinks, deadline)
+  if (deadline !== null) {
+    const pidfd = libc.raw('long syscall(long, long, long, long, long, long, long)', libc.numbers.pidfd_open, pid, 0, 0, 0, 0, 0)
+    if (pidfd >= 0) {
+      if (!late) late = drain(libc, [], sinks, deadline) || waitsTooLong(libc, pidfd, deadline)
+      close(pidfd)
+    }
+    if (late) libc.raw('int kill(int, int)', pid, SIGKILL)
+  }
+  const status = Buffer.alloc(4)
+  while (libc.raw('int waitpid(int, void *, int)', pid, status, 0) === -1 && libc.errno() === koffi.os.errno['EINTR']) continue
+  close(out?.read)
+  close(err?.read)
+  const word = status.readInt32LE(0)
+  const signal = word & 0x7f
+  const text = (sink: Buffer[] | undefined): string => Buffer.concat(sink ?? []).toString()
+  return {
+    code: signal === 0 ? (word >> 8) & 0xff : null,
+    signal: signal === 0 ? null : (signalNames[signal] ?? `signal ${signal}`),
+    stdout: text(sinks[0]),
+    stderr: text(sinks[1]),
+    error: late ? `timed out after ${options.timeoutMs} ms` : undefined,
+  }
+}
+
+function waitsTooLong(libc: Libc, pidfd: number, deadline: number): boolean {
+  const polled = Buffer.alloc(POLLFD_BYTES)
+  polled.writeInt32LE(pidfd, 0)
+  polled.writeInt16LE(POLLIN, 4)
+  return libc.raw('int poll(void *, unsigned long, int)', polled, 1, Math.max(0, Math.ceil(deadline - performance.now()))) === 0
+}

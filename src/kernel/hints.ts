@@ -1,0 +1,49 @@
+// What is usually wrong when a given call gives a given errno.
+//
+// Pure table, printed behind a SyscallError. Each line names a cause that was seen (docs/kernel-facts.md)
+// and what to do about it.  Man pages: pivot_root(2), mount(2), umount2(2), finit_module(2), execve(2).
+
+import type { SyscallArg } from './errors.ts'
+
+interface Hint {
+  readonly syscall: string
+  readonly code: string
+  /** Only when one printed argument contains this text. */
+  readonly arg?: string
+  readonly text: string
+}
+
+const hints: readonly Hint[] = [
+  {
+    syscall: 'pivot_root',
+    code: 'EINVAL',
+    text: 'the caller stands on the absolute root (kernels before 7.0), the parent of the new root or of put_old is shared, or put_old is not below the new root',
+  },
+  { syscall: 'pivot_root', code: 'EBUSY', text: 'the new root or put_old is on the current root mount: bind the directory onto itself first' },
+  { syscall: 'pivot_root', code: 'EPERM', text: 'CAP_SYS_ADMIN in the user namespace of the mount namespace is needed' },
+  { syscall: 'mount', code: 'EINVAL', arg: 'MS_MOVE', text: 'the source is not a mount point, or its parent mount is shared: make "/" private first' },
+  { syscall: 'mount', code: 'ENODEV', text: 'the kernel does not know this file system: its module is not in the image or not built' },
+  { syscall: 'mount', code: 'EINVAL', text: 'no file system of this type is there, its superblock is damaged, or an option is not known to it' },
+  { syscall: 'mount', code: 'EUCLEAN', text: 'the file system is damaged: run fsck' },
+  { syscall: 'mount', code: 'EBUSY', text: 'the device or mount point is in use already' },
+  { syscall: 'mount', code: 'ENOTBLK', text: 'the source is not a block device' },
+  { syscall: 'mount', code: 'ENOENT', text: 'the source or the mount point does not exist' },
+  { syscall: 'mount', code: 'EACCES', text: 'the device is read-only: mount with "ro"' },
+  { syscall: 'mount', code: 'EROFS', text: 'the device is read-only: mount with "ro"' },
+  { syscall: 'mount', code: 'EPERM', text: 'CAP_SYS_ADMIN is needed, or the mount is locked by a user namespace' },
+  { syscall: 'umount2', code: 'EBUSY', text: 'a process, descriptor, nested mount, swap file or loop device still uses it' },
+  { syscall: 'umount2', code: 'EINVAL', text: 'not a mount point, or locked by a user namespace' },
+  { syscall: 'execve', code: 'ENOENT', text: 'the file, its script interpreter or its ELF interpreter does not exist in the new root' },
+  { syscall: 'execve', code: 'ENOEXEC', text: 'not an executable format that this kernel knows (another architecture, or a script without "#!")' },
+  { syscall: 'execve', code: 'EACCES', text: 'not a regular file, no execute permission, or a file system mounted noexec' },
+  { syscall: 'finit_module', code: 'ENOENT', text: 'a symbol that the module needs is missing: a dependency is not loaded' },
+  { syscall: 'finit_module', code: 'ENOEXEC', text: 'the module was built for another kernel version' },
+  { syscall: 'finit_module', code: 'EKEYREJECTED', text: 'the kernel accepts signed modules only' },
+  { syscall: 'move_mount', code: 'EINVAL', text: 'see docs/kernel-facts.md E: not a mount root, shared parent, or a kernel without this flag' },
+]
+
+/** The hint for a failed call, or undefined. `args` are those of the SyscallError. */
+export function hintFor(syscall: string, code: string, args: readonly SyscallArg[]): string | undefined {
+  const printed = args.map((a) => (typeof a === 'object' && a !== null ? a.raw : String(a))).join(' ')
+  return hints.find((h) => h.syscall === syscall && h.code === code && (h.arg === undefined || printed.includes(h.arg)))?.text
+}

@@ -1,0 +1,186 @@
+// The Kernel interface: the one door through which fulcrum looks at and changes a system.
+//
+// Everything but main.ts and tests is handed a Kernel. KoffiKernel is the real one, ModelKernel
+// (tests) keeps a mount tree in memory under the same contract. All methods are synchronous and
+// run on the calling thread (law 3); every failure is a SyscallError.
+
+declare const brand: unique symbol
+/** An open file descriptor. */
+export type Fd = number & { readonly [brand]: 'Fd' }
+
+/** True for a number that can be a descriptor. */
+export function isFd(value: number): value is Fd {
+  return Number.isInteger(value) && value >= 0
+}
+
+/** Brands a descriptor number, for instance 0 to 2. Throws RangeError for anything else. */
+export function toFd(value: number): Fd {
+  if (!isFd(value)) throw new RangeError(`Cannot use '${value}' as a descriptor`)
+  return value
+}
+
+/** stat(2), the fields that fulcrum reads. */
+export interface FileStat {
+  /** Device number of the file system; makedev(3) encoding as st_dev. */
+  readonly dev: bigint
+  readonly ino: bigint
+  /** Type and permission bits, as st_mode. */
+  readonly mode: number
+  /** Device number of a device node (st_rdev). */
+  readonly rdev: bigint
+  readonly uid: number
+  readonly gid: number
+  /** Bytes. */
+  readonly size: bigint
+}
+
+/** statfs(2). Sizes in blocks of `bsize` bytes. */
+export interface FsStat {
+  /** f_type, for instance TMPFS_MAGIC. */
+  readonly type: number
+  readonly bsize: number
+  readonly blocks: number
+  readonly bfree: number
+}
+
+/** One event of poll(2): `revents` is the mask that came back, 0 for none. */
+export interface PollResult {
+  readonly fd: Fd
+  readonly revents: number
+}
+
+/** A child that waitChild found: pid, and the exit code or the signal. */
+export interface ChildStatus {
+  readonly pid: number
+  readonly code: number | null
+  readonly signal: number | null
+}
+
+/** One terminal's settings, as the raw bytes of struct termios. */
+export type Termios = Uint8Array
+
+/** Result of running a program to its end. */
+export interface RunResult {
+  /** Exit code, or null when a signal ended it or it could not be started. */
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+  /** Why it could not be started, or undefined. */
+  readonly error: string | undefined
+}
+
+/** How `run` starts a program. */
+export interface RunOptions {
+  /** Environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  /** 'inherit' connects descriptors 0 to 2 to the console, 'capture' returns them (default). */
+  readonly stdio?: 'inherit' | 'capture'
+  /** Milliseconds until SIGKILL; none by default. */
+  readonly timeoutMs?: number
+  /** A terminal device: the program gets a session of its own with it as controlling terminal on descriptors 0 to 2. */
+  readonly terminal?: string
+}
+
+/** File calls. Paths are absolute unless a working directory is known. */
+export interface FileCalls {
+  readFile(path: string): Uint8Array
+  readText(path: string): string
+  writeFile(path: string, data: string | Uint8Array, mode?: number): void
+  appendFile(path: string, data: string): void
+  readdir(path: string): string[]
+  readlink(path: string): string
+  /** realpath(3). */
+  realpath(path: string): string
+  stat(path: string): FileStat
+  lstat(path: string): FileStat
+  fstat(fd: Fd): FileStat
+  statfs(path: string): FsStat
+  /** True when stat(2) succeeds. Never throws. */
+  exists(path: string): boolean
+  mkdir(path: string, mode: number): void
+  rmdir(path: string): void
+  unlink(path: string): void
+  symlink(target: string, path: string): void
+  rename(from: string, to: string): void
+  chmod(path: string, mode: number): void
+  mknod(path: string, mode: number, dev: bigint): void
+  open(path: string, flags: number, mode?: number): Fd
+  close(fd: Fd): void
+  /** Reads at a position (pread(2)) or at the current offset when `position` is null. Returns bytes read. */
+  read(fd: Fd, into: Uint8Array, position: number | null): number
+  /** Writes everything; returns when all bytes are written. */
+  write(fd: Fd, data: string | Uint8Array): void
+  dup2(from: Fd, to: Fd): void
+  memfdCreate(name: string, flags: number): Fd
+  fcntl(fd: Fd, command: number, argument: number): number
+  /** ioctl(2) with an integer or with a buffer that is read and written. */
+  ioctl(fd: Fd, request: number, argument: number | Uint8Array): number
+  poll(fds: readonly Fd[], timeoutMs: number): PollResult[]
+  sync(): void
+  syncfs(fd: Fd): void
+}
+
+/** Mount and root calls. Flags as in src/abi/mount.ts. */
+export interface MountCalls {
+  mount(source: string, target: string, fstype: string | null, flags: number, data: string | null): void
+  umount2(target: string, flags: number): void
+  pivotRoot(newRoot: string, putOld: string): void
+  chroot(path: string): void
+  chdir(path: string): void
+  fchdir(fd: Fd): void
+  openTree(dirfd: number, path: string, flags: number): Fd
+  moveMount(fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number): void
+  unshare(flags: number): void
+  setns(fd: Fd, nstype: number): void
+}
+
+/** Process, module and machine calls. */
+export interface ProcessCalls {
+  getpid(): number
+  getuid(): number
+  /** kill(2); pid and signal number. */
+  kill(pid: number, signal: number): void
+  /** Reaps one orphan that Node did not start; null when there is none. */
+  reapOrphan(): ChildStatus | null
+  /** Runs a program to its end, on this thread. Never throws: see RunResult.error. */
+  run(path: string, args: readonly string[], options: RunOptions): RunResult
+  /** Starts a program in a session of its own and does not wait for it. Returns its pid. */
+  spawn(path: string, args: readonly string[], env: Readonly<Record<string, string>>): number
+  finitModule(fd: Fd, params: string, flags: number): void
+  deleteModule(name: string, flags: number): void
+  /** Opens a netlink socket bound to the kernel's uevent group. */
+  openUeventSocket(): Fd
+  prctl(option: number, argument: number): number
+  /** Drops a capability from the inheritable set and the bounding set, as klibc run-init -d does. */
+  dropCapabilities(numbers: readonly number[]): void
+  reboot(command: number): void
+  setHostname(name: string): void
+  /** CLOCK_MONOTONIC in microseconds. */
+  monotonicUs(): bigint
+  /** CLOCK_REALTIME in microseconds. */
+  realtimeUs(): bigint
+  /** Blocks this thread for that many milliseconds. */
+  sleepMs(ms: number): void
+}
+
+/** The calls that make a hand-over clean (docs/hand-over.md). */
+export interface HandOverCalls {
+  tcgetattr(fd: Fd): Termios | null
+  tcsetattr(fd: Fd, termios: Termios): void
+  /** Signal disposition back to SIG_DFL; SIGKILL and SIGSTOP are refused by the kernel. */
+  resetSignal(signal: number): void
+  /** Empties the calling thread's signal mask. */
+  clearSignalMask(): void
+  /** prlimit64(2) of this process: sets the soft limit, keeps the hard one. */
+  setSoftLimit(resource: number, soft: bigint): void
+  getLimit(resource: number): { soft: bigint; hard: bigint }
+  /** Marks descriptors first..last close-on-exec (close_range(2), since Linux 5.11). */
+  setCloexecRange(first: number, last: number): void
+  /** Replaces the process. Returns only by throwing. */
+  execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never
+  /** Installs a handler that execs this program when Node dies of a fatal signal (abort, SEGV, heap exhaustion). */
+  armCrashExec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void
+}
+
+export interface Kernel extends FileCalls, MountCalls, ProcessCalls, HandOverCalls {}

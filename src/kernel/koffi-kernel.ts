@@ -1,0 +1,318 @@
+// KoffiKernel: the Kernel interface on the running system.
+//
+// File calls go through node:fs (synchronous, this thread), everything that Node lacks through the
+// C library by koffi. Sections 2 and 3 of the manual; see kernel.ts for the contract of each method.
+
+import * as fs from 'node:fs'
+import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+import {
+  AF_NETLINK, CLOSE_RANGE_CLOEXEC, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, POLLIN, PR_CAPBSET_DROP,
+  SIG_SETMASK, SOCK_DGRAM, WEXITED, WNOHANG, WNOWAIT,
+} from '../abi/process.ts'
+import { fromNodeError, SyscallError } from './errors.ts'
+import type { SyscallArg } from './errors.ts'
+import { armCrashExec } from './ffi-crash.ts'
+import { Libc } from './ffi-libc.ts'
+import { run, spawn } from './ffi-spawn.ts'
+import { isFd, toFd } from './kernel.ts'
+import type { ChildStatus, Fd, FileStat, FsStat, Kernel, PollResult, RunOptions, RunResult, Termios } from './kernel.ts'
+
+const POLLFD_BYTES = 8
+/** si_pid of siginfo_t on 64-bit Linux. */
+const SI_PID = 16
+const TERMIOS_BYTES = 64
+const SYS_SYNC_ALL_SIGNALS = 64
+/** The kernel's RLIMIT_NOFILE soft limit for init, INR_OPEN_CUR in include/uapi/linux/fs.h. */
+export const INIT_NOFILE_SOFT = 1024n
+const CAP_VERSION_3 = 0x20080522
+
+/** Runs a node:fs call and turns its exception into a SyscallError. */
+function nodeCall<T>(args: readonly SyscallArg[], body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    throw fromNodeError(error, args)
+  }
+}
+
+function toFileStat(s: fs.BigIntStats): FileStat {
+  return { dev: s.dev, ino: s.ino, mode: Number(s.mode), rdev: s.rdev, uid: Number(s.uid), gid: Number(s.gid), size: s.size }
+}
+
+function raw(text: string): { raw: string } {
+  return { raw: text }
+}
+
+class KoffiKernel implements Kernel {
+  readonly #libc = new Libc(process.arch)
+
+  // --- files ---
+  readFile(path: string): Uint8Array {
+    return nodeCall([path], () => fs.readFileSync(path))
+  }
+  readText(path: string): string {
+    return nodeCall([path], () => fs.readFileSync(path, 'utf8'))
+  }
+  writeFile(path: string, data: string | Uint8Array, mode = 0o644): void {
+    nodeCall([path], () => fs.writeFileSync(path, data, { mode }))
+  }
+  appendFile(path: string, data: string): void {
+    nodeCall([path], () => fs.appendFileSync(path, data))
+  }
+  readdir(path: string): string[] {
+    return nodeCall([path], () => fs.readdirSync(path))
+  }
+  readlink(path: string): string {
+    return nodeCall([path], () => fs.readlinkSync(path))
+  }
+  realpath(path: string): string {
+    return nodeCall([path], () => fs.realpathSync.native(path))
+  }
+  stat(path: string): FileStat {
+    return nodeCall([path], () => toFileStat(fs.statSync(path, { bigint: true })))
+  }
+  lstat(path: string): FileStat {
+    return nodeCall([path], () => toFileStat(fs.lstatSync(path, { bigint: true })))
+  }
+  fstat(fd: Fd): FileStat {
+    return nodeCall([fd], () => toFileStat(fs.fstatSync(fd, { bigint: true })))
+  }
+  statfs(path: string): FsStat {
+    return nodeCall([path], () => {
+      const s = fs.statfsSync(path)
+      return { type: s.type, bsize: s.bsize, blocks: s.blocks, bfree: s.bfree }
+    })
+  }
+  exists(path: string): boolean {
+    return fs.existsSync(path)
+  }
+  mkdir(path: string, mode: number): void {
+    nodeCall([path, raw(`0${mode.toString(8)}`)], () => fs.mkdirSync(path, { mode }))
+  }
+  rmdir(path: string): void {
+    nodeCall([path], () => fs.rmdirSync(path))
+  }
+  unlink(path: string): void {
+    nodeCall([path], () => fs.unlinkSync(path))
+  }
+  symlink(target: string, path: string): void {
+    nodeCall([target, path], () => fs.symlinkSync(target, path))
+  }
+  rename(from: string, to: string): void {
+    nodeCall([from, to], () => fs.renameSync(from, to))
+  }
+  chmod(path: string, mode: number): void {
+    nodeCall([path, raw(`0${mode.toString(8)}`)], () => fs.chmodSync(path, mode))
+  }
+  mknod(path: string, mode: number, dev: bigint): void {
+    this.#libc.call('mknod', 'int mknod(const char *, uint32_t, uint64_t)', [path, mode, dev], [path, raw(`0${mode.toString(8)}`), dev])
+  }
+  open(path: string, flags: number, mode = 0o666): Fd {
+    const fd = this.#libc.call('open', 'int open(const char *, int, uint32_t)', [path, flags | O_CLOEXEC, mode], [path, raw(`0x${flags.toString(16)}`)])
+    return toFd(fd)
+  }
+  close(fd: Fd): void {
+    this.#libc.call('close', 'int close(int)', [fd], [fd])
+  }
+  read(fd: Fd, into: Uint8Array, position: number | null): number {
+    return nodeCall([fd], () => fs.readSync(fd, into, 0, into.length, position))
+  }
+  write(fd: Fd, data: string | Uint8Array): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    let done = 0
+    while (done < bytes.length) done += nodeCall([fd], () => fs.writeSync(fd, bytes, done))
+  }
+  dup2(from: Fd, to: Fd): void {
+    this.#libc.call('dup2', 'int dup2(int, int)', [from, to], [from, to])
+  }
+  memfdCreate(name: string, flags: number): Fd {
+    return toFd(this.#libc.call('memfd_create', 'int memfd_create(const char *, unsigned int)', [name, flags], [name, flags]))
+  }
+  fcntl(fd: Fd, command: number, argument: number): number {
+    return this.#libc.call('fcntl', 'int fcntl(int, int, long)', [fd, command, argument], [fd, command, argument])
+  }
+  ioctl(fd: Fd, request: number, argument: number | Uint8Array): number {
+    const shown = [fd, raw(`0x${request.toString(16)}`)]
+    if (typeof argument === 'number') return this.#libc.call('ioctl', 'int ioctl(int, unsigned long, long)', [fd, request, argument], shown)
+    return this.#libc.call('ioctl', 'int ioctl(int, unsigned long, void *)', [fd, request, argument], shown)
+  }
+  poll(fds: readonly Fd[], timeoutMs: number): PollResult[] {
+    const polled = Buffer.alloc(POLLFD_BYTES * fds.length)
+    fds.forEach((fd, i) => {
+      polled.writeInt32LE(fd, i * POLLFD_BYTES)
+      polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
+    })
+    this.#libc.call('poll', 'int poll(void *, unsigned long, int)', [polled, fds.length, timeoutMs], [fds.join(' '), timeoutMs])
+    return fds.map((fd, i) => ({ fd, revents: polled.readInt16LE(i * POLLFD_BYTES + 6) }))
+  }
+  sync(): void {
+    this.#libc.raw('void sync()')
+  }
+  syncfs(fd: Fd): void {
+    this.#libc.call('syncfs', 'int syncfs(int)', [fd], [fd])
+  }
+
+  // --- mounts and roots ---
+  mount(source: string, target: string, fstype: string | null, flags: number, data: string | null): void {
+    this.#libc.call(
+      'mount', 'int mount(const char *, const char *, const char *, unsigned long, const char *)',
+      [source, target, fstype, flags, data], [source, target, fstype, raw(mountFlagsToString(flags)), data],
+    )
+  }
+  umount2(target: string, flags: number): void {
+    this.#libc.call('umount2', 'int umount2(const char *, int)', [target, flags], [target, raw(umountFlagsToString(flags))])
+  }
+  pivotRoot(newRoot: string, putOld: string): void {
+    const definition = 'long syscall(long, const char *, const char *)'
+    this.#libc.call('pivot_root', definition, [this.#libc.numbers.pivot_root, newRoot, putOld], [newRoot, putOld])
+  }
+  chroot(path: string): void {
+    this.#libc.call('chroot', 'int chroot(const char *)', [path], [path])
+  }
+  chdir(path: string): void {
+    // Not process.chdir: Node caches the working directory and asks for its name, which may not exist after a pivot.
+    this.#libc.call('chdir', 'int chdir(const char *)', [path], [path])
+  }
+  fchdir(fd: Fd): void {
+    this.#libc.call('fchdir', 'int fchdir(int)', [fd], [fd])
+  }
+  openTree(dirfd: number, path: string, flags: number): Fd {
+    const definition = 'long syscall(long, int, const char *, unsigned int)'
+    return toFd(this.#libc.call('open_tree', definition, [this.#libc.numbers.open_tree, dirfd, path, flags >>> 0], [showDirfd(dirfd), path, raw(`0x${flags.toString(16)}`)]))
+  }
+  moveMount(fromFd: number, fromPath: string, toFdNumber: number, toPath: string, flags: number): void {
+    const definition = 'long syscall(long, int, const char *, int, const char *, unsigned int)'
+    const args = [this.#libc.numbers.move_mount, fromFd, fromPath, toFdNumber, toPath, flags]
+    this.#libc.call('move_mount', definition, args, [showDirfd(fromFd), fromPath, showDirfd(toFdNumber), toPath, raw(`0x${flags.toString(16)}`)])
+  }
+  unshare(flags: number): void {
+    this.#libc.call('unshare', 'int unshare(int)', [flags], [raw(`0x${flags.toString(16)}`)])
+  }
+  setns(fd: Fd, nstype: number): void {
+    this.#libc.call('setns', 'int setns(int, int)', [fd, nstype], [fd, nstype])
+  }
+
+  // --- processes, modules, machine ---
+  getpid(): number {
+    return process.pid
+  }
+  getuid(): number {
+    return process.getuid?.() ?? 0
+  }
+  kill(pid: number, signal: number): void {
+    this.#libc.call('kill', 'int kill(int, int)', [pid, signal], [pid, signal])
+  }
+  reapOrphan(): ChildStatus | null {
+    const info = Buffer.alloc(128)
+    const found = this.#libc.raw('int waitid(int, int, void *, int)', P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT)
+    const pid = found < 0 ? 0 : info.readInt32LE(SI_PID)
+    if (pid === 0) return null
+    const status = Buffer.alloc(4)
+    this.#libc.raw('int waitpid(int, void *, int)', pid, status, WNOHANG)
+    const word = status.readInt32LE(0)
+    const signal = word & 0x7f
+    return { pid, code: signal === 0 ? (word >> 8) & 0xff : null, signal: signal === 0 ? null : signal }
+  }
+  run(path: string, args: readonly string[], options: RunOptions): RunResult {
+    return run(this.#libc, path, args, options, INIT_NOFILE_SOFT)
+  }
+  spawn(path: string, args: readonly string[], env: Readonly<Record<string, string>>): number {
+    return spawn(this.#libc, path, args, env, INIT_NOFILE_SOFT, { output: null, terminal: null, session: true })
+  }
+  finitModule(fd: Fd, params: string, flags: number): void {
+    const definition = 'long syscall(long, int, const char *, int)'
+    this.#libc.call('finit_module', definition, [this.#libc.numbers.finit_module, fd, params, flags], [fd, params, flags])
+  }
+  deleteModule(name: string, flags: number): void {
+    this.#libc.call('delete_module', 'long syscall(long, const char *, unsigned int)', [this.#libc.numbers.delete_module, name, flags], [name, flags])
+  }
+  openUeventSocket(): Fd {
+    const fd = this.#libc.call('socket', 'int socket(int, int, int)', [AF_NETLINK, SOCK_DGRAM | O_CLOEXEC | O_NONBLOCK, NETLINK_KOBJECT_UEVENT], [raw('AF_NETLINK')])
+    const address = Buffer.alloc(12) // struct sockaddr_nl: family u16, pad u16, pid u32, groups u32
+    address.writeUInt16LE(AF_NETLINK, 0)
+    address.writeUInt32LE(1, 8)
+    this.#libc.call('bind', 'int bind(int, const void *, unsigned int)', [fd, address, address.length], [fd, raw('sockaddr_nl')])
+    return toFd(fd)
+  }
+  prctl(option: number, argument: number): number {
+    return this.#libc.call('prctl', 'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)', [option, argument, 0, 0, 0], [option, argument])
+  }
+  dropCapabilities(numbers: readonly number[]): void {
+    for (const n of numbers) this.prctl(PR_CAPBSET_DROP, n)
+    const header = Buffer.alloc(8)
+    header.writeUInt32LE(CAP_VERSION_3, 0)
+    const data = Buffer.alloc(24)
+    const definition = 'long syscall(long, void *, void *)'
+    this.#libc.call('capget', definition, [this.#libc.numbers.capget, header, data], [])
+    for (const n of numbers) {
+      // struct __user_cap_data_struct[2]: effective, permitted, inheritable; 32 capabilities each.
+      const at = (n >> 5) * 12 + 8
+      data.writeUInt32LE((data.readUInt32LE(at) & ~(1 << (n & 31))) >>> 0, at)
+    }
+    this.#libc.call('capset', definition, [this.#libc.numbers.capset, header, data], [numbers.join(',')])
+  }
+  reboot(command: number): void {
+    this.#libc.call('reboot', 'int reboot(int)', [command | 0], [raw(`0x${command.toString(16)}`)])
+  }
+  setHostname(name: string): void {
+    this.#libc.call('sethostname', 'int sethostname(const char *, size_t)', [name, Buffer.byteLength(name)], [name])
+  }
+  monotonicUs(): bigint {
+    return process.hrtime.bigint() / 1000n
+  }
+  realtimeUs(): bigint {
+    return BigInt(Date.now()) * 1000n
+  }
+  sleepMs(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  }
+
+  // --- hand-over ---
+  tcgetattr(fd: Fd): Termios | null {
+    const settings = Buffer.alloc(TERMIOS_BYTES)
+    return this.#libc.raw('int tcgetattr(int, void *)', fd, settings) === 0 ? settings : null
+  }
+  tcsetattr(fd: Fd, termios: Termios): void {
+    this.#libc.call('tcsetattr', 'int tcsetattr(int, int, const void *)', [fd, 0, termios], [fd])
+  }
+  resetSignal(signal: number): void {
+    this.#libc.raw('void *signal(int, intptr_t)', signal, 0)
+  }
+  clearSignalMask(): void {
+    this.#libc.call('sigprocmask', 'int sigprocmask(int, const void *, void *)', [SIG_SETMASK, Buffer.alloc(SYS_SYNC_ALL_SIGNALS * 2), null], [raw('SIG_SETMASK, []')])
+  }
+  getLimit(resource: number): { soft: bigint; hard: bigint } {
+    const limit = Buffer.alloc(16)
+    this.#libc.call('prlimit64', 'int prlimit64(int, int, const void *, void *)', [0, resource, null, limit], [0, resource])
+    return { soft: limit.readBigUInt64LE(0), hard: limit.readBigUInt64LE(8) }
+  }
+  setSoftLimit(resource: number, soft: bigint): void {
+    const { hard } = this.getLimit(resource)
+    const limit = Buffer.alloc(16)
+    limit.writeBigUInt64LE(soft < hard ? soft : hard, 0)
+    limit.writeBigUInt64LE(hard, 8)
+    this.#libc.call('prlimit64', 'int prlimit64(int, int, const void *, void *)', [0, resource, limit, null], [0, resource, soft])
+  }
+  setCloexecRange(first: number, last: number): void {
+    this.#libc.syscall('close_range', [first, last, CLOSE_RANGE_CLOEXEC], [first, last, raw('CLOSE_RANGE_CLOEXEC')])
+  }
+  execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
+    const variables = Object.entries(env).map(([k, v]) => `${k}=${v}`)
+    const definition = 'int execve(const char *, const char **, const char **)'
+    this.#libc.call('execve', definition, [path, [...argv, null], [...variables, null]], [path, raw(JSON.stringify(argv))])
+    throw new SyscallError('execve', [path], 0)
+  }
+  armCrashExec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void {
+    armCrashExec(this.#libc, process.arch, path, argv, env)
+  }
+}
+
+function showDirfd(fd: number): SyscallArg {
+  return fd === AT_FDCWD ? raw('AT_FDCWD') : isFd(fd) ? fd : raw(String(fd))
+}
+
+/** Opens the door. Loads the C library; no system call is made yet. */
+export function createKoffiKernel(): Kernel {
+  return new KoffiKernel()
+}
+

@@ -1,0 +1,125 @@
+// Step, Plan and Refusal: what fulcrum is about to do, as data.
+//
+// A plan is the whole decision; the executor (src/execute) adds none. Steps carry the kernel's
+// words so that a printed plan reads like the strace of its run.
+
+import { mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+
+/** One change to the system. `handle` names an O_PATH descriptor that an earlier 'open-root' step keeps. */
+export type Step =
+  | { readonly op: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
+  | { readonly op: 'umount'; readonly target: string; readonly flags: number }
+  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  | { readonly op: 'chdir'; readonly path: string }
+  | { readonly op: 'chroot'; readonly path: string }
+  | { readonly op: 'pivot_root'; readonly newRoot: string; readonly putOld: string }
+  | { readonly op: 'open-root'; readonly path: string; readonly handle: string }
+  | { readonly op: 'delete-contents'; readonly handle: string }
+  | { readonly op: 'close'; readonly handle: string }
+  | { readonly op: 'reopen-console'; readonly path: string; readonly optional: boolean }
+  | { readonly op: 'drop-capabilities'; readonly numbers: readonly number[] }
+  | { readonly op: 'syncfs'; readonly path: string }
+
+/** The last act: replaces the process. `kind` 'systemd' adds the initramfs's timestamps to argv and descriptors. */
+export interface ExecStep {
+  readonly op: 'exec'
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly kind: 'systemd' | 'plain'
+}
+
+/** A complete, printable intention. */
+export interface Plan {
+  /** Which engine: 'prepare', 'move', 'pivot', … */
+  readonly name: string
+  /** Why this engine was chosen. */
+  readonly reason: string
+  readonly steps: readonly Step[]
+  /** Index of the first step after which the old state cannot be restored; steps.length when all can. */
+  readonly pointOfNoReturn: number
+  readonly exec: ExecStep | null
+  /** What a user should know: skipped or stacked mounts, what will not be visible. */
+  readonly notes: readonly string[]
+}
+
+/** Why nothing will be done. */
+export interface Refusal {
+  /** Stable identifier, listed in docs/errors.md, for instance 'init-missing'. */
+  readonly reason: RefusalReason
+  /** One sentence without full stop: "Cannot …". */
+  readonly detail: string
+  /** What the user can do. */
+  readonly remedy: string
+}
+
+export type RefusalReason =
+  | 'new-root-missing'
+  | 'new-root-not-directory'
+  | 'new-root-is-root'
+  | 'not-initramfs'
+  | 'not-pid1'
+  | 'init-missing'
+  | 'init-not-executable'
+  | 'init-wrong-architecture'
+  | 'init-interpreter-missing'
+  | 'mount-point-missing'
+  | 'pivot-impossible'
+  | 'no-permission'
+
+/** Either a plan or the reason why there is none. */
+export type PlanResult = { readonly plan: Plan; readonly refusal: null } | { readonly plan: null; readonly refusal: Refusal }
+
+/** A refusal as a PlanResult. */
+export function refuse(reason: RefusalReason, detail: string, remedy: string): PlanResult {
+  return { plan: null, refusal: { reason, detail, remedy } }
+}
+
+const q = (text: string): string => JSON.stringify(text)
+
+/** A step in strace's spelling: `mount(".", "/", NULL, MS_MOVE, NULL)`. */
+export function describeStep(step: Step | ExecStep): string {
+  switch (step.op) {
+    case 'mount': {
+      const fstype = step.fstype === null ? 'NULL' : q(step.fstype)
+      const data = step.data === null ? 'NULL' : q(step.data)
+      return `mount(${q(step.source)}, ${q(step.target)}, ${fstype}, ${mountFlagsToString(step.flags)}, ${data})`
+    }
+    case 'umount':
+      return `umount2(${q(step.target)}, ${umountFlagsToString(step.flags)})`
+    case 'mkdir':
+      return `mkdir(${q(step.path)}, 0${step.mode.toString(8)})`
+    case 'chdir':
+      return `chdir(${q(step.path)})`
+    case 'chroot':
+      return `chroot(${q(step.path)})`
+    case 'pivot_root':
+      return `pivot_root(${q(step.newRoot)}, ${q(step.putOld)})`
+    case 'open-root':
+      return `${step.handle} = open(${q(step.path)}, O_RDONLY|O_DIRECTORY|O_CLOEXEC)`
+    case 'delete-contents':
+      return `delete everything in ${step.handle}, without crossing into other file systems`
+    case 'close':
+      return `close(${step.handle})`
+    case 'reopen-console':
+      return `descriptors 0 to 2 = open(${q(step.path)}, O_RDWR)`
+    case 'drop-capabilities':
+      return `drop capabilities ${step.numbers.join(', ')}`
+    case 'syncfs':
+      return `syncfs(${q(step.path)})`
+    case 'exec':
+      return `execve(${q(step.path)}, [${step.argv.map(q).join(', ')}])`
+  }
+}
+
+/** The whole plan as lines, for --dry-run and the rescue console. */
+export function describePlan(plan: Plan): string[] {
+  const lines = [`plan '${plan.name}': ${plan.reason}`]
+  plan.steps.forEach((step, i) => {
+    if (i === plan.pointOfNoReturn) lines.push('    -- point of no return --')
+    lines.push(`${String(i + 1).padStart(3)}. ${describeStep(step)}`)
+  })
+  if (plan.exec !== null) lines.push(`${String(plan.steps.length + 1).padStart(3)}. ${describeStep(plan.exec)}`)
+  for (const note of plan.notes) lines.push(`  note: ${note}`)
+  return lines
+}
