@@ -1,13 +1,14 @@
 // `npm run build`: makes dist/fulcrum (the executable), dist/koffi.node (the addon for images) and dist/lib (the library).
 // Each output is renamed into place when whole. Inputs decide the bytes: build-reproducible.test.ts builds twice.
-// usage: build.ts [--entry FILE] [--out DIRECTORY] [--no-library] [--code-cache]
+// usage: build.ts [--entry FILE] [--out DIRECTORY] [--no-library] [--no-code-cache]
 
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundleMain } from './bundle-main.ts'
-import { hashOf, writeAtomically } from './cache.ts'
+import { buildLibrary } from './build-library.ts'
+import { sha256, writeAtomically } from './output-file.ts'
 import { pack } from './pack.ts'
 import { prepareNode } from './prepare-node.ts'
 import { koffiAddon, pinnedNode, projectRoot, projectVersion } from './project.ts'
@@ -16,7 +17,8 @@ const { values } = parseArgs({
   options: {
     entry: { type: 'string', default: path.join(projectRoot, 'src/main.ts') },
     out: { type: 'string', default: path.join(projectRoot, 'dist') },
-    'code-cache': { type: 'boolean', default: false },
+    'no-library': { type: 'boolean', default: false },
+    'no-code-cache': { type: 'boolean', default: false },
   },
 })
 
@@ -35,14 +37,15 @@ async function main(): Promise<void> {
       bundle,
       addon: koffiAddon,
       workDirectory,
-      useCodeCache: values['code-cache'],
+      useCodeCache: !values['no-code-cache'],
     })
     writeAtomically(path.join(out, 'fulcrum'), executable, 0o755)
     writeAtomically(path.join(out, 'koffi.node'), fs.readFileSync(koffiAddon), 0o755)
     process.stdout.write(
       `fulcrum ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, `
-      + `executable ${megabytes(executable.length)}, sha256 ${hashOf(executable).slice(0, 16)}\n`,
+      + `executable ${megabytes(executable.length)}, sha256 ${sha256(executable).slice(0, 16)}\n`,
     )
+    if (!values['no-library']) await buildLibrary(path.join(out, 'lib'))
   } finally {
     fs.rmSync(workDirectory, { recursive: true, force: true })
   }

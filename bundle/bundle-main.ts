@@ -27,7 +27,7 @@ export async function bundleMain(entry: string): Promise<Buffer> {
     platform: 'node',
     target: 'node22',
     format: 'cjs',
-    charset: 'utf8',
+    charset: 'ascii',
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'inline',

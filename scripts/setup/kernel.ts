@@ -33,9 +33,6 @@ export interface Kernel {
 
 export const KERNEL_SERIES: readonly KernelSeries[] = ['6.1', '6.12', '7.x']
 
-/** Where the series are found. All in one apt, so that one update serves three kernels. */
-const SUITES = ['bookworm', 'bookworm-security', 'trixie', 'trixie-security', 'trixie-backports', 'sid']
-
 interface Record {
   readonly folder: string
   readonly release: string
@@ -123,7 +120,7 @@ export function ensureKernel(
     if (made !== undefined && options.refresh !== true) return made
     ensureDebianPackages(['kmod', 'debian-archive-keyring'])
     const architecture = debianArchitecture()
-    const apt = openPrivateApt('kernels', SUITES)
+    const apt = openPrivateApt()
     const meta = flavour === 'cloud' ? `linux-image-cloud-${architecture}` : `linux-image-${architecture}`
     const { version, wanted } = resolvePackages(apt, meta, series)
     const temporaryName = join(cacheDirectory('kernels'), `unpacking-${series}-${flavour}`)

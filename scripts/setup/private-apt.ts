@@ -13,6 +13,11 @@ import { runTool, tryTool } from './run-tool.ts'
 
 const SYSTEM_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
+/** Every suite that the project fetches from. One set, so that one update of the lists serves all of set-up. */
+export const DEBIAN_SUITES: readonly string[] = [
+  'bookworm', 'bookworm-security', 'trixie', 'trixie-security', 'trixie-backports', 'sid',
+]
+
 export interface PrivateApt {
   readonly mirrors: Mirrors
   /** Absolute path of the keyring that verifies the suites. */
@@ -87,7 +92,7 @@ function freshKeyring(stamp: string, suites: readonly string[]): string | undefi
  * could be read when some could not: a release that has gone from the mirror need not stop the others.
  * @param name folder in the cache; one per set of suites
  */
-export function openPrivateApt(name: string, suites: readonly string[]): PrivateApt {
+export function openPrivateApt(name = 'debian', suites: readonly string[] = DEBIAN_SUITES): PrivateApt {
   const mirrors = systemMirrors()
   const architecture = debianArchitecture()
   const base = cacheDirectory('apt', name)

@@ -10,6 +10,8 @@ export type Step =
   | { readonly op: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
   | { readonly op: 'umount'; readonly target: string; readonly flags: number }
   | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  | { readonly op: 'rmdir'; readonly path: string }
+  | { readonly op: 'fchdir'; readonly handle: string }
   | { readonly op: 'chdir'; readonly path: string }
   | { readonly op: 'chroot'; readonly path: string }
   | { readonly op: 'pivot_root'; readonly newRoot: string; readonly putOld: string }
@@ -66,6 +68,12 @@ export type RefusalReason =
   | 'mount-point-missing'
   | 'pivot-impossible'
   | 'no-permission'
+  | 'root-not-given'
+  | 'root-invalid'
+  | 'root-not-found'
+  | 'root-no-filesystem'
+  | 'root-not-mountable'
+  | 'fsck-errors'
 
 /** Either a plan or the reason why there is none. */
 export type PlanResult = { readonly plan: Plan; readonly refusal: null } | { readonly plan: null; readonly refusal: Refusal }
@@ -89,6 +97,10 @@ export function describeStep(step: Step | ExecStep): string {
       return `umount2(${q(step.target)}, ${umountFlagsToString(step.flags)})`
     case 'mkdir':
       return `mkdir(${q(step.path)}, 0${step.mode.toString(8)})`
+    case 'rmdir':
+      return `rmdir(${q(step.path)})`
+    case 'fchdir':
+      return `fchdir(${step.handle})`
     case 'chdir':
       return `chdir(${q(step.path)})`
     case 'chroot':

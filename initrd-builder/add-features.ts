@@ -1,0 +1,52 @@
+// Puts the programs and links of the chosen features into the image and collects their modules.
+
+import { BuilderError } from './builder-error.ts'
+import { features, findFeature, type Feature } from './features.ts'
+import type { ImageTree } from './image/image-tree.ts'
+import type { Collector } from './io/collector.ts'
+import type { Sysroot } from './io/sysroot.ts'
+import type { WantedModule } from './modules/select-modules.ts'
+
+/** The modules that the features want. */
+export interface FeatureModules {
+  readonly wanted: readonly WantedModule[]
+  /** To be loaded at start, in order. */
+  readonly load: readonly string[]
+}
+
+/** Adds the features by name. Throws BuilderError for an unknown one, or one the sysroot cannot serve. */
+export function addFeatures(names: readonly string[], tree: ImageTree, collector: Collector, sysroot: Sysroot): FeatureModules {
+  const chosen = [...new Set(names)].map(name => {
+    const feature = findFeature(name)
+    if (feature === undefined) {
+      const known = features.map(({ name }) => name).join("', '")
+      throw new BuilderError('usage', `Cannot add feature '${name}': there is none of that name, there are '${known}'`)
+    }
+    return feature
+  })
+  for (const feature of chosen) addPrograms(feature, tree, collector, sysroot)
+  return {
+    wanted: chosen.flatMap(({ name, modules }) => (modules ?? []).map(module => ({ name: module, reason: `feature '${name}'` }))),
+    load: chosen.flatMap(({ load }) => load ?? []),
+  }
+}
+
+function addPrograms(feature: Feature, tree: ImageTree, collector: Collector, sysroot: Sysroot): void {
+  const reason = `feature '${feature.name}'`
+  const lacking = (what: string): BuilderError => {
+    const packages = feature.packages === undefined ? '' : ` (Debian packages '${feature.packages.join("', '")}')`
+    return new BuilderError('system', `Cannot add feature '${feature.name}': the sysroot '${sysroot.directory}' has no ${what}${packages}`)
+  }
+  for (const program of feature.programs ?? []) {
+    if (!collector.addProgram(program, { reason })) throw lacking(`'${program}'`)
+  }
+  if (feature.anyPrograms !== undefined) {
+    const found = feature.anyPrograms.filter(program => collector.addProgram(program, { reason }))
+    if (found.length === 0) throw lacking(`'${feature.anyPrograms.join("', '")}'`)
+  }
+  for (const link of feature.links ?? []) {
+    if (feature.linkTo !== undefined && !tree.has(`/bin/${link}`)) {
+      tree.add(`/bin/${link}`, { type: 'symlink', target: feature.linkTo }, reason)
+    }
+  }
+}

@@ -1,0 +1,274 @@
+// Builds an initramfs: collects what goes in, writes the segments, puts the file in place.
+//
+// The order of the segments is the kernel's demand (microcode first, uncompressed) and the cache's (what
+// never changes on its own). Everything that can be refused is refused before a byte is written.
+
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { release } from 'node:os'
+import { dirname, join } from 'node:path'
+import { isSea } from 'node:sea'
+import { BuilderError, describeCause } from './builder-error.ts'
+import { arrangeEntries, writeNewc, type CpioSource } from './cpio/newc-writer.ts'
+import { addFeatures } from './add-features.ts'
+import type { CompressorName } from './compressor-names.ts'
+import { ImageTree, segmentSources, type ImageEntry } from './image/image-tree.ts'
+import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
+import { microcodeSources, microcodeVendors } from './image/microcode.ts'
+import { addDescription, addSkeleton } from './image/skeleton.ts'
+import { writeFileAtomically } from './io/atomic-file.ts'
+import { makeCollector, type Collector } from './io/collector.ts'
+import { chooseCompressor, compress, compressorIdentity } from './io/compress.ts'
+import { addInclude } from './io/include.ts'
+import { cacheDirectory, cachedSegment } from './io/segment-cache.ts'
+import { openSysroot, type Sysroot } from './io/sysroot.ts'
+import { readHostDevices } from './modules/host-devices.ts'
+import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
+import { chooseModules, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
+import type { BuildOptions } from './options.ts'
+
+/** What a build needs of the outside besides files. */
+export interface BuildContext {
+  /** Version of fulcrum, written into the image. */
+  readonly version: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Called as the build goes on, with what is being done now. */
+  readonly onProgress?: (step: string) => void
+}
+
+/** One segment of the image written. */
+export interface SegmentResult {
+  readonly name: 'microcode' | 'constant' | 'variable'
+  readonly compressor: CompressorName
+  /** Bytes before compression. */
+  readonly unpacked: number
+  /** Bytes in the image. */
+  readonly packed: number
+  readonly cached: boolean
+}
+
+/** What was built; printed by `fulcrum build --json`. */
+export interface BuildResult {
+  readonly output: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly kernel: string
+  readonly mode: 'generic' | 'host'
+  readonly compress: CompressorName
+  readonly features: readonly string[]
+  readonly files: number
+  readonly modules: number
+  readonly firmware: number
+  readonly segments: readonly SegmentResult[]
+  readonly missingFirmware: readonly string[]
+  /** Sentences for a person, each ending in ", ignoring". */
+  readonly warnings: readonly string[]
+}
+
+/** Builds the image and writes it atomically. Throws BuilderError; nothing is left behind then. */
+export async function buildImage(options: BuildOptions, context: BuildContext): Promise<BuildResult> {
+  const progress = context.onProgress ?? ((): void => undefined)
+  const mtime = sourceDateEpoch(context.env)
+  checkOutput(options.output)
+  const sysroot = openSysroot(options.sysroot ?? '/')
+  const kernelSysroot = options.kernelSysroot === undefined ? sysroot : openSysroot(options.kernelSysroot)
+  progress('reading kernel modules')
+  const kernel = readKernelModules(kernelSysroot, options.kernel ?? defaultKernel(kernelSysroot))
+  const compressor = chooseCompressor(options.compress, kernelConfig(kernel))
+
+  const tree = new ImageTree()
+  const collector = makeCollector(sysroot, tree)
+  progress('collecting programs and libraries')
+  addSkeleton(tree)
+  addBinary(options, context, tree, collector)
+  const fromFeatures = addFeatures(options.features ?? [], tree, collector, sysroot)
+  const { mode, wanted } = chooseMode(options, kernel, sysroot)
+  const load = [...fromFeatures.load, ...(options.load ?? [])]
+  const asked = [
+    ...fromFeatures.wanted,
+    ...[...(options.addModules ?? []), ...(options.load ?? [])].map(name => ({ name, reason: `module asked for as '${name}'` })),
+  ]
+  const choice = chooseModules(kernel.index, [...asked, ...wanted], options.omitModules ?? [])
+  refuseMissing(choice.missing, [...(options.addModules ?? []), ...load], kernel)
+  progress(`reading ${choice.modules.length} kernel modules`)
+  const firmwareCollector = kernelSysroot === sysroot ? collector : makeCollector(kernelSysroot, tree)
+  const added = await addModuleFiles(tree, kernel, choice.modules, firmwareCollector)
+  for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
+  const description = {
+    format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...(options.features ?? [])],
+    modules: loadAtStart(load, kernel), generic: mode === 'generic',
+  }
+  addDescription(tree, description, osName(sysroot))
+
+  const entries = withManifest(tree)
+  const warnings = [...collector.warnings, ...tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)]
+  const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
+    mtime, compressor, cache: cacheDirectory(context.env), warn: message => warnings.push(message), progress,
+  })
+  progress(`writing '${options.output}'`)
+  const chunks = segments.flatMap(segment => segment.chunks)
+  await writeFileAtomically(options.output, chunks)
+  const digest = createHash('sha256')
+  for (const chunk of chunks) digest.update(chunk)
+  return {
+    output: options.output, bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0), sha256: digest.digest('hex'),
+    kernel: kernel.version, mode, compress: compressor, features: description.features, files: entries.length,
+    modules: added.modules, firmware: added.firmware, segments: segments.map(segment => segment.result),
+    missingFirmware: added.missingFirmware, warnings,
+  }
+}
+
+function checkOutput(output: string): void {
+  const directory = dirname(output)
+  if (!existsSync(directory)) {
+    throw new BuilderError('system', `Cannot write '${output}': '${directory}': ENOENT (No such file or directory)`)
+  }
+  if (existsSync(output) && !statSync(output).isFile()) {
+    throw new BuilderError('refused', `Cannot write '${output}': it exists and is not a regular file`)
+  }
+}
+
+/** Seconds: $SOURCE_DATE_EPOCH (reproducible-builds.org), else 0. */
+function sourceDateEpoch(env: BuildContext['env']): number {
+  const text = env['SOURCE_DATE_EPOCH']
+  if (text === undefined || text === '') return 0
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffffffff) {
+    throw new BuilderError('usage', `Cannot use SOURCE_DATE_EPOCH '${text}': not seconds since 1970`)
+  }
+  return Number(text)
+}
+
+/** The running kernel's version; in another tree that has not got it, its only one. */
+function defaultKernel(sysroot: Sysroot): string {
+  const running = release()
+  const versions = kernelVersions(sysroot)
+  if (versions.includes(running) || sysroot.directory === '/') return running
+  const [only, ...others] = versions
+  if (only !== undefined && others.length === 0) return only
+  const found = versions.length === 0 ? 'it has none' : `it has '${versions.join("', '")}', choose one by --kernel`
+  throw new BuilderError('system', `Cannot choose a kernel in '${sysroot.directory}': ${found}`)
+}
+
+function kernelConfig({ sysroot, version }: KernelModules): string | undefined {
+  const text = sysroot.readIfThere(`/boot/config-${version}`) ?? sysroot.readIfThere(`/lib/modules/${version}/config`)
+  return text?.toString('utf8')
+}
+
+function osName(sysroot: Sysroot): string | undefined {
+  const text = (sysroot.readIfThere('/etc/os-release') ?? sysroot.readIfThere('/usr/lib/os-release'))?.toString('utf8')
+  return /^PRETTY_NAME=(?:"(.*)"|'(.*)'|(.*))$/m.exec(text ?? '')?.slice(1).find(value => value !== undefined)
+}
+
+/** The executable, the addon beside it, and the libraries of both: what is the same in every image. */
+function addBinary(options: BuildOptions, { env }: BuildContext, tree: ImageTree, collector: Collector): void {
+  const binary = options.binary ?? env['FULCRUM_BINARY'] ?? (isSea() ? process.execPath : undefined)
+  if (binary === undefined) {
+    throw new BuilderError('usage', 'Cannot find the packed fulcrum binary: not running from it, give it by --binary')
+  }
+  const addonGuess = [join(dirname(binary), 'koffi.node'), '/lib/fulcrum/koffi.node'].find(path => existsSync(path))
+  const addon = options.addon ?? env['FULCRUM_ADDON'] ?? addonGuess ?? join(dirname(binary), 'koffi.node')
+  const parts = [
+    { source: binary, path: '/bin/fulcrum', reason: 'fulcrum itself' },
+    { source: addon, path: '/lib/fulcrum/koffi.node', reason: 'fulcrum calls the kernel through it' },
+  ]
+  for (const { source, path, reason } of parts) {
+    const data = readPart(source)
+    tree.add(path, { type: 'file', mode: 0o755, data }, reason, 'constant')
+    collector.addNeeds(path, data, 'constant')
+  }
+}
+
+function readPart(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new BuilderError('system', `Cannot read '${path}': ${describeCause(cause)}`, { cause })
+  }
+}
+
+function chooseMode(options: BuildOptions, kernel: KernelModules, sysroot: Sysroot): { mode: 'generic' | 'host'; wanted: WantedModule[] } {
+  const ownSystem = sysroot.directory === '/' && kernel.sysroot === sysroot
+  const host = options.mode === 'generic' || (options.mode === undefined && !ownSystem) ? undefined : readHostDevices()
+  if (host !== undefined) {
+    return { mode: 'host', wanted: [...wantedByDevices(kernel.index, host.modaliases), ...host.wanted] }
+  }
+  if (options.mode === 'host') {
+    throw new BuilderError('refused', 'Cannot build for this machine only: /sys/devices shows no device')
+  }
+  return { mode: 'generic', wanted: wantedGenerically(kernel.index) }
+}
+
+/** Curated and detected names may be absent from a kernel, those which a person wrote may not. */
+function refuseMissing(missing: readonly string[], asked: readonly string[], kernel: KernelModules): void {
+  const name = asked.find(candidate => missing.includes(candidate.replaceAll('-', '_')))
+  if (name !== undefined) {
+    throw new BuilderError('system', `Cannot add module '${name}': kernel '${kernel.version}' has none of that name or alias`)
+  }
+}
+
+/** Built-in ones need no loading, so PID 1 is not told of them. */
+function loadAtStart(names: readonly string[], { index }: KernelModules): string[] {
+  return [...new Set(names.flatMap(name => index.lookup(name).modules))]
+}
+
+function withManifest(tree: ImageTree): ImageEntry[] {
+  const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
+  const text = formatManifest(makeManifest(tree.entries(), sha256))
+  tree.add(manifestPath, { type: 'file', mode: 0o644, data: new TextEncoder().encode(text) }, 'read by fulcrum inspect --why')
+  return tree.entries()
+}
+
+function readMicrocode(sysroot: Sysroot, mode: 'generic' | 'host'): CpioSource[] {
+  const vendor = mode === 'host' ? /^vendor_id\s*:\s*(\S+)/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] : undefined
+  const contents = new Map<string, Uint8Array>()
+  for (const { directory, name, files } of microcodeVendors) {
+    if (vendor !== undefined && !name.startsWith(vendor)) continue
+    const found = sysroot.list(directory).filter(file => files.test(file))
+    if (found.length > 0) contents.set(name, Buffer.concat(found.map(file => sysroot.readIfThere(`${directory}/${file}`) ?? Buffer.alloc(0))))
+  }
+  return microcodeSources(contents)
+}
+
+interface SegmentContext {
+  readonly mtime: number
+  readonly compressor: CompressorName
+  readonly cache: string | undefined
+  readonly warn: (message: string) => void
+  readonly progress: (step: string) => void
+}
+
+interface Segment {
+  readonly chunks: readonly Uint8Array[]
+  readonly result: SegmentResult
+}
+
+async function makeSegments(entries: readonly ImageEntry[], microcode: readonly CpioSource[], context: SegmentContext): Promise<Segment[]> {
+  const { compressor, mtime, progress } = context
+  const archiveOf = (sources: readonly CpioSource[]): Buffer => Buffer.concat([...writeNewc(arrangeEntries(sources, mtime))])
+  const segments: Segment[] = []
+  if (microcode.length > 0) {
+    const archive = archiveOf(microcode)
+    segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: archive.length, cached: false }))
+  }
+  const constant = archiveOf(segmentSources(entries, 'constant'))
+  progress(`compressing the constant segment by ${compressor}`)
+  const kept = await cachedSegment(
+    compressor === 'none' ? undefined : context.cache, compressorIdentity(compressor), constant,
+    () => compress(compressor, constant), context.warn,
+  )
+  segments.push(padded(kept.data, { name: 'constant', compressor, unpacked: constant.length, cached: kept.hit }))
+  const variable = archiveOf(segmentSources(entries, 'variable'))
+  progress(`compressing the variable segment by ${compressor}`)
+  segments.push(padded(await compress(compressor, variable), { name: 'variable', compressor, unpacked: variable.length, cached: false }))
+  return segments
+}
+
+/**
+ * Ends a segment with four to seven zero bytes, up to a multiple of four. The kernel's unpacker passes over
+ * zeros between segments and wants an uncompressed archive to begin at a multiple of four; an lz4 stream
+ * has no other end than a zero chunk size.
+ */
+function padded(data: Uint8Array, result: Omit<SegmentResult, 'packed'>): Segment {
+  const padding = new Uint8Array(8 - (data.length % 4 === 0 ? 4 : data.length % 4))
+  return { chunks: [data, padding], result: { ...result, packed: data.length + padding.length } }
+}

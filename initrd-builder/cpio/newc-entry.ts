@@ -1,0 +1,61 @@
+// One member of a newc cpio archive, as the writer takes it and the reader gives it.
+//
+// The format is the kernel's: Documentation/driver-api/early-userspace/buffer-format.rst,
+// init/initramfs.c. Numbers are 32 bits, in hexadecimal text.
+
+/** File type bits of `mode`, from <linux/stat.h>. */
+export const S_IFMT = 0o170000
+export const S_IFLNK = 0o120000
+export const S_IFREG = 0o100000
+export const S_IFBLK = 0o060000
+export const S_IFDIR = 0o040000
+export const S_IFCHR = 0o020000
+export const S_IFIFO = 0o010000
+export const S_IFSOCK = 0o140000
+
+/** The words for file types which the inspector and the manifest use. */
+export type FileTypeName = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket' | 'unknown'
+
+/** One archive member. Paths have neither a leading `/` nor `./`. */
+export interface CpioEntry {
+  readonly path: string
+  /** Type and permission bits, as in st_mode. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Members with the same inode number (and device) are hard links of one file when nlink > 1. */
+  readonly inode: number
+  readonly nlink: number
+  /** Seconds since 1970. */
+  readonly mtime: number
+  /** The device that a char or block node stands for. */
+  readonly rdevMajor: number
+  readonly rdevMinor: number
+  /** The content; of a symlink its target in UTF-8. Of hard links only the last has it. */
+  readonly data: Uint8Array
+}
+
+/** The type bits of a mode, as a word. */
+export function fileTypeName(mode: number): FileTypeName {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return 'file'
+    case S_IFDIR: return 'directory'
+    case S_IFLNK: return 'symlink'
+    case S_IFCHR: return 'char'
+    case S_IFBLK: return 'block'
+    case S_IFIFO: return 'fifo'
+    case S_IFSOCK: return 'socket'
+    default: return 'unknown'
+  }
+}
+
+/** Name of the member that ends an archive. */
+export const trailerName = 'TRAILER!!!'
+
+/** Bytes of the fixed header: six of magic and thirteen numbers of eight. */
+export const headerSize = 110
+
+/** The next multiple of four, to which headers with names, and contents, are padded. */
+export function align4(offset: number): number {
+  return (offset + 3) & ~3
+}

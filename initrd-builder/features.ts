@@ -1,0 +1,74 @@
+// The optional parts of an image: `--feature NAME`. One table, printed by `--feature list`.
+//
+// A feature names programs of the sysroot, kernel modules, and modules to load at start. What it cannot
+// do without is an error if the sysroot lacks it, with the Debian package to install.
+
+/** One feature. Programs are base names looked for in the sysroot's bin and sbin directories. */
+export interface Feature {
+  readonly name: string
+  readonly summary: string
+  /** All must be there. */
+  readonly programs?: readonly string[]
+  /** At least one must be there; all that are get in. */
+  readonly anyPrograms?: readonly string[]
+  /** Debian packages that bring the programs, for the error. */
+  readonly packages?: readonly string[]
+  /** Names in /bin that link to `linkTo` where no program of that name is in the image. */
+  readonly links?: readonly string[]
+  readonly linkTo?: string
+  /** Kernel modules or aliases to put in. */
+  readonly modules?: readonly string[]
+  /** Those of them to load at start whether or not a device asks for them. */
+  readonly load?: readonly string[]
+}
+
+const shellApplets = `
+  sh ash cat chmod chown chroot clear cmp cp cut date dd df diff dirname dmesg du echo env expr false find free
+  getopt grep gunzip gzip head hexdump hostname id kill killall less ln losetup ls lsof md5sum mkdir mkfifo mknod
+  mktemp more mount mountpoint mv nc od pgrep pidof pkill printf ps pwd readlink reset rm rmdir sed seq setsid
+  sha256sum sleep sort stat strings stty sync sysctl tail tar tee test time top touch tr true tty umount uname
+  uniq vi watch wc which xargs xxd yes zcat
+`.trim().split(/\s+/)
+
+export const features: readonly Feature[] = [
+  {
+    name: 'shell',
+    summary: 'busybox, with its usual commands, for the rescue console',
+    programs: ['busybox'], packages: ['busybox-static', 'busybox'], links: shellApplets, linkTo: '/bin/busybox',
+  },
+  {
+    name: 'fsck',
+    summary: 'the file system checkers that the sysroot has',
+    anyPrograms: [
+      'e2fsck', 'fsck.ext2', 'fsck.ext3', 'fsck.ext4', 'fsck.xfs', 'xfs_repair', 'fsck.btrfs', 'btrfs', 'fsck.fat', 'fsck.vfat',
+      'fsck.exfat', 'fsck.f2fs', 'fsck.jfs', 'fsck.erofs',
+    ],
+    packages: ['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools'],
+  },
+  {
+    name: 'virtio-console',
+    summary: 'virtio serial ports and console, loaded at start',
+    modules: ['virtio_pci', 'virtio_console'], load: ['virtio_pci', 'virtio_console'],
+  },
+  {
+    name: '9p',
+    summary: 'a root shared by the host over 9p, loaded at start',
+    modules: ['virtio_pci', '9pnet_virtio', '9p'], load: ['virtio_pci', '9pnet_virtio', '9p'],
+  },
+  {
+    name: 'virtiofs',
+    summary: 'a root shared by the host over virtiofs, loaded at start',
+    modules: ['virtio_pci', 'virtiofs'], load: ['virtio_pci', 'virtiofs'],
+  },
+]
+
+/** The feature of this name, if there is one. */
+export function findFeature(name: string): Feature | undefined {
+  return features.find(feature => feature.name === name)
+}
+
+/** What `--feature list` prints. */
+export function describeFeatures(): string {
+  const width = Math.max(...features.map(feature => feature.name.length))
+  return features.map(({ name, summary }) => `${name.padEnd(width)}  ${summary}\n`).join('')
+}

@@ -1,0 +1,56 @@
+// The part of every image that comes from no sysroot: its directories, links, device nodes and texts.
+//
+// /dev/console and /dev/null are needed before devtmpfs is mounted: Node asserts, and so panics the
+// kernel, if one of the descriptors 0 to 2 is closed and /dev/null cannot be opened.
+
+import type { ImageTree } from './image-tree.ts'
+import { mergedDirectories } from './image-path.ts'
+
+/** Names by which the binary is called besides its own. */
+export const commandNames = ['switch_root', 'pivot_root', 'run-init', 'shutdown'] as const
+
+const layout = 'image layout'
+
+/** Adds directories, links and nodes. The binary itself is added by the caller. */
+export function addSkeleton(tree: ImageTree): void {
+  for (const path of ['/bin', '/lib', '/lib64', '/usr', '/dev', '/proc', '/sys', '/run', '/sysroot', '/etc']) {
+    tree.add(path, { type: 'directory', mode: 0o755 }, layout)
+  }
+  tree.add('/tmp', { type: 'directory', mode: 0o1777 }, layout)
+  for (const [path, target] of Object.entries(mergedDirectories)) {
+    tree.add(path, { type: 'symlink', target }, layout)
+  }
+  tree.add('/dev/console', { type: 'char', mode: 0o600, major: 5, minor: 1 }, 'first descriptors of PID 1')
+  tree.add('/dev/null', { type: 'char', mode: 0o666, major: 1, minor: 3 }, 'Node refuses to start without it')
+  tree.add('/init', { type: 'symlink', target: '/bin/fulcrum' }, 'the kernel starts it as PID 1')
+  for (const name of commandNames) {
+    tree.add(`/bin/${name}`, { type: 'symlink', target: '/bin/fulcrum' }, `fulcrum is also '${name}'`)
+  }
+}
+
+/** What /etc/fulcrum/image.json tells PID 1 and the inspector. */
+export interface ImageDescription {
+  readonly format: 1
+  /** Version of fulcrum that built the image. */
+  readonly fulcrum: string
+  /** The kernel its modules are for. */
+  readonly kernel: string
+  readonly features: readonly string[]
+  /** Modules to load at start, in order, whatever devices are found. */
+  readonly modules: readonly string[]
+  /** False if it was made for the devices of one machine. */
+  readonly generic: boolean
+}
+
+/** Adds /etc/initrd-release (os-release(5); its presence says "in the initrd") and image.json. */
+export function addDescription(tree: ImageTree, description: ImageDescription, sysrootName: string | undefined): void {
+  const text = new TextEncoder()
+  const pretty = `${sysrootName ?? 'Linux'} (fulcrum ${description.fulcrum} initramfs)`.replaceAll(/["\\$`\n]/g, '')
+  const release = [
+    'ID=fulcrum', 'NAME="fulcrum"', `VERSION_ID="${description.fulcrum}"`, `PRETTY_NAME="${pretty}"`,
+    'VARIANT_ID=initrd', '',
+  ].join('\n')
+  tree.add('/etc/initrd-release', { type: 'file', mode: 0o644, data: text.encode(release) }, 'marks an initramfs')
+  const json = `${JSON.stringify(description)}\n`
+  tree.add('/etc/fulcrum/image.json', { type: 'file', mode: 0o644, data: text.encode(json) }, 'read by PID 1')
+}

@@ -1,0 +1,41 @@
+// What can be asked of a build, in one type, however it was asked: by flags, fulcrum.toml or the library.
+
+import type { CompressorName } from './compressor-names.ts'
+
+/** A file or directory to put into the image. */
+export interface IncludeOption {
+  /** On the running system, or in the sysroot if it begins with `sysroot:`. */
+  readonly source: string
+  /** In the image; default: the same path. */
+  readonly destination?: string
+}
+
+/** Everything but `output` has a default. */
+export interface BuildOptions {
+  /** The image file to write. */
+  readonly output: string
+  /** Version whose modules go in; default: the running one, or the only one of another sysroot. */
+  readonly kernel?: string
+  /** Where tools and libraries come from; default `/`. */
+  readonly sysroot?: string
+  /** Where kernel modules, firmware and the kernel's configuration come from; default: the sysroot. */
+  readonly kernelSysroot?: string
+  /** Modules for any machine or for the running one; default: `host` if the sysroot is `/` and /sys tells. */
+  readonly mode?: 'generic' | 'host'
+  readonly features?: readonly string[]
+  /** Default: the best that the kernel's configuration allows. */
+  readonly compress?: CompressorName
+  readonly include?: readonly IncludeOption[]
+  /** Further kernel modules, names or aliases. */
+  readonly addModules?: readonly string[]
+  /** Modules to leave out even if others need them. */
+  readonly omitModules?: readonly string[]
+  /** Modules to put in and to load at start. */
+  readonly load?: readonly string[]
+  /** Processor microcode in an early segment if the sysroot has it; default true. */
+  readonly microcode?: boolean
+  /** The packed fulcrum executable; default: the running one. */
+  readonly binary?: string
+  /** The addon koffi.node; default: beside the binary. */
+  readonly addon?: string
+}

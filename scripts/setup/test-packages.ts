@@ -1,0 +1,15 @@
+// The Debian packages that the tests, the builder's tests and the demo use, each with its reason.
+// One list, so that CI and a fresh machine install them in one go instead of one by one in the middle.
+
+export const TEST_PACKAGES: readonly string[] = [
+  'qemu-system-x86', // boots the guests
+  'ipxe-qemu', // option ROMs that QEMU's network-less q35 still asks for
+  'gcc', 'libc6-dev', // the guests' own programs
+  'busybox-static', // shell of the small test roots
+  'e2fsprogs', 'xfsprogs', 'btrfs-progs', 'erofs-utils', 'squashfs-tools', // mkfs for the test disks
+  'fdisk', // sfdisk: partition tables
+  'kmod', // depmod
+  'cpio', 'zstd', 'lz4', 'xz-utils', // other writers and readers of images, to compare with
+  'binutils', // readelf, strip
+  'mmdebstrap', 'debian-archive-keyring', // the Debian root
+]

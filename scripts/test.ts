@@ -1,0 +1,128 @@
+// `npm test`: types, lint, build, then the tests by tier, cheap ones first. The last line of the output is
+// `N passed, N failed, N skipped`, counting test points; the status is 1 when one failed.
+// A tier that cannot run (no build to test) makes its files fail: nothing is left out silently.
+// usage: test.ts [--only PATTERN] [--tier unit|ns|harness|qemu]… [--no-build] [--list]
+// --only takes a regular expression on the path. With --only or --tier, types and lint are left out.
+
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { pinnedNode, projectRoot } from '../bundle/project.ts'
+import { Reporter } from './testing/reporter.ts'
+import { runTestFile, signalGroup } from './testing/run-test-file.ts'
+import { TIERS, findTestFiles } from './testing/test-files.ts'
+import type { TestFile, Tier } from './testing/test-files.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    tier: { type: 'string', multiple: true },
+    'no-build': { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+})
+
+
+function fail(message: string): never {
+  process.stderr.write(`test: ${message}\n`)
+  process.exit(100)
+}
+
+function selectFiles(): TestFile[] {
+  const tiers = values.tier ?? TIERS
+  for (const tier of tiers) {
+    if (!TIERS.some((known) => known === tier)) fail(`Cannot run tier '${tier}': not one of ${TIERS.join(', ')}`)
+  }
+  const pattern = new RegExp(values.only ?? '')
+  const files = findTestFiles(projectRoot).filter((file) => tiers.includes(file.tier) && pattern.test(file.path))
+  if (files.length === 0) fail(`Cannot find a test file: nothing matches '${values.only ?? tiers.join(', ')}'`)
+  return files
+}
+
+/** Runs one of the checks that are not TAP; it counts as one point. */
+function check(reporter: Reporter, name: string, args: string[]): Promise<boolean> {
+  reporter.running(name)
+  const started = performance.now()
+  return new Promise((resolve) => {
+    const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...args], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+    const output: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
+    child.on('close', (status, signal) => {
+      const details = Buffer.concat(output).toString('utf8').trimEnd().split('\n')
+      const failures = status === 0 ? [] : [{ name: `${name} ended with ${signal ?? `status ${status}`}`, details }]
+      reporter.finished({
+        file: args[0] ?? name, tier: name, durationMs: performance.now() - started,
+        passed: failures.length === 0 ? 1 : 0, skipped: 0, failures,
+      })
+      resolve(status === 0)
+    })
+  })
+}
+
+async function runFiles(files: readonly TestFile[], atOnce: number, reporter: Reporter, groups: Set<number>): Promise<void> {
+  const queue = [...files]
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      reporter.running(`${file.tier} ${file.path} (${queue.length} to go)`)
+      reporter.finished(await runTestFile(file, {
+        root: projectRoot,
+        node: pinnedNode,
+        onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
+      }))
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+}
+
+/** Whether a file tests the built executable, so that it makes no sense without a build. */
+function needsBuild(file: TestFile): boolean {
+  return file.tier !== 'unit' || file.path.startsWith('bundle/')
+}
+
+/** Guests and namespaces one at a time: they share the machine's one KVM-less CPU budget and its mounts. */
+function tierWorkers(tier: Tier): number {
+  return tier === 'unit' ? 2 : 1
+}
+
+/** Test files lead process groups of their own, so Ctrl-C in a terminal does not reach them by itself. */
+function endGroupsOnSignal(groups: ReadonlySet<number>): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      for (const pid of groups) signalGroup(pid, 'SIGTERM')
+      process.exit(130)
+    })
+  }
+}
+
+async function main(): Promise<void> {
+  const started = performance.now()
+  const reporter = new Reporter((text) => process.stdout.write(text), process.stdout.isTTY)
+  const groups = new Set<number>()
+  endGroupsOnSignal(groups)
+  const files = selectFiles()
+  if (values.list) {
+    for (const file of files) process.stdout.write(`${file.tier.padEnd(8)} ${file.path}\n`)
+    return
+  }
+  const isWhole = values.only === undefined && values.tier === undefined
+  if (isWhole) {
+    await check(reporter, 'types', ['node_modules/typescript/bin/tsc', '-p', '.'])
+    await check(reporter, 'lint', ['scripts/lint.ts'])
+  }
+  const isBuildWanted = !values['no-build'] && files.some(needsBuild)
+  const isBuilt = !isBuildWanted || await check(reporter, 'build', ['bundle/build.ts'])
+  for (const tier of TIERS) {
+    const ofTier = files.filter((file) => file.tier === tier)
+    const runnable = ofTier.filter((file) => isBuilt || !needsBuild(file))
+    await runFiles(runnable, tierWorkers(tier), reporter, groups)
+    for (const file of ofTier.filter((candidate) => !runnable.includes(candidate))) {
+      reporter.finished({
+        file: file.path, tier, durationMs: 0, passed: 0, skipped: 0, failures: [{ name: 'not run, because the build failed', details: [] }],
+      })
+    }
+  }
+  reporter.summary(performance.now() - started)
+  process.exitCode = reporter.failed > 0 ? 1 : 0
+}
+
+await main()

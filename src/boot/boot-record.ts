@@ -1,0 +1,70 @@
+// The record of a boot: /run/fulcrum/boot.json and the two lines for a person.
+//
+// Written before exec, when everything is known, to a temporary name and then renamed. Microseconds of
+// CLOCK_MONOTONIC throughout. docs/man/fulcrum.7 describes the format.
+
+import type { Trace } from '../execute/trace.ts'
+import { errorLine } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { describePlan } from '../plan/step.ts'
+import type { Plan } from '../plan/step.ts'
+
+export const RECORD_DIRECTORY = '/run/fulcrum'
+export const RECORD_FILE = `${RECORD_DIRECTORY}/boot.json`
+
+/** What the boot knows at its end. */
+export interface BootSummary {
+  readonly version: string
+  readonly kernelRelease: string
+  readonly commandLine: string
+  /** When this program began, and when it hands over. */
+  readonly initUs: number
+  readonly handOverUs: number
+  readonly root: { readonly source: string; readonly type: string; readonly options: string }
+  /** Whether the bind trick was done. */
+  readonly prepared: boolean
+  readonly plan: Plan
+  readonly keep: string
+  /** How often the rescue console was needed. */
+  readonly rescues: number
+  /** st_dev of the initramfs's root, for telling its processes later; decimal. */
+  readonly initramfsDevice: string
+}
+
+/** The whole record as JSON text. */
+export function recordText(summary: BootSummary, trace: Trace): string {
+  const { plan, ...rest } = summary
+  const events = trace.events.map((event) => ({ ...event }))
+  return `${JSON.stringify({ format: 1, ...rest, engine: plan.name, plan: describePlan(plan), notes: plan.notes, events }, null, 1)}\n`
+}
+
+/** Writes the record; a failure is returned as a line, it never stops a boot. */
+export function writeRecord(kernel: Kernel, summary: BootSummary, trace: Trace): string | null {
+  try {
+    if (!kernel.exists(RECORD_DIRECTORY)) kernel.mkdir(RECORD_DIRECTORY, 0o755)
+    kernel.writeFile(`${RECORD_FILE}.new`, recordText(summary, trace))
+    kernel.rename(`${RECORD_FILE}.new`, RECORD_FILE)
+    return null
+  } catch (error) {
+    return `Cannot write '${RECORD_FILE}': ${errorLine(error)}, ignoring`
+  }
+}
+
+function ms(us: number): string {
+  return `${(us / 1000).toFixed(0)} ms`
+}
+
+/** Total of the events of one phase, microseconds. */
+function phaseUs(trace: Trace, phase: string): number {
+  return trace.events.filter((event) => event.phase === phase).reduce((sum, event) => sum + event.tookUs, 0)
+}
+
+/** The summary for the console. */
+export function summaryLines(summary: BootSummary, trace: Trace): string[] {
+  const { root, plan } = summary
+  const parts = ['modules', 'root-device', 'fsck', 'mount', plan.name].map((phase) => `${phase} ${ms(phaseUs(trace, phase))}`)
+  return [
+    `root ${root.source} (${root.type}${root.options === '' ? '' : `, ${root.options}`}), engine ${plan.name}, initramfs ${summary.keep === 'full' ? 'kept at /run/rootfs' : 'freed'}`,
+    `${ms(summary.handOverUs - summary.initUs)} in the initramfs (${parts.join(', ')}), ${ms(summary.handOverUs)} since the kernel started; starting ${plan.exec?.path ?? 'init'}`,
+  ]
+}

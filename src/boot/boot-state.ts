@@ -1,0 +1,60 @@
+// What one boot has learnt so far: handed from phase to phase, never global.
+
+import type { Handles } from '../execute/execute.ts'
+import type { Trace } from '../execute/trace.ts'
+import type { CommandLine } from '../facts/cmdline.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Plan } from '../plan/step.ts'
+import type { StartState } from './hand-over.ts'
+import type { ImageConfig } from './image-config.ts'
+import type { Log } from './log.ts'
+import type { BootParameters, BreakPoint } from './parameters.ts'
+
+/** Where the real root is mounted before the switch. */
+export const SYSROOT = '/sysroot'
+
+/** What the entry hands to the boot. */
+export interface BootContext {
+  readonly kernel: Kernel
+  readonly log: Log
+  readonly start: StartState
+  /** As PID 1 was started, argv[0] included. */
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Node's process.arch. */
+  readonly arch: string
+}
+
+/** The devices' side of the boot, made once modules can be loaded. */
+export interface Devices {
+  /** Loads what the image lists and rd.driver.pre names, then a driver for every device there is. */
+  loadListed(): void
+  /** Waits for the root device, checks it, mounts it on SYSROOT. Throws BootFailure. */
+  mountRoot(): { readonly source: string; readonly type: string; readonly options: string }
+  /** Mounts /usr if the command line or the root's fstab asks for one. Throws BootFailure. */
+  mountUsr(): void
+  /** Lines about every block device. */
+  describe(): string[]
+  loadModule(name: string): string[]
+  loadFilesystem(type: string): void
+  findDevice(spec: string): { readonly path: string; readonly type: string | null } | null
+}
+
+/** Mutable where a retry can change it; everything else is known from the start. */
+export interface BootState extends BootContext {
+  readonly trace: Trace
+  readonly image: ImageConfig
+  readonly kernelRelease: string
+  /** The kernel's line; `line` has what the rescue console set behind it. */
+  readonly givenLine: CommandLine
+  line: CommandLine
+  parameters: BootParameters
+  /** Whether the bind trick was done. */
+  readonly prepared: boolean
+  devices: Devices | null
+  lastPlan: Plan | null
+  rescues: number
+  /** Break points that were passed: a retry does not stop there again. */
+  readonly passed: Set<BreakPoint>
+  readonly handles: Handles
+}

@@ -1,0 +1,9 @@
+// Devices at boot: what the rest of src/boot and the commands use of this folder.
+
+export { registerBtrfsMembers } from './btrfs-members.ts'
+export { coldplug } from './coldplug.ts'
+export { ensureNode } from './device-reader.ts'
+export { scanDevices } from './device-scanner.ts'
+export { loadFilesystem, mountTypes } from './load-filesystem.ts'
+export { createModuleLoader, type ModuleLoader, type ModuleTrace } from './module-loader.ts'
+export { waitForRoot, type RootWait, type WaitOptions } from './wait-for-root.ts'

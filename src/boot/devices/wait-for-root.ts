@@ -1,0 +1,190 @@
+// waitForRoot: loads what leads to the root, and waits for it by the kernel's events.
+//
+// Order of the work: open the uevent socket, look, and only if the root is not there yet load modules
+// for the devices of the machine, the likely ones first, looking again after every event. So a root
+// that is there costs one look, and none waits for the drivers of sound cards.
+
+import type { BlockDevice } from '../../facts/block/block-device.ts'
+import { rootSpecText, type RootSpec, type TagFilesystem } from '../../facts/block/root-spec.ts'
+import type { Uevent } from '../../facts/block/uevent.ts'
+import { coldplugOrder, isRootRelevant, listBusDevices } from './coldplug.ts'
+import type { DeviceKernel } from './device-kernel.ts'
+import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
+import type { ModuleLoader } from './module-loader.ts'
+import { findTag, listTags } from './tags.ts'
+import { timeoutReport } from './timeout-report.ts'
+import { openUeventMonitor, type UeventBatch, type UeventMonitor } from './uevent-monitor.ts'
+
+export interface WaitOptions {
+  /** Milliseconds to wait at most; null for ever (rootwait). */
+  readonly timeoutMs: number | null
+  /** rootdelay= in milliseconds: since the wait ends with the event, it only makes the time-out no shorter than this. */
+  readonly rootdelayMs: number
+  /** Gets a line once a second from the third second on, and remarks. */
+  onProgress(line: string): void
+  /** Asked once a second: true ends the wait as a time-out does. */
+  readonly shouldStop?: () => boolean
+}
+
+export type RootWait =
+  /** `members` are all devices of the file system (btrfs), `device` among them. */
+  | { readonly outcome: 'block'; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
+  | { readonly outcome: 'tag'; readonly fstype: TagFilesystem; readonly tag: string }
+  /** `report` are lines for a person, the first says what failed. */
+  | { readonly outcome: 'timeout'; readonly report: readonly string[] }
+
+const tickMs = 1000
+const quietMs = 2000
+
+/** Synchronous. Throws only what no wait can mend (no netlink socket, no /sys). */
+export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions): RootWait {
+  const monitor = openUeventMonitor(kernel)
+  try {
+    return new RootWaiter(kernel, loader, spec, options, monitor).run()
+  } finally {
+    monitor.close()
+  }
+}
+
+class RootWaiter {
+  readonly #kernel: DeviceKernel
+  readonly #loader: ModuleLoader
+  readonly #spec: RootSpec
+  readonly #options: WaitOptions
+  readonly #monitor: UeventMonitor
+  readonly #scanner: DeviceScanner
+  readonly #startMs: number
+  #nextTickMs: number
+  /** Devices whose drivers are still to be loaded, those on the way to a root and the rest. */
+  #relevant: string[] = []
+  #others: string[] = []
+  #shouldLook = true
+  /** What is there but incomplete, for the progress line. */
+  #detail: string | null = null
+
+  constructor(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions, monitor: UeventMonitor) {
+    this.#kernel = kernel
+    this.#loader = loader
+    this.#spec = spec
+    this.#options = options
+    this.#monitor = monitor
+    this.#scanner = createDeviceScanner(kernel)
+    this.#startMs = this.#nowMs()
+    this.#nextTickMs = this.#startMs + quietMs
+  }
+
+  run(): RootWait {
+    const first = this.#look()
+    if (first !== null) return first
+    this.#queue(coldplugOrder(listBusDevices(this.#kernel)))
+    for (;;) {
+      this.#take(this.#monitor.next(0))
+      const found = this.#shouldLook ? this.#look() : null
+      if (found !== null) return found
+      if (this.#loadNext()) continue
+      const timedOut = this.#isOver()
+      if (timedOut) return { outcome: 'timeout', report: this.#report() }
+      this.#take(this.#monitor.next(this.#waitMs()))
+      this.#tick()
+    }
+  }
+
+  #look(): RootWait | null {
+    this.#shouldLook = false
+    if (this.#spec.kind === 'tag') {
+      const tag = findTag(this.#kernel, this.#spec)
+      return tag === null ? null : { outcome: 'tag', ...tag }
+    }
+    const match = this.#scanner.find(this.#spec)
+    if (match.outcome === 'notYet') {
+      this.#detail = match.detail
+      return null
+    }
+    if (match.others.length > 0) {
+      const others = match.others.join(', ')
+      this.#options.onProgress(`${rootSpecText(this.#spec)} is on ${match.device.name} and on ${others} too: using ${match.device.name}`)
+    }
+    return { outcome: 'block', device: match.device, members: match.members }
+  }
+
+  /** Loads the modules of one waiting device that has some. False when none is left. */
+  #loadNext(): boolean {
+    for (;;) {
+      const modalias = this.#relevant.shift() ?? this.#others.shift()
+      if (modalias === undefined) return false
+      if (this.#loader.loadForDevice(modalias) === 0) continue
+      // Not every device announces itself: tags and dm devices are simply there afterwards.
+      this.#shouldLook = true
+      return true
+    }
+  }
+
+  #queue(modaliases: readonly string[]): void {
+    for (const modalias of modaliases) (isRootRelevant(modalias) ? this.#relevant : this.#others).push(modalias)
+  }
+
+  #take(batch: UeventBatch): void {
+    for (const event of batch.events) this.#takeEvent(event)
+    if (!batch.lost) return
+    this.#scanner.forget(null)
+    this.#queue(coldplugOrder(listBusDevices(this.#kernel)))
+    this.#shouldLook = true
+  }
+
+  #takeEvent(event: Uevent): void {
+    if (event.subsystem === 'block') {
+      // Its contents may be others now: a medium, a loop device's file, a fresh mkfs.
+      this.#scanner.forget(event.devpath.slice(event.devpath.lastIndexOf('/') + 1).replaceAll('!', '/'))
+      this.#shouldLook = true
+    }
+    if (this.#spec.kind === 'tag') this.#shouldLook = true
+    const modalias = event.action === 'add' ? event.values.get('MODALIAS') : undefined
+    if (modalias !== undefined) this.#queue([modalias])
+  }
+
+  /** Once a second: tells what is waited for, and looks again, for devices that failed or came without an event. */
+  #tick(): void {
+    if (this.#nowMs() < this.#nextTickMs) return
+    this.#nextTickMs += tickMs
+    this.#shouldLook = true
+    const seconds = Math.round((this.#nowMs() - this.#startMs) / 1000)
+    const limit = this.#limitMs()
+    const of = limit === null ? '' : ` of ${Math.round(limit / 1000)} s`
+    const detail = this.#detail === null ? '' : `: ${this.#detail}`
+    this.#options.onProgress(`waiting for ${rootSpecText(this.#spec)} (${seconds} s${of})${detail}`)
+  }
+
+  #isOver(): boolean {
+    const limit = this.#limitMs()
+    return (limit !== null && this.#nowMs() - this.#startMs >= limit) || this.#options.shouldStop?.() === true
+  }
+
+  /** Milliseconds until the next tick or the end, whichever is first; at least 1, since poll(2) rounds down. */
+  #waitMs(): number {
+    const limit = this.#limitMs()
+    const end = limit === null ? this.#nextTickMs : Math.min(this.#nextTickMs, this.#startMs + limit)
+    return Math.max(1, Math.ceil(end - this.#nowMs()))
+  }
+
+  #limitMs(): number | null {
+    const { timeoutMs, rootdelayMs } = this.#options
+    return timeoutMs === null ? null : Math.max(timeoutMs, rootdelayMs)
+  }
+
+  #report(): string[] {
+    const kernel = this.#kernel
+    const driverless = listBusDevices(kernel)
+      .filter(d => isRootRelevant(d.modalias) && !kernel.exists(`/sys/bus/${d.bus}/devices/${d.name}/driver`))
+      .map(d => ({ ...d, isClaimed: this.#loader.claims(d.modalias) }))
+    return timeoutReport(this.#spec, this.#nowMs() - this.#startMs, {
+      devices: this.#scanner.scan(),
+      tags: this.#spec.kind === 'tag' ? listTags(kernel) : [],
+      modules: this.#loader.trace(),
+      driverless,
+    })
+  }
+
+  #nowMs(): number {
+    return Number(this.#kernel.monotonicUs()) / 1000
+  }
+}

@@ -1,0 +1,78 @@
+// The hand-over: exec of the real init with nothing of Node left behind.
+//
+// What the new init inherits is what the kernel gives its first init: default signal dispositions,
+// an empty mask, RLIMIT_NOFILE 1024, descriptors 0 to 2 open across exec and blocking, the terminal as
+// it was found, nothing else open (law 7; docs/hand-over.md has the table of what Node changes).
+// systemd learns when the initramfs began: a serialization with its initrd-timestamp, passed as it
+// passes its own state across a re-exec.  execve(2), systemd(1).
+
+import { F_GETFL, F_SETFD, F_SETFL, O_NONBLOCK, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { toFd } from '../kernel/kernel.ts'
+import type { Fd, Kernel, Termios } from '../kernel/kernel.ts'
+import type { ExecStep } from '../plan/step.ts'
+
+const STANDARD: readonly Fd[] = [toFd(0), toFd(1), toFd(2)]
+const LAST_SIGNAL = 64
+/** glibc keeps 32 and 33 for itself and refuses to touch them. */
+const RESERVED_SIGNALS: readonly number[] = [SIGKILL, SIGSTOP, 32, 33]
+const INIT_NOFILE_SOFT = 1024n
+const MAX_FD = 0xffffffff
+
+/** What was true when this process started, before Node or the rescue console changed anything. */
+export interface StartState {
+  readonly termios: readonly (Termios | null)[]
+  /** CLOCK_REALTIME and CLOCK_MONOTONIC, microseconds. */
+  readonly realtimeUs: bigint
+  readonly monotonicUs: bigint
+}
+
+/** Records the state. To be called first thing. */
+export function recordStartState(kernel: Pick<Kernel, 'tcgetattr' | 'realtimeUs' | 'monotonicUs'>): StartState {
+  return { termios: STANDARD.map((fd) => kernel.tcgetattr(fd)), realtimeUs: kernel.realtimeUs(), monotonicUs: kernel.monotonicUs() }
+}
+
+/** The manager state that systemd reads with --deserialize: only the time at which the initramfs began. */
+export function systemdSerialization(start: StartState): string {
+  return `initrd-timestamp=${start.realtimeUs} ${start.monotonicUs}\n\n`
+}
+
+/** argv for systemd behind argv[0]: the options of its own switch-root, then what the kernel passed. */
+export function systemdArgv(argv: readonly string[], fd: Fd): string[] {
+  const [name = '/sbin/init', ...args] = argv
+  return [name, '--switched-root', '--system', '--deserialize', String(fd), ...args]
+}
+
+/** Takes back what Node and this program changed in the process. Idempotent: exec may fail and be tried again. */
+export function cleanProcess(kernel: Kernel, start: StartState): void {
+  for (let signal = 1; signal <= LAST_SIGNAL; signal += 1) {
+    if (!RESERVED_SIGNALS.includes(signal)) kernel.resetSignal(signal)
+  }
+  kernel.clearSignalMask()
+  kernel.setSoftLimit(RLIMIT_NOFILE, INIT_NOFILE_SOFT)
+  kernel.setCloexecRange(3, MAX_FD)
+  STANDARD.forEach((fd, i) => {
+    const termios = start.termios[i]
+    if (termios !== undefined && termios !== null && kernel.tcgetattr(fd) !== null) kernel.tcsetattr(fd, termios)
+    kernel.fcntl(fd, F_SETFL, kernel.fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK)
+    kernel.fcntl(fd, F_SETFD, 0)
+  })
+}
+
+/**
+ * Replaces this process by init. Returns only by throwing SyscallError (execve), and then the process
+ * still works: Node's own handlers are gone, so a caller goes on synchronously.
+ */
+export function handOver(kernel: Kernel, step: ExecStep, start: StartState): never {
+  cleanProcess(kernel, start)
+  let argv = step.argv
+  if (step.kind === 'systemd') {
+    const fd = kernel.memfdCreate('fulcrum-serialization', 0)
+    kernel.write(fd, systemdSerialization(start))
+    // systemd reads from where the offset stands.
+    const rewound = kernel.open(`/proc/self/fd/${fd}`, 0)
+    kernel.close(fd)
+    kernel.fcntl(rewound, F_SETFD, 0)
+    argv = systemdArgv(step.argv, rewound)
+  }
+  return kernel.execve(step.path, argv, step.env)
+}

@@ -1,0 +1,107 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { parseCommandLine } from '../facts/cmdline.ts'
+import { findParameter, parameters } from './parameter-table.ts'
+import { readParameters } from './parameters.ts'
+import type { BootParameters } from './parameters.ts'
+
+const read = (text: string): BootParameters => readParameters(parseCommandLine(text)).values
+const problems = (text: string): string[] => readParameters(parseCommandLine(text)).problems.map((p) => p.detail)
+
+t.test('defaults', async (t) => {
+  t.same(read(''), {
+    root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
+    logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
+    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, timestamps: true,
+  })
+  t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
+})
+
+t.test('each word has its effect, and a bad value a problem and the default', async (t) => {
+  const cases: readonly (readonly [string, Partial<BootParameters>, number])[] = [
+    ['root=UUID=0A-b root=/dev/vda1', { root: '/dev/vda1' }, 0],
+    ['root=LABEL="my disk"', { root: 'LABEL=my disk' }, 0],
+    ['root=', { root: null }, 1],
+    ['root', { root: null }, 1],
+    ['rootfstype=ext4,xfs', { rootFstypes: ['ext4', 'xfs'] }, 0],
+    ['rootflags=subvol=@,noatime', { rootFlags: 'subvol=@,noatime' }, 0],
+    ['rw', { readOnly: false }, 0],
+    ['rw ro', { readOnly: true }, 0],
+    ['ro rw', { readOnly: false }, 0],
+    ['rootwait', { rootTimeoutMs: null }, 0],
+    ['rootwait=5', { rootTimeoutMs: 5000 }, 0],
+    ['rootwait=soon', { rootTimeoutMs: 90_000 }, 1],
+    ['rootwait rd.timeout=3', { rootTimeoutMs: 3000 }, 0],
+    ['rd.timeout=0', { rootTimeoutMs: null }, 0],
+    ['rd.timeout=250ms', { rootTimeoutMs: 250 }, 0],
+    ['rd.timeout=-1', { rootTimeoutMs: 90_000 }, 1],
+    ['rd.retry=2min', { rootTimeoutMs: 120_000 }, 0],
+    ['rootdelay=100', { rootTimeoutMs: 100_000, rootDelayMs: 100_000 }, 0],
+    ['rootdelay=5', { rootTimeoutMs: 90_000, rootDelayMs: 5000 }, 0],
+    ['init=/bin/sh', { init: '/bin/sh' }, 0],
+    ['quiet', { logLevel: 'quiet' }, 0],
+    ['quiet debug', { logLevel: 'debug' }, 0],
+    ['debug fulcrum.log=quiet', { logLevel: 'quiet' }, 0],
+    ['rd.debug=0', { logLevel: 'normal' }, 0],
+    ['fulcrum.log=loud', { logLevel: 'normal' }, 1],
+    ['panic=10', { rebootAfterS: 10 }, 0],
+    ['panic=0', { rebootAfterS: null }, 0],
+    ['panic=-1', { rebootAfterS: 0 }, 0],
+    ['panic=10 fulcrum.panic=0', { rebootAfterS: null }, 0],
+    ['fulcrum.panic=3 panic=0', { rebootAfterS: 3 }, 0],
+    ['fulcrum.panic=x', { rebootAfterS: null }, 1],
+    ['rd.break', { breaks: ['pre-switch'] }, 0],
+    ['rd.break=mount rd.break=cmdline', { breaks: ['cmdline', 'mount'] }, 0],
+    ['rd.break=pre-pivot,initqueue', { breaks: ['pre-mount', 'pre-switch'] }, 0],
+    ['rd.break=mount rd.break=', { breaks: [] }, 0],
+    ['rd.break=lunch', { breaks: [] }, 1],
+    ['rd.shell=0', { rescueShell: false }, 0],
+    ['rd.shell=maybe', { rescueShell: true }, 1],
+    ['rd.driver.blacklist=a-b,c modprobe.blacklist=d module_blacklist=e', { blacklist: ['a_b', 'c', 'd', 'e'] }, 0],
+    ['rd.driver.pre=loop,dm-mod rd.modules-load=x', { preload: ['loop', 'dm-mod', 'x'] }, 0],
+    ['mount.usr=LABEL=u mount.usrfstype=erofs mount.usrflags=ro', { usr: { source: 'LABEL=u', fstypes: ['erofs'], flags: 'ro' } }, 0],
+    ['fsck.mode=force fsck.repair=yes', { fsckMode: 'force', fsckRepair: 'yes' }, 0],
+    ['fastboot', { fsckMode: 'skip' }, 0],
+    ['forcefsck', { fsckMode: 'force' }, 0],
+    ['fsck.mode=never', { fsckMode: 'auto' }, 1],
+    ['fsck.repair=all', { fsckRepair: 'preen' }, 1],
+    ['fulcrum.switch=pivot fulcrum.keep=none', { engine: 'pivot', keep: 'none' }, 0],
+    ['fulcrum.switch=jump', { engine: 'auto' }, 1],
+    ['fulcrum.dry-run', { dryRun: true }, 0],
+    ['fulcrum.dry_run=no', { dryRun: false }, 0],
+    ['fulcrum.timestamps=no', { timestamps: false }, 0],
+  ]
+  const defaults = read('')
+  for (const [text, expected, count] of cases) {
+    t.same(read(text), { ...defaults, ...expected }, text)
+    t.equal(problems(text).length, count, `${text}: problems`)
+  }
+  // The table must not promise a word that nothing reads: each one appears in a case above.
+  const used = new Set(cases.flatMap(([text]) => parseCommandLine(text).words.map((w) => findParameter(w.key)?.key)))
+  t.same(parameters.filter((p) => !used.has(p.key)).map((p) => p.key), [], 'every parameter of the table is tried')
+})
+
+t.test('problems say what was expected, and guess', async (t) => {
+  t.same(problems('rd.shell=maybe'), ["Cannot understand 'rd.shell=maybe': expected a boolean ('yes' or 'no'), ignoring"])
+  t.same(problems('fulcrum.swich=move'), ["Cannot find a parameter 'fulcrum.swich' (did you mean 'fulcrum.switch'?), ignoring"])
+  t.same(problems('init'), ["Cannot understand 'init' without a value: expected 'PATH' behind '=', ignoring"])
+})
+
+t.test('words behind "--" are not ours', async (t) => {
+  t.equal(read('-- root=/dev/vda rd.break').root, null)
+})
+
+t.test('the table', async (t) => {
+  const names = parameters.flatMap((p) => [p.key, ...p.aliases])
+  t.equal(new Set(names).size, names.length, 'no name twice')
+  for (const p of parameters) t.notMatch(p.summary, /\.$/, p.key)
+})
+
+t.test('any line can be read', async (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom(...parameters.map((p) => p.key)), fc.option(fc.string()))), (words) => {
+      const { values } = readParameters(parseCommandLine(words.map(([k, v]) => (v === null ? k : `${k}=${v}`)).join(' ')))
+      return values.rootTimeoutMs === null || values.rootTimeoutMs >= 0
+    }),
+  )
+})

@@ -1,0 +1,268 @@
+// The values of the kernel command line parameters that PID 1 understands.
+//
+// readParameters() is the only code that gives the words of parameter-table.ts a meaning. A bad
+// value never stops a boot: it becomes a problem that is shown, and the default is used.
+// Man pages: bootparam(7), kernel-command-line(7), dracut.cmdline(7), docs/man/fulcrum.7.
+
+import type { CommandLine } from '../facts/cmdline.ts'
+import { lastWord, normalKey, parseBoolean, wordsOf } from '../facts/cmdline.ts'
+import { nearest } from '../facts/nearest.ts'
+import type { EngineChoice, Keep } from '../plan/switch-types.ts'
+import { findParameter, parameters } from './parameter-table.ts'
+
+/** Where rd.break= can stop a boot, in the order in which they are passed. */
+export const breakPoints = ['cmdline', 'pre-mount', 'mount', 'pre-switch'] as const
+export type BreakPoint = (typeof breakPoints)[number]
+
+const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
+const keeps: readonly Keep[] = ['full', 'none']
+const logLevels = ['quiet', 'normal', 'debug'] as const
+const fsckModes = ['auto', 'force', 'skip'] as const
+const fsckRepairs = ['preen', 'yes', 'no'] as const
+
+/** How much PID 1 prints on the console. */
+export type LogLevel = (typeof logLevels)[number]
+
+/** What the command line asks of PID 1. Times in milliseconds, null for "for ever" or "never". */
+export interface BootParameters {
+  /** The root specifier as written, quotes removed; null when there is none. */
+  readonly root: string | null
+  /** Types to try, in order; empty: what the superblock says. */
+  readonly rootFstypes: readonly string[]
+  /** Mount options of the root, comma separated; empty for none. */
+  readonly rootFlags: string
+  /** Mount the root read-only first, as the kernel does unless 'rw' is given. */
+  readonly readOnly: boolean
+  /** How long to wait for the root device. */
+  readonly rootTimeoutMs: number | null
+  /** rootdelay=, already counted in rootTimeoutMs. */
+  readonly rootDelayMs: number
+  /** init=, or null for the usual places. */
+  readonly init: string | null
+  readonly logLevel: LogLevel
+  /** Reboot this many seconds after a failure that nobody attends to; null: never. */
+  readonly rebootAfterS: number | null
+  readonly breaks: readonly BreakPoint[]
+  /** Whether a failure may offer a prompt on the console. */
+  readonly rescueShell: boolean
+  /** Modules that are not loaded by alias, with '_' for '-'. */
+  readonly blacklist: readonly string[]
+  /** Modules that are loaded before devices are looked for. */
+  readonly preload: readonly string[]
+  /** mount.usr= and its type and options; null: /usr comes from the root's fstab. */
+  readonly usr: { readonly source: string; readonly fstypes: readonly string[]; readonly flags: string } | null
+  readonly fsckMode: (typeof fsckModes)[number]
+  readonly fsckRepair: (typeof fsckRepairs)[number]
+  readonly engine: EngineChoice
+  /** null: 'full' with pivot, 'none' with move. */
+  readonly keep: Keep | null
+  readonly dryRun: boolean
+  /** Whether systemd is told when the initramfs began and ended. */
+  readonly timestamps: boolean
+}
+
+/** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
+export interface ParameterProblem {
+  readonly key: string
+  readonly value: string | null
+  readonly detail: string
+}
+
+const breakAliases: Readonly<Record<string, BreakPoint>> = {
+  'pre-udev': 'cmdline',
+  'pre-trigger': 'cmdline',
+  initqueue: 'pre-mount',
+  'pre-pivot': 'pre-switch',
+  cleanup: 'pre-switch',
+}
+
+function isOneOf<T extends string>(choices: readonly T[], text: string): text is T {
+  return choices.some((choice) => choice === text)
+}
+
+/** Milliseconds of '5', '1.5', '30s', '200ms' or '2min'; a plain number means seconds. */
+function parseTimeMs(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|sec|min|m)?$/.exec(text)
+  if (match === null) return undefined
+  const factor = match[2] === 'ms' ? 1 : match[2] === 'min' || match[2] === 'm' ? 60_000 : 1000
+  return Math.round(Number(match[1]) * factor)
+}
+
+/** Reads values of one line; what cannot be understood goes to `problems` once. */
+class Reader {
+  readonly problems: ParameterProblem[] = []
+  readonly #line: CommandLine
+
+  constructor(line: CommandLine) {
+    this.#line = line
+  }
+
+  problem(key: string, value: string | null, expected: string): void {
+    const shown = value === null ? `'${key}' without a value` : `'${key}=${value}'`
+    this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ignoring` })
+  }
+
+  #spellings(key: string): readonly string[] {
+    return [key, ...(findParameter(key)?.aliases ?? [])]
+  }
+
+  /** Text of the last word; null when missing. An empty or missing value is a problem. */
+  text(key: string): string | null {
+    const word = lastWord(this.#line, ...this.#spellings(key))
+    if (word === undefined) return null
+    if (word.value === null || word.value === '') {
+      this.problem(word.key, word.value, `'${findParameter(key)?.value ?? 'a value'}' behind '='`)
+      return null
+    }
+    return word.value
+  }
+
+  /** Every comma-separated part of every word in order; an empty value forgets what came before. */
+  list(key: string): string[] {
+    let all: string[] = []
+    for (const word of wordsOf(this.#line, ...this.#spellings(key))) {
+      if (word.value === null) this.problem(word.key, null, `'${findParameter(key)?.value ?? 'a list'}' behind '='`)
+      else if (word.value === '') all = []
+      else all.push(...word.value.split(',').filter((part) => part !== ''))
+    }
+    return all
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    const word = lastWord(this.#line, ...this.#spellings(key))
+    if (word === undefined) return fallback
+    const value = parseBoolean(word.value)
+    if (value === undefined) this.problem(word.key, word.value, "a boolean ('yes' or 'no')")
+    return value ?? fallback
+  }
+
+  choice<T extends string>(key: string, choices: readonly T[]): T | null {
+    const text = this.text(key)
+    if (text === null || isOneOf(choices, text)) return text
+    this.problem(key, text, choices.map((choice) => `'${choice}'`).join(' or '))
+    return null
+  }
+
+  timeMs(key: string): number | null {
+    const text = this.text(key)
+    if (text === null) return null
+    const ms = parseTimeMs(text)
+    if (ms === undefined) this.problem(key, text, 'a number of seconds')
+    return ms ?? null
+  }
+
+  integer(key: string): number | null {
+    const text = this.text(key)
+    if (text === null) return null
+    if (!/^[+-]?\d{1,9}$/.test(text)) {
+      this.problem(key, text, 'a whole number of seconds')
+      return null
+    }
+    return Number(text)
+  }
+}
+
+const defaultRootTimeoutMs = 90_000
+
+function readRootTimeout(read: Reader, line: CommandLine, delayMs: number): number | null {
+  const timeout = read.timeMs('rd.timeout')
+  if (timeout !== null) return timeout === 0 ? null : Math.max(timeout, delayMs)
+  const rootwait = lastWord(line, 'rootwait')
+  if (rootwait === undefined) return Math.max(defaultRootTimeoutMs, delayMs)
+  // A bare rootwait is for ever; rootwait=SECONDS exists since Linux 6.5.
+  if (rootwait.value === null) return null
+  const seconds = read.timeMs('rootwait')
+  return seconds === null ? Math.max(defaultRootTimeoutMs, delayMs) : Math.max(seconds, delayMs)
+}
+
+function readRebootAfter(read: Reader): number | null {
+  const ours = read.integer('fulcrum.panic')
+  const seconds = ours ?? read.integer('panic') ?? 0
+  return seconds === 0 ? null : Math.max(seconds, 0)
+}
+
+function readBreaks(read: Reader, line: CommandLine): BreakPoint[] {
+  const found = new Set<BreakPoint>()
+  for (const word of wordsOf(line, 'rd.break')) {
+    if (word.value === '') found.clear()
+    for (const name of (word.value ?? 'pre-switch').split(',').filter((part) => part !== '')) {
+      const point = isOneOf(breakPoints, name) ? name : breakAliases[name]
+      if (point === undefined) read.problem(word.key, name, breakPoints.map((p) => `'${p}'`).join(' or '))
+      else found.add(point)
+    }
+  }
+  return breakPoints.filter((point) => found.has(point))
+}
+
+function readLogLevel(read: Reader, line: CommandLine): LogLevel {
+  const asked = read.choice('fulcrum.log', logLevels)
+  if (asked !== null) return asked
+  if (read.boolean('debug', false)) return 'debug'
+  return lastWord(line, 'quiet') === undefined ? 'normal' : 'quiet'
+}
+
+function readUsr(read: Reader): BootParameters['usr'] {
+  const source = read.text('mount.usr')
+  if (source === null) return null
+  return { source: unquote(source), fstypes: read.list('mount.usrfstype'), flags: read.text('mount.usrflags') ?? '' }
+}
+
+function readFsckMode(read: Reader, line: CommandLine): BootParameters['fsckMode'] {
+  const word = lastWord(line, 'fsck.mode', 'fastboot', 'forcefsck')
+  if (word?.key === 'fastboot') return 'skip'
+  if (word?.key === 'forcefsck') return 'force'
+  if (word === undefined) return 'auto'
+  const mode = fsckModes.find((choice) => choice === word.value)
+  if (mode === undefined) read.problem(word.key, word.value, fsckModes.map((c) => `'${c}'`).join(' or '))
+  return mode ?? 'auto'
+}
+
+/** root=LABEL="My Disk": the kernel keeps quotes inside a word, people mean the text. */
+function unquote(text: string): string {
+  return text.replaceAll('"', '')
+}
+
+function misspelt(line: CommandLine): ParameterProblem[] {
+  const known = parameters.flatMap((p) => [p.key, ...p.aliases])
+  const problems: ParameterProblem[] = []
+  for (const word of line.words) {
+    if (!normalKey(word.key).startsWith('fulcrum.') || findParameter(word.key) !== undefined) continue
+    const guess = nearest(word.key, known)
+    const hint = guess === undefined ? '' : ` (did you mean '${guess}'?)`
+    problems.push({ key: word.key, value: word.value, detail: `Cannot find a parameter '${word.key}'${hint}, ignoring` })
+  }
+  return problems
+}
+
+/** Gives the words of a command line their meaning. Pure; every value is usable whatever the line says. */
+export function readParameters(line: CommandLine): {
+  readonly values: BootParameters
+  readonly problems: readonly ParameterProblem[]
+} {
+  const read = new Reader(line)
+  const root = read.text('root')
+  const rootDelayMs = read.timeMs('rootdelay') ?? 0
+  const values: BootParameters = {
+    root: root === null ? null : unquote(root),
+    rootFstypes: read.list('rootfstype'),
+    rootFlags: read.text('rootflags') ?? '',
+    readOnly: lastWord(line, 'ro', 'rw')?.key !== 'rw',
+    rootTimeoutMs: readRootTimeout(read, line, rootDelayMs),
+    rootDelayMs,
+    init: read.text('init'),
+    logLevel: readLogLevel(read, line),
+    rebootAfterS: readRebootAfter(read),
+    breaks: readBreaks(read, line),
+    rescueShell: read.boolean('rd.shell', true),
+    blacklist: read.list('rd.driver.blacklist').map(normalKey),
+    preload: read.list('rd.driver.pre'),
+    usr: readUsr(read),
+    fsckMode: readFsckMode(read, line),
+    fsckRepair: read.choice('fsck.repair', fsckRepairs) ?? 'preen',
+    engine: read.choice('fulcrum.switch', engines) ?? 'auto',
+    keep: read.choice('fulcrum.keep', keeps),
+    dryRun: read.boolean('fulcrum.dry_run', false),
+    timestamps: read.boolean('fulcrum.timestamps', true),
+  }
+  return { values, problems: [...read.problems, ...misspelt(line)] }
+}

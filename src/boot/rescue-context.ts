@@ -1,0 +1,48 @@
+// Lends the boot's knowledge to the rescue console, and takes its answer.
+
+import { describeMounts } from '../commands/mounts.ts'
+import { describeProcesses } from '../commands/ps.ts'
+import { withSettings } from '../facts/cmdline.ts'
+import { errorLine } from '../kernel/errors.ts'
+import type { BootState } from './boot-state.ts'
+import { handOver } from './hand-over.ts'
+import { readParameters } from './parameters.ts'
+import type { Failure } from './rescue/failure.ts'
+import { rescue } from './rescue/rescue.ts'
+import type { RescueContext } from './rescue/session.ts'
+import { createDevices } from './root-search.ts'
+
+function traceLines(state: BootState): string[] {
+  return state.trace.events.map((event) => {
+    const at = (event.us / 1000).toFixed(1).padStart(9)
+    const took = (event.tookUs / 1000).toFixed(1).padStart(8)
+    return `${at} ms ${took} ms  ${event.phase}: ${event.what}${event.error === undefined ? '' : `  FAILED: ${event.error}`}`
+  })
+}
+
+function contextOf(state: BootState): RescueContext {
+  const devices = (state.devices ??= createDevices(state))
+  return {
+    commandLine: state.line,
+    parameters: state.parameters,
+    describeMounts: () => describeMounts(state.kernel),
+    describeProcesses: () => describeProcesses(state.kernel),
+    describeDevices: () => devices.describe(),
+    describeTrace: () => traceLines(state),
+    loadModule: (name) => devices.loadModule(name),
+    loadFilesystem: (type) => devices.loadFilesystem(type),
+    findDevice: (spec) => devices.findDevice(spec),
+    exec: (path, argv) => handOver(state.kernel, { op: 'exec', path, argv, env: { HOME: '/', TERM: 'linux', PATH: '/bin' }, kind: 'plain' }, state.start),
+  }
+}
+
+/** Opens the console; returns when the boot shall go on (a break) or be tried again, its settings applied. */
+export function rescueFrom(state: BootState, failure: Failure): void {
+  state.trace.note('rescue', failure.point, failure.error === null ? {} : { error: errorLine(failure.error) })
+  const { settings } = rescue(state.kernel, failure, contextOf(state))
+  state.line = withSettings(state.line, settings)
+  const { values, problems } = readParameters(state.line)
+  state.parameters = values
+  state.log.setLevel(values.logLevel)
+  for (const problem of problems) state.log.warn(problem.detail)
+}

@@ -1,0 +1,206 @@
+// Finds, checks and mounts the root and /usr: the devices' side of the boot.
+//
+// Joins what src/boot/devices knows (modules, block devices, waiting) with fsck and mount, and turns
+// every way in which that can fail into a refusal with a reason, a remedy and what was seen.
+
+import { parseFstab, usrEntry, hasOption } from '../facts/fstab.ts'
+import { describeDevices } from '../facts/block/describe-devices.ts'
+import type { BlockDevice } from '../facts/block/block-device.ts'
+import { matchRoot } from '../facts/block/match-root.ts'
+import { parseRootSpec, rootSpecText } from '../facts/block/root-spec.ts'
+import type { RootSpec } from '../facts/block/root-spec.ts'
+import { inRoot } from '../facts/paths.ts'
+import { errorLine, isErrno } from '../kernel/errors.ts'
+import { SYSROOT } from './boot-state.ts'
+import type { BootState, Devices } from './boot-state.ts'
+import { BootFailure, errorFailure, inPhase, refusalFailure } from './boot-failure.ts'
+import {
+  createModuleLoader, ensureNode, loadFilesystem, mountTypes, registerBtrfsMembers, scanDevices, waitForRoot,
+} from './devices/index.ts'
+import type { ModuleLoader } from './devices/index.ts'
+import { fsck } from './fsck.ts'
+import { mountFilesystem } from './mount-root.ts'
+
+/** A root that is there: on a block device, or behind a tag. `source` is what mount(2) takes. */
+type FoundRoot =
+  | { readonly kind: 'block'; readonly source: string; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
+  | { readonly kind: 'tag'; readonly source: string; readonly fstype: string }
+
+/** One file system to find and mount: the root, or /usr. */
+interface Wanted {
+  readonly role: 'root' | '/usr'
+  readonly spec: string
+  readonly fstypes: readonly string[]
+  readonly options: string
+  readonly readOnly: boolean
+  readonly target: string
+}
+
+function parseSpec(wanted: Wanted): RootSpec {
+  const parsed = parseRootSpec(wanted.spec, wanted.fstypes.length === 1 ? (wanted.fstypes[0] ?? null) : null)
+  if (parsed.spec !== null) return parsed.spec
+  throw refusalFailure('root-device', { reason: 'root-invalid', detail: parsed.error, remedy: "correct it: root=UUID=…, 'help' and 'blk' show what there is" }, null, [])
+}
+
+function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: RootSpec): FoundRoot {
+  const { parameters, log, trace } = state
+  const wait = {
+    timeoutMs: parameters.rootTimeoutMs,
+    rootdelayMs: parameters.rootDelayMs,
+    onProgress: (line: string): void => log.warn(line),
+  }
+  const result = trace.measure('root-device', rootSpecText(spec), () => waitForRoot(state.kernel, loader, spec, wait), (r) => ({ outcome: r.outcome }))
+  if (result.outcome === 'tag') return { kind: 'tag', source: result.tag, fstype: result.fstype }
+  if (result.outcome === 'block') {
+    const { device, members } = result
+    for (const member of members) ensureNode(state.kernel, member)
+    return { kind: 'block', source: device.path, device, members }
+  }
+  throw refusalFailure(
+    'root-device',
+    {
+      reason: 'root-not-found',
+      detail: `Cannot find the ${wanted.role === 'root' ? 'root' : "file system for '/usr'"}: ${rootSpecText(spec)} did not appear`,
+      remedy: "choose another with root=… and 'retry'; 'blk' shows the devices, 'load MODULE' loads a driver",
+    },
+    null, result.report,
+  )
+}
+
+function typesFor(wanted: Wanted, found: FoundRoot): readonly string[] {
+  if (wanted.fstypes.length > 0 && wanted.fstypes[0] !== 'auto') return wanted.fstypes
+  if (found.kind === 'tag') return [found.fstype]
+  const superblock = found.device.superblock
+  if (superblock === null || superblock.usage !== 'filesystem') {
+    const seen = superblock === null ? 'nothing that is known' : `'${superblock.type}'`
+    throw refusalFailure(
+      'root-device',
+      { reason: 'root-no-filesystem', detail: `Cannot mount '${found.source}': there is ${seen} on it, not a file system`, remedy: 'name another device with root=…, or the type with rootfstype=' },
+      null, describeDevices([found.device]),
+    )
+  }
+  return mountTypes(superblock.type)
+}
+
+function check(state: BootState, found: FoundRoot, types: readonly string[]): void {
+  if (found.kind === 'tag') return
+  const { kernel, trace, log, parameters } = state
+  const [type = ''] = types
+  const outcome = trace.measure('fsck', found.source, () => fsck(kernel, found.source, type, found.device.isReadOnly, parameters), (o) => ({ outcome: o.kind }))
+  if (outcome.kind === 'none') {
+    log.debug(`no check of ${found.source}: ${outcome.why}`)
+    return
+  }
+  if (outcome.kind === 'clean') return
+  if (outcome.kind === 'repaired' || outcome.kind === 'reboot') {
+    log.warn(`${outcome.program} repaired ${found.source}${outcome.kind === 'reboot' ? ' and asks for a reboot, ignoring: it was not mounted' : ''}`)
+    return
+  }
+  const lines = outcome.output.split('\n').map((line) => `  ${line}`)
+  throw refusalFailure(
+    'fsck',
+    {
+      reason: 'fsck-errors',
+      detail: `Cannot use '${found.source}': ${outcome.program} ${outcome.kind === 'errors' ? 'left errors uncorrected' : 'failed'} (status ${outcome.status ?? 'none'})`,
+      remedy: "set fsck.repair=yes and 'retry', or fsck.mode=skip at your own risk",
+    },
+    null, lines,
+  )
+}
+
+/** What usually is behind a mount that failed, from what was read of the device. */
+function diagnosis(found: FoundRoot, types: readonly string[], failures: readonly string[]): string[] {
+  const lines = [...failures]
+  if (found.kind === 'block') {
+    const { superblock } = found.device
+    if (superblock?.damaged !== null && superblock?.damaged !== undefined) lines.push(`${found.source}: ${superblock.damaged}`)
+    if (superblock !== null && !types.includes(superblock.type)) lines.push(`${found.source} holds '${superblock.type}', asked for was '${types.join(',')}'`)
+    lines.push(...describeDevices([found.device]))
+  }
+  return lines
+}
+
+function mount(state: BootState, loader: ModuleLoader, wanted: Wanted): { source: string; type: string; options: string } {
+  const spec = parseSpec(wanted)
+  const found = find(state, loader, wanted, spec)
+  const types = typesFor(wanted, found)
+  check(state, found, types)
+  const failures: string[] = []
+  const prepare = (type: string): void => {
+    const failure = loadFilesystem(state.kernel, loader, type)
+    if (failure !== null) failures.push(failure)
+    else if (type === 'btrfs' && found.kind === 'block') registerBtrfsMembers(state.kernel, found.members)
+  }
+  try {
+    const request = { source: found.source, target: wanted.target, types, options: wanted.options, readOnly: wanted.readOnly }
+    const mounted = state.trace.measure('mount', wanted.target, () => mountFilesystem(state.kernel, request, prepare), (m) => ({ type: m.type }))
+    if (mounted.fellBackToReadOnly && !wanted.readOnly) state.log.warn(`${found.source} can only be mounted read-only`)
+    return { source: found.source, type: mounted.type, options: [mounted.fellBackToReadOnly || wanted.readOnly ? 'ro' : 'rw', ...(mounted.data === null ? [] : [mounted.data])].join(',') }
+  } catch (error) {
+    throw errorFailure('mount', error, diagnosis(found, types, failures))
+  }
+}
+
+/** /usr from mount.usr= or from the root's fstab; null when there is none. */
+function wantedUsr(state: BootState): Wanted | null {
+  const { kernel, parameters } = state
+  const base = { role: '/usr', target: `${SYSROOT}/usr`, readOnly: parameters.readOnly } as const
+  if (parameters.usr !== null) return { ...base, spec: parameters.usr.source, fstypes: parameters.usr.fstypes, options: parameters.usr.flags }
+  let text: string
+  try {
+    text = kernel.readText(inRoot(SYSROOT, '/etc/fstab'))
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) state.log.warn(`${errorLine(error)}, ignoring`)
+    return null
+  }
+  const entry = usrEntry(parseFstab(text).entries)
+  if (entry === null) return null
+  return { ...base, spec: entry.source, fstypes: entry.fstype === 'auto' ? [] : entry.fstype.split(','), options: entry.options }
+}
+
+/** The devices' side for one boot. */
+export function createDevices(state: BootState): Devices {
+  const { kernel, trace, log } = state
+  const loader = createModuleLoader(kernel, state.kernelRelease, { words: state.givenLine.words })
+  return {
+    loadListed: () => {
+      const names = [...state.parameters.preload, ...state.image.modules]
+      const problems = trace.measure('modules', 'listed', () => loader.load(names), () => ({ asked: names }))
+      for (const problem of problems) log.warn(`${problem}, ignoring`)
+    },
+    mountRoot: () => {
+      const { parameters } = state
+      if (parameters.root === null) {
+        const remedy = "type root=UUID=… (or root=/dev/NAME) and 'retry'; 'blk' shows the devices"
+        throw refusalFailure('root-device', { reason: 'root-not-given', detail: 'Cannot look for the root: the command line has no root=', remedy }, null, describeDevices(scanDevices(kernel)))
+      }
+      const wanted: Wanted = { role: 'root', spec: parameters.root, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly, target: SYSROOT }
+      return inPhase('root-device', () => mount(state, loader, wanted))
+    },
+    mountUsr: () => {
+      const wanted = wantedUsr(state)
+      if (wanted === null) return
+      try {
+        inPhase('usr', () => mount(state, loader, wanted))
+      } catch (error) {
+        if (!hasOption(wanted.options, 'nofail')) throw error
+        log.warn(`${error instanceof BootFailure ? error.message : errorLine(error)}; '/usr' is marked nofail, ignoring`)
+      }
+    },
+    describe: () => describeDevices(scanDevices(kernel)),
+    loadModule: (name) => {
+      const before = loader.trace().length
+      const problems = loader.load([name])
+      if (problems.length > 0) throw new Error(problems.join('\n'))
+      const loaded = loader.trace().slice(before).map((entry) => `loaded ${entry.name}`)
+      return loaded.length === 0 ? [`'${name}' is loaded already or built in`] : loaded
+    },
+    loadFilesystem: (type) => void loadFilesystem(kernel, loader, type),
+    findDevice: (text) => {
+      const { spec } = parseRootSpec(text, null)
+      if (spec === null) return null
+      const match = matchRoot(spec, scanDevices(kernel))
+      return match.outcome === 'found' ? { path: match.device.path, type: match.device.superblock?.type ?? null } : null
+    },
+  }
+}

@@ -1,0 +1,32 @@
+// `fulcrum dmesg`: the kernel's log, for images without util-linux.
+
+import { formatKernelMessage, readKernelLog } from '../facts/kmsg.ts'
+import { EXIT_OK, EXIT_USAGE } from './command.ts'
+import type { Command } from './command.ts'
+
+export const dmesgCommand: Command = {
+  name: 'dmesg',
+  summary: 'show the messages of the kernel',
+  usage: ['fulcrum dmesg [--json] [LINES]'],
+  help: `Prints what /dev/kmsg holds, oldest first, and does not wait for more.
+
+  LINES   only the last ones
+  --json  an array of objects with level, facility, sequence, us (microseconds since the start of the
+          kernel) and text
+`,
+  run(args, io) {
+    const json = args.includes('--json')
+    const [lines, ...more] = args.filter((arg) => arg !== '--json')
+    if (more.length > 0 || (lines !== undefined && !/^\d{1,9}$/.test(lines))) {
+      io.stderr(`fulcrum dmesg: Cannot understand '${more[0] ?? lines}': a number of lines was expected\n`)
+      return EXIT_USAGE
+    }
+    const all = readKernelLog(io.kernel())
+    const shown = lines === undefined ? all : all.slice(Math.max(0, all.length - Number(lines)))
+    if (json) {
+      const plain = shown.map((message) => ({ ...message, sequence: Number(message.sequence), us: Number(message.us) }))
+      io.stdout(`${JSON.stringify(plain, null, 2)}\n`)
+    } else for (const message of shown) io.stdout(`${formatKernelMessage(message)}\n`)
+    return EXIT_OK
+  },
+}

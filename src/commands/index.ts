@@ -1,0 +1,82 @@
+// The dispatcher: which command runs, by the name that the binary was called with or by the first word.
+//
+// As /init with PID 1 main.ts boots instead and never comes here. Everything that a command throws ends
+// here as one line on standard error and an exit status.
+
+import { nearest } from '../facts/nearest.ts'
+import { SyscallError, errorLine } from '../kernel/errors.ts'
+import { VERSION } from '../version.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
+import type { CommandIo } from './command.ts'
+import { formatCommandHelp, formatOverview } from './help.ts'
+import { commandTable, findCommand } from './table.ts'
+import type { CommandEntry } from './table.ts'
+
+async function runCommand(entry: CommandEntry, args: readonly string[], io: CommandIo, name: string): Promise<number> {
+  try {
+    const command = await entry.load()
+    // The tools that are stood in for have -h of their own.
+    if (!entry.standsIn && (args[0] === '--help' || args[0] === '-h')) {
+      io.stdout(formatCommandHelp(command))
+      return EXIT_OK
+    }
+    return await command.run(args, io)
+  } catch (error) {
+    io.stderr(`${name}: ${errorLine(error)}\n`)
+    // Anything but a failed system call is a mistake of ours: the stack says where.
+    if (!(error instanceof SyscallError) && error instanceof Error && io.env['FULCRUM_DEBUG'] !== undefined) io.stderr(`${error.stack}\n`)
+    return EXIT_SYSTEM
+  }
+}
+
+function unknownCommand(name: string, io: CommandIo): number {
+  const guess = nearest(name, commandTable.map((entry) => entry.name))
+  const hint = guess === undefined ? "'fulcrum --help' lists them" : `did you mean '${guess}'?`
+  io.stderr(`fulcrum: Cannot find a command '${name}': ${hint}\n`)
+  return EXIT_USAGE
+}
+
+async function help(args: readonly string[], io: CommandIo): Promise<number> {
+  const [name] = args
+  if (name === undefined) {
+    io.stdout(formatOverview(commandTable, VERSION))
+    return EXIT_OK
+  }
+  const entry = findCommand(name)
+  if (entry === undefined) return unknownCommand(name, io)
+  io.stdout(formatCommandHelp(await entry.load()))
+  return EXIT_OK
+}
+
+/**
+ * Runs what was asked for and returns the exit status. `argv0` is the last component of the name that
+ * the binary was called with ('fulcrum', 'switch_root', …), `args` is what follows.
+ */
+export async function dispatch(argv0: string, args: readonly string[], io: CommandIo): Promise<number> {
+  const standIn = findCommand(argv0)
+  if (standIn?.standsIn === true) return runCommand(standIn, args, io, argv0)
+  if (argv0 === 'init') {
+    io.stderr(
+      'init: Cannot boot: this is not PID 1; as /init of an initramfs the kernel starts it, ' +
+        "and 'fulcrum switch' switches to a root that is mounted already\n",
+    )
+    return EXIT_REFUSED
+  }
+  const [name, ...rest] = args
+  switch (name) {
+    case undefined:
+      io.stderr(formatOverview(commandTable, VERSION))
+      return EXIT_USAGE
+    case 'help':
+    case '--help':
+    case '-h':
+      return help(rest, io)
+    case '--version':
+    case '-V':
+      return dispatch(argv0, ['version', ...rest], io)
+    default: {
+      const entry = findCommand(name)
+      return entry === undefined ? unknownCommand(name, io) : runCommand(entry, rest, io, `fulcrum ${name}`)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// `fulcrum version`: the version of fulcrum, and of what it is made of.
+
+import { VERSION } from '../version.ts'
+import { EXIT_OK, EXIT_USAGE } from './command.ts'
+import type { Command } from './command.ts'
+
+export const versionCommand: Command = {
+  name: 'version',
+  summary: 'print the version',
+  usage: ['fulcrum version [--json]', 'fulcrum --version'],
+  help: `Prints the version of fulcrum.
+
+  --json  as JSON, with the version of the Node.js inside and the architecture
+`,
+  run(args, io) {
+    const [option, ...more] = args
+    if ((option !== undefined && option !== '--json') || more.length > 0) {
+      io.stderr(`fulcrum version: Cannot understand '${more[0] ?? option}'\n`)
+      return EXIT_USAGE
+    }
+    if (option === undefined) io.stdout(`fulcrum ${VERSION}\n`)
+    else io.stdout(`${JSON.stringify({ fulcrum: VERSION, node: process.versions.node, arch: process.arch })}\n`)
+    return EXIT_OK
+  },
+}

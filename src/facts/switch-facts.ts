@@ -1,0 +1,55 @@
+// Reads SwitchFacts: everything that planning a switch of root looks at. Changes nothing.
+
+import { RAMFS_MAGIC, TMPFS_MAGIC } from '../abi/mount.ts'
+import { S_IFDIR, S_IFMT } from '../abi/process.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { carriedMounts } from '../plan/carried.ts'
+import { ROOTFS_DIRECTORY } from '../plan/switch-types.ts'
+import type { SwitchFacts, SwitchRequest, TargetState } from '../plan/switch-types.ts'
+import { inRoot } from './paths.ts'
+import { checkInit } from './init-check.ts'
+import { mountContaining, parseMountInfo, topMountAt } from './mountinfo.ts'
+import type { Mount } from './mountinfo.ts'
+
+function targetState(kernel: Kernel, mounts: readonly Mount[], path: string, source: Mount | null): TargetState {
+  if (!kernel.exists(path)) return 'missing'
+  if ((kernel.stat(path).mode & S_IFMT) !== S_IFDIR) return 'not-directory'
+  const mounted = topMountAt(mounts, path)
+  if (mounted === undefined) return 'directory'
+  return source !== null && mounted.dev === source.dev && mounted.root === source.root ? 'mount-same' : 'mount-other'
+}
+
+/** Reads the facts for `request`. `arch` is Node's process.arch. Throws SyscallError when /proc is not mounted. */
+export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'newRoot' | 'init'>, arch: string): SwitchFacts {
+  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const { newRoot } = request
+  const magic = kernel.statfs('/').type
+  const exists = kernel.exists(newRoot)
+  const isDirectory = exists && (kernel.stat(newRoot).mode & S_IFMT) === S_IFDIR
+  const here = kernel.stat('/')
+  const there = exists ? kernel.stat(newRoot) : here
+  const holder = mountContaining(mounts, newRoot)
+  const targets: Record<string, TargetState> = {}
+  if (isDirectory) {
+    for (const mount of carriedMounts(mounts, newRoot)) {
+      targets[mount.mountPoint] = targetState(kernel, mounts, inRoot(newRoot, mount.mountPoint), mount)
+    }
+  }
+  return {
+    pid: kernel.getpid(),
+    uid: kernel.getuid(),
+    mounts,
+    oldRootIsMemory: magic === TMPFS_MAGIC || magic === RAMFS_MAGIC,
+    oldRootIsInitramfs: kernel.exists('/init') || kernel.exists('/etc/initrd-release'),
+    newRoot: {
+      exists,
+      isDirectory,
+      isRoot: exists && here.dev === there.dev && here.ino === there.ino,
+      sameDevice: here.dev === there.dev,
+      readOnly: holder !== undefined && (holder.options.includes('ro') || holder.superOptions.includes('ro')),
+    },
+    targets,
+    rootfsTarget: isDirectory ? targetState(kernel, mounts, inRoot(newRoot, ROOTFS_DIRECTORY), null) : 'missing',
+    init: checkInit(kernel, newRoot, arch, request.init),
+  }
+}

@@ -1,0 +1,63 @@
+// The entry of the binary: PID 1's boot, a compatible command, or the command line, by PID and argv[0].
+//
+// PID 1's part is imported statically and stays small; the commands are loaded when they are asked
+// for. For PID 1 nothing may escape: exceptions, exit and fatal signals all end in the rescue console.
+
+import { basename } from 'node:path'
+import { bootForever, rescueAfterCrash } from './boot/boot.ts'
+import { createLog } from './boot/log.ts'
+import { recordStartState } from './boot/hand-over.ts'
+import { SIGUSR1 } from './abi/process.ts'
+import { createKoffiKernel } from './kernel/koffi-kernel.ts'
+import type { Kernel } from './kernel/kernel.ts'
+
+/** Set for the fresh program that takes over when Node died of a fatal signal as PID 1. */
+const CRASH_VARIABLE = 'FULCRUM_CRASHED'
+
+/** Arguments without the executable: Node puts its path, and for a packed program the script's, in front. */
+const args = process.argv.slice(2)
+const name = basename(process.argv0)
+
+/** PID 1 boots when it is called as the kernel calls it, and not in a container that runs a command. */
+function isInit(kernel: Kernel): boolean {
+  if (process.pid !== 1) return false
+  if (name === 'init' || name === 'linuxrc') return true
+  return name === 'fulcrum' && kernel.exists('/etc/initrd-release') && !kernel.exists('/run/.containerenv') && !args.includes('--help') && !args.includes('--version')
+}
+
+function boot(kernel: Kernel): never {
+  // Node opens its inspector on SIGUSR1, which anybody may send to PID 1.
+  kernel.resetSignal(SIGUSR1)
+  const crashed = process.env[CRASH_VARIABLE]
+  kernel.armCrashExec('/proc/self/exe', ['/init', ...args], { HOME: '/', TERM: 'linux', [CRASH_VARIABLE]: '1' })
+  const start = recordStartState(kernel)
+  const context = { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch }
+  process.on('exit', (code) => rescueAfterCrash(context, `Node ended with exit code ${code}`))
+  process.on('uncaughtException', (error) => rescueAfterCrash(context, error.stack ?? error.message))
+  if (crashed !== undefined) return rescueAfterCrash(context, 'Node died of a fatal signal; this is a fresh start of the program')
+  return bootForever(context)
+}
+
+async function commandLine(kernel: () => Kernel): Promise<void> {
+  const { dispatch } = await import('./commands/index.ts')
+  const io = {
+    stdout: (text: string) => void process.stdout.write(text),
+    stderr: (text: string) => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY,
+    env: process.env,
+    kernel,
+  }
+  process.exitCode = await dispatch(name, args, io)
+}
+
+function main(): void {
+  if (process.pid === 1) {
+    const kernel = createKoffiKernel()
+    if (isInit(kernel)) boot(kernel)
+    void commandLine(() => kernel)
+    return
+  }
+  void commandLine(createKoffiKernel)
+}
+
+main()

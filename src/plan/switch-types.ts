@@ -1,0 +1,56 @@
+// What a switch of root is asked for, and what must be known to plan it.
+//
+// Types only. SwitchFacts is everything that the pure planner looks at; src/facts/switch-facts.ts
+// reads it from a Kernel.
+
+import type { InitCheck } from '../facts/init-check.ts'
+import type { Mount } from '../facts/mountinfo.ts'
+
+export type EngineChoice = 'auto' | 'move' | 'pivot'
+export type Keep = 'full' | 'none'
+
+/** Where the kept initramfs appears in the new root. */
+export const ROOTFS_DIRECTORY = '/run/rootfs'
+
+/** The mounts below these are carried into the new root. */
+export const CARRIED_PREFIXES: readonly string[] = ['/dev', '/proc', '/sys', '/run']
+
+export interface SwitchRequest {
+  /** Absolute path of the new root, without trailing slash. */
+  readonly newRoot: string
+  readonly engine: EngineChoice
+  /** null: 'full' for pivot, 'none' for move. */
+  readonly keep: Keep | null
+  /** Candidates for init, absolute paths inside the new root; the first that can run is taken. */
+  readonly init: readonly string[]
+  /** Arguments behind argv[0]. */
+  readonly initArgs: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Device (inside the new root) for descriptors 0 to 2, or null to leave them. */
+  readonly console: string | null
+  /** Capability numbers to drop before exec, klibc's -d. */
+  readonly dropCapabilities: readonly number[]
+  /** If init is systemd, tell it when the initramfs started. */
+  readonly timestamps: boolean
+  /** Delete the old root's contents even though this process is not PID 1 (tests); never for a root that is not an initramfs. */
+  readonly requirePid1: boolean
+}
+
+/** What stands at the place in the new root that a carried mount goes to. */
+export type TargetState = 'directory' | 'missing' | 'not-directory' | 'mount-same' | 'mount-other'
+
+export interface SwitchFacts {
+  readonly pid: number
+  readonly uid: number
+  readonly mounts: readonly Mount[]
+  /** statfs(2) says that "/" is tmpfs or ramfs. */
+  readonly oldRootIsMemory: boolean
+  /** "/" is the file system that holds /init or /etc/initrd-release: an initramfs and not, say, a live system. */
+  readonly oldRootIsInitramfs: boolean
+  readonly newRoot: { readonly exists: boolean; readonly isDirectory: boolean; readonly isRoot: boolean; readonly sameDevice: boolean; readonly readOnly: boolean }
+  /** For each carried mount point: what is at newRoot + mount point. */
+  readonly targets: Readonly<Record<string, TargetState>>
+  /** What is at newRoot/run/rootfs when /run is not carried. */
+  readonly rootfsTarget: TargetState
+  readonly init: InitCheck
+}

@@ -1,0 +1,208 @@
+// Plans of a switch of root, from hand-made facts: engine choice, refusals, steps, undo.
+
+import t from 'tap'
+import type { InitCheck } from '../facts/init-check.ts'
+import { parseMountInfo } from '../facts/mountinfo.ts'
+import { planPrepare } from './prepare.ts'
+import { describePlan, describeStep } from './step.ts'
+import type { Plan, PlanResult } from './step.ts'
+import type { SwitchFacts, SwitchRequest, TargetState } from './switch-types.ts'
+import { planSwitch } from './switch.ts'
+import { planUndo } from './undo.ts'
+
+const API = `
+20 1 0:20 / /proc rw shared:5 - proc proc rw
+21 1 0:21 / /sys rw - sysfs sysfs rw
+22 1 0:5 / /dev rw - devtmpfs devtmpfs rw
+23 22 0:22 / /dev/pts rw - devpts devpts rw
+24 1 0:23 / /run rw - tmpfs tmpfs rw
+30 1 254:0 / /sysroot ro,relatime - ext4 /dev/vda ro
+`
+const ABSOLUTE = `1 1 0:2 / / rw - rootfs rootfs rw${API}`
+const NULLFS = `2 1 0:3 / / rw - rootfs rootfs rw${API.replaceAll(/^(\d+) 1 /gm, '$1 2 ').replaceAll('22 2 0:5', '22 2 0:5')}`
+const PRIVATE = NULLFS.replace('shared:5 ', '')
+
+const goodInit: InitCheck = { path: '/sbin/init', resolved: '/usr/lib/systemd/systemd', problem: null }
+const directories: Record<string, TargetState> = { '/proc': 'directory', '/sys': 'directory', '/dev': 'directory', '/run': 'directory' }
+
+function request(more: Partial<SwitchRequest> = {}): SwitchRequest {
+  return {
+    newRoot: '/sysroot', engine: 'auto', keep: null, init: ['/sbin/init'], initArgs: ['3'], env: { HOME: '/' }, console: null,
+    dropCapabilities: [], timestamps: true, requirePid1: true, ...more,
+  }
+}
+
+function facts(mountinfo: string, more: Partial<SwitchFacts> = {}): SwitchFacts {
+  return {
+    pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootIsInitramfs: true,
+    newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true },
+    targets: directories, rootfsTarget: 'missing', init: goodInit, ...more,
+  }
+}
+
+function planned(result: PlanResult): Plan {
+  if (result.plan === null) throw new Error(`refused: ${result.refusal.reason}: ${result.refusal.detail}`)
+  return result.plan
+}
+
+const lines = (plan: Plan): string[] => plan.steps.map(describeStep)
+
+t.test('pivot on a kernel with nullfs: carried mounts, then pivot_root, the initramfs kept', async (t) => {
+  const plan = planned(planSwitch(request(), facts(PRIVATE)))
+  t.equal(plan.name, 'pivot')
+  t.strictSame(lines(plan), [
+    'mount("/dev", "/sysroot/dev", NULL, MS_MOVE, NULL)',
+    'mount("/proc", "/sysroot/proc", NULL, MS_MOVE, NULL)',
+    'mount("/run", "/sysroot/run", NULL, MS_MOVE, NULL)',
+    'mount("/sys", "/sysroot/sys", NULL, MS_MOVE, NULL)',
+    'mkdir("/sysroot/run/rootfs", 0700)',
+    'chdir("/sysroot")',
+    'pivot_root(".", "run/rootfs")',
+    'chdir("/")',
+  ])
+  t.strictSame(plan.exec?.argv, ['/sbin/init', '3'])
+  t.equal(plan.exec?.kind, 'systemd')
+  t.equal(plan.pointOfNoReturn, plan.steps.length, 'everything can be undone')
+})
+
+t.test('a shared mount makes everything private first', async (t) => {
+  t.equal(lines(planned(planSwitch(request(), facts(NULLFS))))[0], 'mount("none", "/", NULL, MS_REC|MS_PRIVATE, NULL)')
+})
+
+t.test('auto moves on an unprepared absolute root, and deletes the initramfs', async (t) => {
+  const plan = planned(planSwitch(request(), facts(ABSOLUTE)))
+  t.equal(plan.name, 'move')
+  const all = lines(plan)
+  t.strictSame(all.slice(-6), [
+    'chdir("/sysroot")',
+    'mount(".", "/", NULL, MS_MOVE, NULL)',
+    'chroot(".")',
+    'chdir("/")',
+    'delete everything in old_root, without crossing into other file systems',
+    'close(old_root)',
+  ])
+  t.equal(plan.pointOfNoReturn, plan.steps.length - 2)
+})
+
+t.test('pivot asked for on an unprepared absolute root contains the bind trick', async (t) => {
+  const plan = planned(planSwitch(request({ engine: 'pivot' }), facts(ABSOLUTE)))
+  const all = lines(plan)
+  t.ok(all.indexOf('mount("/", "/.fulcrum-root", NULL, MS_BIND, NULL)') < all.indexOf('pivot_root(".", "run/rootfs")'))
+  t.ok(all.includes('mount("/sysroot", "/.fulcrum-root/sysroot", NULL, MS_MOVE, NULL)'), 'the new root goes along')
+  t.equal(plan.notes.length, 1)
+})
+
+t.test('keep none by pivot deletes, detaches and removes the mount point', async (t) => {
+  const plan = planned(planSwitch(request({ keep: 'none' }), facts(PRIVATE)))
+  t.strictSame(lines(plan).slice(-5), [
+    'old_root = open("/run/rootfs", O_RDONLY|O_DIRECTORY|O_CLOEXEC)',
+    'delete everything in old_root, without crossing into other file systems',
+    'umount2("/run/rootfs", MNT_DETACH)',
+    'rmdir("/run/rootfs")',
+    'close(old_root)',
+  ])
+})
+
+t.test('move with keep full shows the initramfs by a bind', async (t) => {
+  t.ok(lines(planned(planSwitch(request({ engine: 'move', keep: 'full' }), facts(PRIVATE)))).includes('mount("/", "/sysroot/run/rootfs", NULL, MS_BIND, NULL)'))
+})
+
+t.test('a plain directory is bound onto itself and never deleted with the initramfs', async (t) => {
+  const plain = PRIVATE.replace(/^30 .*\n/m, '')
+  const same = facts(plain, { newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: true, readOnly: false } })
+  const plan = planned(planSwitch(request({ engine: 'move' }), same))
+  t.equal(lines(plan)[0], 'mount("/sysroot", "/sysroot", NULL, MS_BIND|MS_REC, NULL)')
+  t.notOk(lines(plan).some((line) => line.startsWith('delete')))
+  t.equal(planSwitch(request({ keep: 'none' }), same).refusal?.reason, 'new-root-is-root')
+})
+
+t.test('missing mount points are made on a writable root and refused on a read-only one', async (t) => {
+  const targets = { ...directories, '/run': 'missing', '/proc': 'missing' } as const
+  const writable = facts(PRIVATE, { targets, newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: false } })
+  const all = lines(planned(planSwitch(request(), writable)))
+  t.ok(all.includes('mkdir("/sysroot/proc", 0555)'))
+  t.ok(all.includes('mkdir("/sysroot/run", 0755)'))
+  const refused = planSwitch(request(), facts(PRIVATE, { targets })).refusal
+  t.equal(refused?.reason, 'mount-point-missing')
+  t.match(refused?.detail, /'\/proc'/)
+})
+
+t.test('mounts below /dev are carried even where /dev is not a mount', async (t) => {
+  const mountinfo = PRIVATE.replace(/^22 .*\n/m, '').replace(/^23 22 /m, '23 2 ')
+  const plan = planned(planSwitch(request(), facts(mountinfo, { targets: { ...directories, '/dev/pts': 'directory' } })))
+  t.ok(lines(plan).includes('mount("/dev/pts", "/sysroot/dev/pts", NULL, MS_MOVE, NULL)'))
+})
+
+t.test('what is mounted in the new root already', async (t) => {
+  const same = planned(planSwitch(request(), facts(PRIVATE, { targets: { ...directories, '/proc': 'mount-same' } })))
+  t.notOk(lines(same).some((line) => line.includes('"/proc"')))
+  t.match(same.notes[0], /'\/proc' is mounted in the new root already/)
+  const other = planned(planSwitch(request(), facts(PRIVATE, { targets: { ...directories, '/run': 'mount-other' } })))
+  t.ok(lines(other).includes('mount("/run", "/sysroot/run", NULL, MS_MOVE, NULL)'))
+  t.match(other.notes[0], /on top of another/)
+})
+
+t.test('refusals, each before the first step', async (t) => {
+  const root = { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: false }
+  const cases: readonly [string, Partial<SwitchRequest>, Partial<SwitchFacts>][] = [
+    ['no-permission', {}, { uid: 1000 }],
+    ['not-pid1', {}, { pid: 77 }],
+    ['new-root-missing', {}, { newRoot: { ...root, exists: false } }],
+    ['new-root-not-directory', {}, { newRoot: { ...root, isDirectory: false } }],
+    ['new-root-is-root', {}, { newRoot: { ...root, isRoot: true } }],
+    ['not-initramfs', { keep: 'none' }, { oldRootIsMemory: false }],
+    ['pivot-impossible', {}, { mounts: [] }],
+    ['init-missing', {}, { init: { path: '/sbin/init', resolved: null, problem: { reason: 'init-missing', detail: 'x', remedy: 'y' } } }],
+  ]
+  for (const [reason, asked, known] of cases) {
+    const result = planSwitch(request(asked), facts(PRIVATE, known))
+    t.equal(result.refusal?.reason, reason)
+    t.not(result.refusal?.remedy, '', `${reason} has a remedy`)
+  }
+})
+
+t.test('undo inverts completed steps, last first', async (t) => {
+  const pivot = planned(planSwitch(request(), facts(PRIVATE)))
+  t.strictSame(planUndo(pivot, pivot.steps.length).map(describeStep), [
+    'chdir("/run/rootfs")',
+    'pivot_root(".", "sysroot")',
+    'chroot(".")',
+    'chdir("/")',
+    'mount("/sysroot/sys", "/sys", NULL, MS_MOVE, NULL)',
+    'mount("/sysroot/run", "/run", NULL, MS_MOVE, NULL)',
+    'mount("/sysroot/proc", "/proc", NULL, MS_MOVE, NULL)',
+    'mount("/sysroot/dev", "/dev", NULL, MS_MOVE, NULL)',
+  ])
+  t.strictSame(planUndo(pivot, 1).map(describeStep), ['mount("/sysroot/dev", "/dev", NULL, MS_MOVE, NULL)'])
+  const move = planned(planSwitch(request({ engine: 'move', keep: 'full' }), facts(PRIVATE)))
+  t.strictSame(planUndo(move, move.steps.length).slice(0, 4).map(describeStep), [
+    'fchdir(old_root)',
+    'chroot(".")',
+    'chdir("/")',
+    'mount("/..", "/sysroot", NULL, MS_MOVE, NULL)',
+  ])
+  const gone = planned(planSwitch(request({ keep: 'none' }), facts(PRIVATE)))
+  t.strictSame(planUndo(gone, gone.pointOfNoReturn + 1), [], 'nothing past the point of no return')
+})
+
+t.test('the bind trick: only on the absolute root, everything on "/" goes along', async (t) => {
+  t.equal(planPrepare(parseMountInfo(PRIVATE)), null)
+  const early = parseMountInfo('1 1 0:2 / / rw - rootfs rootfs rw\n20 1 0:20 / /proc rw - proc proc rw\n')
+  const plan = planPrepare(early)
+  t.strictSame(plan?.steps.map(describeStep), [
+    'mkdir("/.fulcrum-root", 0755)',
+    'mount("/", "/.fulcrum-root", NULL, MS_BIND, NULL)',
+    'mount("/proc", "/.fulcrum-root/proc", NULL, MS_MOVE, NULL)',
+    'chdir("/.fulcrum-root")',
+    'mount(".", "/", NULL, MS_MOVE, NULL)',
+    'chroot(".")',
+    'chdir("/")',
+    'rmdir("/.fulcrum-root")',
+  ])
+})
+
+t.test('a printed plan names the point of no return and ends with exec', async (t) => {
+  const text = describePlan(planned(planSwitch(request({ keep: 'none' }), facts(PRIVATE)))).join('\n')
+  t.match(text, /-- point of no return --\n +10\. delete everything/)
+  t.match(text, /execve\("\/sbin\/init", \["\/sbin\/init", "3"\]\)/)
+})
