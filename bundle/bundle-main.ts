@@ -2,8 +2,9 @@
 // CommonJS because a SEA's main has to be it on Node 22. The output depends on nothing but the sources:
 // no absolute path, no time, so that two checkouts give the same bytes. docs/binary.md has the reasons.
 
+import fs from 'node:fs'
 import path from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { packageVersion, projectRoot, projectVersion } from './project.ts'
 
 /** Literals that esbuild puts in place of these names; src/ declares what it uses of them. */
@@ -12,6 +13,21 @@ export function definitions(): Record<string, string> {
     FULCRUM_VERSION: JSON.stringify(projectVersion()),
     FULCRUM_KOFFI_VERSION: JSON.stringify(packageVersion('koffi')),
   }
+}
+
+/**
+ * valibot compiles a regular expression of emoji properties when it is loaded, used or not. Without ICU data that is a
+ * SyntaxError, so the unused pattern is replaced by one that never matches; the build fails when it is not there any more.
+ */
+const withoutEmojiPattern: Plugin = {
+  name: 'without-emoji-pattern',
+  setup(plugin) {
+    plugin.onLoad({ filter: /valibot[/\\]dist[/\\]index\.mjs$/ }, ({ path: file }) => {
+      const source = fs.readFileSync(file, 'utf8')
+      const contents = source.replace(/^const EMOJI_REGEX = \/.*\/u;$/m, 'const EMOJI_REGEX = /(?!)/;')
+      return contents === source ? { errors: [{ text: 'Cannot find the emoji pattern to replace' }] } : { contents, loader: 'js' }
+    })
+  },
 }
 
 /**
@@ -34,6 +50,7 @@ export async function bundleMain(entry: string): Promise<Buffer> {
     inject: [path.join(projectRoot, 'bundle/without-icu.ts')],
     alias: { koffi: path.join(projectRoot, 'bundle/koffi-shim.ts') },
     define: definitions(),
+    plugins: [withoutEmojiPattern],
     logLevel: 'warning',
   })
   const [output] = result.outputFiles

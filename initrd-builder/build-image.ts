@@ -12,7 +12,7 @@ import { BuilderError, describeCause } from './builder-error.ts'
 import { arrangeEntries, writeNewc, type CpioSource } from './cpio/newc-writer.ts'
 import { addFeatures } from './add-features.ts'
 import type { CompressorName } from './compressor-names.ts'
-import { ImageTree, segmentSources, type ImageEntry } from './image/image-tree.ts'
+import { ImageTree, segmentSources, type ImageEntry, type SegmentName } from './image/image-tree.ts'
 import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
 import { microcodeSources, microcodeVendors } from './image/microcode.ts'
 import { addDescription, addSkeleton } from './image/skeleton.ts'
@@ -38,7 +38,7 @@ export interface BuildContext {
 
 /** One segment of the image written. */
 export interface SegmentResult {
-  readonly name: 'microcode' | 'constant' | 'variable'
+  readonly name: 'microcode' | SegmentName
   readonly compressor: CompressorName
   /** Bytes before compression. */
   readonly unpacked: number
@@ -250,16 +250,15 @@ async function makeSegments(entries: readonly ImageEntry[], microcode: readonly 
     const archive = archiveOf(microcode)
     segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: archive.length, cached: false }))
   }
-  const constant = archiveOf(segmentSources(entries, 'constant'))
-  progress(`compressing the constant segment by ${compressor}`)
-  const kept = await cachedSegment(
-    compressor === 'none' ? undefined : context.cache, compressorIdentity(compressor), constant,
-    () => compress(compressor, constant), context.warn,
-  )
-  segments.push(padded(kept.data, { name: 'constant', compressor, unpacked: constant.length, cached: kept.hit }))
-  const variable = archiveOf(segmentSources(entries, 'variable'))
-  progress(`compressing the variable segment by ${compressor}`)
-  segments.push(padded(await compress(compressor, variable), { name: 'variable', compressor, unpacked: variable.length, cached: false }))
+  for (const name of ['constant', 'modules', 'variable'] as const) {
+    const archive = archiveOf(segmentSources(entries, name))
+    progress(`compressing the ${name} segment by ${compressor}`)
+    // The variable segment is small and never the same; plain ones gain nothing.
+    const cache = name === 'variable' || compressor === 'none' ? undefined : context.cache
+    const make = (): Promise<Buffer> => compress(compressor, archive)
+    const { data, hit } = await cachedSegment(cache, compressorIdentity(compressor), archive, make, context.warn)
+    segments.push(padded(data, { name, compressor, unpacked: archive.length, cached: hit }))
+  }
   return segments
 }
 

@@ -1,15 +1,17 @@
 // The image as it is being collected: a tree of nodes, each with the reasons why it is there.
 //
 // Several things ask for the same file (libc is needed by everything), so adding is idempotent and only
-// adds a reason. Which segment a node goes into is decided here too: what does not change between
-// builds (`constant`) is compressed once and cached.
+// adds a reason. Which segment a node goes into is decided here too.
 
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from '../cpio/newc-entry.ts'
 import type { CpioSource } from '../cpio/newc-writer.ts'
 import { directoryOf, relativeTarget } from './image-path.ts'
 
-/** Which of the concatenated archives a node is written to. */
-export type SegmentName = 'constant' | 'variable'
+/**
+ * Which of the concatenated archives a node is written to: what changes with a release of fulcrum only, what
+ * changes with the kernel, and the rest. The first two are cached.
+ */
+export type SegmentName = 'constant' | 'modules' | 'variable'
 
 /** What is at a path. Modes are permission bits. */
 export type ImageNode =

@@ -42,12 +42,12 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
   const confDirectories = readLdSoConf(sysroot)
   const closed = new Set<string>()
 
-  const addHops = (hops: readonly LinkHop[], segment: SegmentName): void => {
+  const addHops = (hops: readonly LinkHop[], reason: string, segment: SegmentName): void => {
     for (const { link, target } of hops) {
       const from = imagePath(link)
       const to = imagePath(target)
       // A link that merges /usr is a directory in the image already.
-      if (from !== to) tree.add(from, { type: 'symlink', target: to }, `link of '${to}'`, segment)
+      if (from !== to) tree.add(from, { type: 'symlink', target: to }, reason, segment)
     }
   }
 
@@ -61,7 +61,7 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
   const add: Collector['add'] = (path, { reason, destination, segment = 'variable' }) => {
     const file = sysroot.find(path)
     if (file === undefined) return false
-    if (destination === undefined) addHops(file.hops, segment)
+    if (destination === undefined) addHops(file.hops, reason, segment)
     const place = destination ?? imagePath(file.path)
     if (file.stats.isDirectory()) {
       tree.add(place, { type: 'directory', mode: file.stats.mode & 0o7777 }, reason, segment)
@@ -129,7 +129,7 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
       if (file?.stats.isFile() !== true) continue
       const data = closed.has(file.path) ? undefined : sysroot.read(file.path)
       if (data !== undefined && !fits(data, requester.elf)) continue
-      addHops(file.hops, segment)
+      addHops(file.hops, reason, segment)
       if (place.origin === 'conf') linkIntoDefault(place.path, file.path, requester, segment)
       const mode = file.stats.mode & 0o7777
       const destination = imagePath(file.path)

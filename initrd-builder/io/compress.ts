@@ -1,16 +1,18 @@
 // Compresses a segment by a method that the kernel can undo, and knows which those are.
 //
-// zstd and gzip are in Node; xz and lz4 are run. The kernel wants xz with CRC32 and no other check, lz4 in
-// its legacy frame. The default's reasons are in docs/image.md. See lib/decompress*.c.
+// zstd and gzip are in Node, lz4 is ours, only xz is run. The kernel wants xz with CRC32 and no other check,
+// lz4 in its legacy frame. The default's reasons are in docs/image.md. See lib/decompress*.c.
 
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { constants, gzip, zstdCompress } from 'node:zlib'
 import { BuilderError } from '../builder-error.ts'
 import type { CompressorName } from '../compressor-names.ts'
+import { compressLz4Legacy } from './lz4-legacy-writer.ts'
 import { runFilter } from './tools.ts'
 
 /** Which to take when none is asked for, best first. */
-const preferred: readonly CompressorName[] = ['zstd', 'lz4', 'gzip', 'xz']
+const preferred: readonly CompressorName[] = ['lz4', 'zstd', 'gzip', 'xz']
 
 const kernelOptions: Readonly<Record<CompressorName, string | undefined>> = {
   zstd: 'CONFIG_RD_ZSTD', lz4: 'CONFIG_RD_LZ4', gzip: 'CONFIG_RD_GZIP', xz: 'CONFIG_RD_XZ', none: undefined,
@@ -54,6 +56,16 @@ export async function compress(name: CompressorName, archive: Buffer): Promise<B
     case 'xz':
       return runFilter('xz', ['--check=crc32', '--lzma2=dict=1MiB', '-T1', '-c'], [archive])
     case 'lz4':
-      return runFilter('lz4', ['-l', '-9', '-c', '-q', '-'], [archive])
+      return compressLz4(archive)
   }
+}
+
+/** Lets signals and progress through between blocks. */
+async function compressLz4(archive: Buffer): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for (const chunk of compressLz4Legacy(archive)) {
+    chunks.push(chunk)
+    await setImmediate()
+  }
+  return Buffer.concat(chunks)
 }

@@ -1,15 +1,15 @@
 // Keeps compressed segments between builds, by the digest of what was compressed and how.
 //
-// The binary with Node inside is most of an image and changes with a release only; compressing it takes
-// most of the time. A cache that cannot be read or written is a warning, never an error.
+// The binary with Node inside and the kernel's modules are nearly all of an image and change with a release
+// or a kernel only; compressing them takes nearly all of the time. A cache that cannot be read or written is a warning, never an error.
 
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomically } from './atomic-file.ts'
 
-/** Segments kept: a few versions for a few compressors. */
-const maximumKept = 8
+/** Bytes of segments kept: a few versions, kernels and compressors. */
+const maximumBytes = 512 << 20
 const digestSize = 32
 
 /** Where the cache is, from the environment: $FULCRUM_CACHE, $XDG_CACHE_HOME/fulcrum or ~/.cache/fulcrum. */
@@ -65,7 +65,11 @@ async function readKept(path: string): Promise<Buffer | undefined> {
 
 async function prune(directory: string): Promise<void> {
   const names = (await readdir(directory)).filter(name => name.endsWith('.bin'))
-  const dated = await Promise.all(names.map(async name => ({ name, time: (await stat(join(directory, name))).mtimeMs })))
-  dated.sort((a, b) => b.time - a.time)
-  for (const { name } of dated.slice(maximumKept)) await rm(join(directory, name), { force: true })
+  const kept = await Promise.all(names.map(async name => ({ name, stats: await stat(join(directory, name)) })))
+  kept.sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
+  let total = 0
+  for (const { name, stats } of kept) {
+    total += stats.size
+    if (total > maximumBytes) await rm(join(directory, name), { force: true })
+  }
 }

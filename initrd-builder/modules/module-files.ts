@@ -76,7 +76,7 @@ export async function addModuleFiles(
   for (const [position, module] of chosen.entries()) {
     const data = contents[position] ?? Buffer.alloc(0)
     const path = `${directory}/${uncompressedPath(module.path)}`
-    for (const reason of module.reasons) tree.add(path, { type: 'file', mode: 0o644, data }, reason)
+    for (const reason of module.reasons) tree.add(path, { type: 'file', mode: 0o644, data }, reason, 'modules')
     for (const name of firmwareOf(module.path, data)) {
       firmware.set(name, [...(firmware.get(name) ?? []), `firmware of module '${module.name}'`])
     }
@@ -89,7 +89,7 @@ export async function addModuleFiles(
     if (paths.length === 0) missingFirmware.push(name)
     added += paths.length
     for (const path of paths) {
-      for (const reason of reasons) collector.add(path, { reason })
+      for (const reason of reasons) collector.add(path, { reason, segment: 'modules' })
     }
   }
   return { modules: chosen.length, firmware: added, missingFirmware }
@@ -106,7 +106,7 @@ function addIndexFiles(tree: ImageTree, { version, index, text }: KernelModules,
   ]
   for (const [name, content] of files) {
     const data = new TextEncoder().encode(content)
-    tree.add(`/lib/modules/${version}/${name}`, { type: 'file', mode: 0o644, data }, 'index of the kernel modules')
+    tree.add(`/lib/modules/${version}/${name}`, { type: 'file', mode: 0o644, data }, 'index of the kernel modules', 'modules')
   }
 }
 

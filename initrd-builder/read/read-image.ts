@@ -11,7 +11,7 @@ import type { CpioEntry } from '../cpio/newc-entry.ts'
 import { runFilter } from '../io/tools.ts'
 import { decodeLz4Legacy, Lz4Error } from './lz4-legacy.ts'
 import { mergeSegments, type ImageFile } from './merge-segments.ts'
-import { compressedForm, xzEnd, zstdEnd, type CompressedForm } from './stream-end.ts'
+import { compressedForm, xzEnd, zstdFrameEnds, type CompressedForm } from './stream-end.ts'
 
 /** One archive, or several in one compressed stream, of an image. */
 export interface ReadSegment {
@@ -97,18 +97,17 @@ class TruncatedError extends Error {
 }
 
 async function unpack(form: CompressedForm, bytes: Buffer, offset: number): Promise<{ data: Buffer; end: number }> {
-  const upTo = (end: number | undefined): Buffer => {
-    if (end === undefined) throw new TruncatedError(`the ${form} stream is cut short`)
-    return bytes.subarray(offset, end)
-  }
   switch (form) {
     case 'zstd': {
-      const stream = upTo(zstdEnd(bytes, offset))
-      return { data: zstdDecompressSync(stream), end: offset + stream.length }
+      const ends = zstdFrameEnds(bytes, offset)
+      if (ends === undefined) throw new TruncatedError('the zstd stream is cut short')
+      const frames = ends.map((end, i) => zstdDecompressSync(bytes.subarray(ends[i - 1] ?? offset, end)))
+      return { data: Buffer.concat(frames), end: ends.at(-1) ?? offset }
     }
     case 'xz': {
-      const stream = upTo(xzEnd(bytes, offset))
-      return { data: await runFilter('xz', ['-dc'], [stream]), end: offset + stream.length }
+      const end = xzEnd(bytes, offset)
+      if (end === undefined) throw new TruncatedError('the xz stream is cut short')
+      return { data: await runFilter('xz', ['-dc'], [bytes.subarray(offset, end)]), end }
     }
     case 'gzip':
       return gunzip(bytes, offset)
@@ -119,21 +118,26 @@ async function unpack(form: CompressedForm, bytes: Buffer, offset: number): Prom
         if (!(cause instanceof Lz4Error)) throw cause
         throw new TruncatedError(`the lz4 stream: ${cause.message}`, { cause })
       }
+    // Their ends cannot be told from outside; nobody puts anything after them but zeros.
     case 'bzip2':
+      return { data: await runFilter('bzip2', ['-dcq'], [bytes.subarray(offset)]), end: bytes.length }
+    case 'lzo':
+      return { data: await runFilter('lzop', ['-dc'], [bytes.subarray(offset)]), end: bytes.length }
     case 'lzma':
-    case 'lzo': {
-      // Their ends cannot be told from outside; nobody puts anything after them but zeros.
-      const end = offset + bytes.subarray(offset).findLastIndex(byte => byte !== 0) + 1
-      const [command, args] = filters[form]
-      return { data: await runFilter(command, args, [bytes.subarray(offset, end)]), end }
-    }
+      return { data: await unpackLzma(bytes.subarray(offset)), end: bytes.length }
   }
 }
 
-const filters: Readonly<Record<'bzip2' | 'lzma' | 'lzo', readonly [string, readonly string[]]>> = {
-  bzip2: ['bzip2', ['-dc']],
-  lzma: ['xz', ['--format=lzma', '-dc']],
-  lzo: ['lzop', ['-dc']],
+/** xz minds what comes after an lzma stream, but the stream itself may end in up to four zeros. */
+async function unpackLzma(bytes: Buffer): Promise<Buffer> {
+  const end = bytes.findLastIndex(byte => byte !== 0) + 1
+  for (let zeros = 0; ; zeros++) {
+    try {
+      return await runFilter('xz', ['--format=lzma', '-dc'], [bytes.subarray(0, end + zeros)])
+    } catch (cause) {
+      if (zeros === 4 || end + zeros >= bytes.length) throw cause
+    }
+  }
 }
 
 function gunzip(bytes: Buffer, offset: number): { data: Buffer; end: number } {

@@ -23,11 +23,19 @@ export function compressedForm(bytes: Uint8Array, offset: number): CompressedFor
   return magics.find(magic => magic.bytes.every((byte, i) => bytes[offset + i] === byte))?.form
 }
 
-/** Offset after the zstd frame at `start`, and after those that follow at once; undefined if cut short. */
-export function zstdEnd(bytes: Uint8Array, start: number): number | undefined {
-  let offset: number | undefined = start
-  while (offset !== undefined && compressedForm(bytes, offset) === 'zstd') offset = zstdFrameEnd(bytes, offset)
-  return offset
+/**
+ * Offsets after each zstd frame from `start` on, as long as they follow one another at once; undefined if
+ * one is cut short.
+ */
+export function zstdFrameEnds(bytes: Uint8Array, start: number): number[] | undefined {
+  const ends: number[] = []
+  for (let offset = start; compressedForm(bytes, offset) === 'zstd';) {
+    const end = zstdFrameEnd(bytes, offset)
+    if (end === undefined) return undefined
+    ends.push(end)
+    offset = end
+  }
+  return ends
 }
 
 function zstdFrameEnd(bytes: Uint8Array, start: number): number | undefined {

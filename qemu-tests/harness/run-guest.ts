@@ -59,7 +59,14 @@ function listen(path: string, connected: (socket: Socket) => void): Promise<() =
   })
 }
 
-async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, sockets: string): Promise<Observation> {
+interface Boot {
+  readonly observation: Observation
+  /** From QEMU's start to its end, without waiting for the lock. */
+  readonly wallMs: number
+}
+
+async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, sockets: string): Promise<Boot> {
+  let began = performance.now()
   let tap = ''
   let shutdown: string | undefined
   let timedOut = false
@@ -122,6 +129,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   })
   // The clock and the conversation start with QEMU itself, not while it waits for the lock.
   started = () => {
+    began = performance.now()
     timers.push(setTimeout(() => {
       timedOut = true
       kill()
@@ -137,10 +145,11 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
     console.close()
     // A conversation that waits for more is told so by close(); give its complaint one turn to arrive.
     await new Promise((resolve) => setImmediate(resolve))
-    return { console: console.text, tap, timedOut, qemuErrors,
+    const observation: Observation = { console: console.text, tap, timedOut, qemuErrors,
       ...(exitStatus === undefined ? {} : { exitStatus }),
       ...(shutdown === undefined ? {} : { shutdown }),
       ...(conversation === undefined ? {} : { conversation }) }
+    return { observation, wallMs: performance.now() - began }
   } finally {
     for (const timer of timers) clearTimeout(timer)
     for (const close of closers) close()
@@ -166,9 +175,7 @@ export async function runGuest(spec: GuestSpec): Promise<GuestResult> {
       machine = { ...machine, script }
     }
     for (let retries = 0; ; retries++) {
-      const began = performance.now()
-      const observation = await bootOnce(spec, machine, folder, sockets)
-      const wallMs = performance.now() - began
+      const { observation, wallMs } = await bootOnce(spec, machine, folder, sockets)
       if (diedBeforeInit(observation) && retries < MAX_RETRIES) {
         appendFileSync(join(folder, 'console.log'), '\n--- died before PID 1, booted again ---\n')
         continue

@@ -1,4 +1,7 @@
-// What one boot has learnt so far: handed from phase to phase, never global.
+// BootState: what one boot has learnt so far.
+//
+// Handed from phase to phase and never global, so that a retry from the rescue console begins with
+// exactly what is still true. Types only; boot.ts makes the one instance.
 
 import type { Handles } from '../execute/execute.ts'
 import type { Trace } from '../execute/trace.ts'
@@ -51,6 +54,9 @@ export interface BootState extends BootContext {
   parameters: BootParameters
   /** Whether the bind trick was done. */
   readonly prepared: boolean
+  /** What failed before there was a state to fail in; null when nothing did, or once it was told. */
+  startProblem: unknown
+  wholenessTold: boolean
   devices: Devices | null
   lastPlan: Plan | null
   rescues: number

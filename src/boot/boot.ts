@@ -25,7 +25,7 @@ import { VERSION } from '../version.ts'
 import { mountApiFilesystems, mountProc } from './api-mounts.ts'
 import { SYSROOT } from './boot-state.ts'
 import type { BootContext, BootState } from './boot-state.ts'
-import { BootFailure, inPhase, refusalFailure, toFailure } from './boot-failure.ts'
+import { BootFailure, errorFailure, inPhase, refusalFailure, toFailure } from './boot-failure.ts'
 import { summaryLines, writeRecord } from './boot-record.ts'
 import type { BootSummary } from './boot-record.ts'
 import { handOver } from './hand-over.ts'
@@ -34,6 +34,7 @@ import { readImageConfig } from './image-config.ts'
 import type { Log } from './log.ts'
 import { readParameters } from './parameters.ts'
 import type { BootParameters, BreakPoint } from './parameters.ts'
+import type { Failure } from './rescue/failure.ts'
 import { rescueFrom } from './rescue-context.ts'
 import { createDevices } from './root-search.ts'
 
@@ -78,28 +79,55 @@ function takeConsole(kernel: Kernel, log: Log): void {
   }
 }
 
-/** Everything up to the first module: proc, command line, bind trick, API mounts, console. */
+/**
+ * Everything up to the first module: proc, command line, bind trick, API mounts, console. Never throws: what
+ * fails is kept in `startProblem`, because a rescue console needs a state to work on.
+ */
 function startUp(context: BootContext): BootState {
   const { kernel, log } = context
   const trace = new Trace(() => kernel.monotonicUs())
-  trace.measure('api-mounts', '/proc', () => mountProc(kernel))
-  const givenLine = parseCommandLine(kernel.readText('/proc/cmdline'))
+  let startProblem: unknown = null
+  const guarded = <T>(fallback: T, body: () => T): T => {
+    try {
+      return body()
+    } catch (error) {
+      startProblem ??= error
+      return fallback
+    }
+  }
+  guarded(undefined, () => trace.measure('api-mounts', '/proc', () => mountProc(kernel)))
+  const givenLine = parseCommandLine(guarded('', () => kernel.readText('/proc/cmdline')))
   const { values: parameters, problems } = readParameters(givenLine)
   log.setLevel(parameters.logLevel)
-  const prepared = trace.measure('prepare', 'bind trick', () => prepare(kernel, trace, log, parameters), (done) => ({ done }))
-  const failures = trace.measure('api-mounts', '/sys /dev /run', () => mountApiFilesystems(kernel))
+  const prepared = guarded(false, () => trace.measure('prepare', 'bind trick', () => prepare(kernel, trace, log, parameters), (done) => ({ done })))
+  const failures = guarded([], () => trace.measure('api-mounts', '/sys /dev /run', () => mountApiFilesystems(kernel)))
   takeConsole(kernel, log)
-  const kernelRelease = kernel.readText('/proc/sys/kernel/osrelease').trim()
+  const kernelRelease = guarded('unknown', () => kernel.readText('/proc/sys/kernel/osrelease').trim())
   log.info(`version ${VERSION} on Linux ${kernelRelease}`)
   for (const failure of failures) log.warn(`${failure}, ignoring`)
   const image = readImageConfig(kernel)
   if (image.problem !== null) log.warn(image.problem)
   const state: BootState = {
-    ...context, trace, image, kernelRelease, givenLine, line: givenLine, parameters, prepared,
+    ...context, trace, image, kernelRelease, givenLine, line: givenLine, parameters, prepared, startProblem, wholenessTold: false,
     devices: null, lastPlan: null, rescues: 0, passed: new Set(), handles: new Map(),
   }
   announceProblems(state, problems)
   return state
+}
+
+/** What must be said once before the first try: a start that failed, an image that is not whole. */
+function checkStart(state: BootState): void {
+  const { startProblem } = state
+  state.startProblem = null
+  if (startProblem !== null) throw errorFailure('start', startProblem, [])
+  if (state.image.isWhole || state.wholenessTold) return
+  state.wholenessTold = true
+  const memory = state.kernel.readText('/proc/meminfo').split('\n').slice(0, 3).map((line) => line.replace(/\s+/g, ' '))
+  throw refusalFailure('start', {
+    reason: 'image-truncated',
+    detail: 'Cannot trust this initramfs: its last file is missing, so the kernel did not unpack all of it',
+    remedy: "give the machine more memory, or build a smaller image (--host-only, fewer features); 'retry' goes on with what is there",
+  }, null, [...memory, "the kernel's own message: 'dmesg' (Initramfs unpacking failed)"])
 }
 
 const INIT_CANDIDATES: readonly string[] = ['/sbin/init', '/etc/init', '/bin/init', '/bin/sh']
@@ -178,6 +206,7 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], initram
 /** One try, from the modules to the exec. Ends by exec or by a BootFailure. */
 function attempt(state: BootState): never {
   const { kernel, log, trace } = state
+  checkStart(state)
   point(state, 'cmdline')
   const devices = (state.devices ??= inPhase('modules', () => createDevices(state)))
   inPhase('modules', () => devices.loadListed())
@@ -212,30 +241,29 @@ function reset(state: BootState): void {
   }
 }
 
-/** Boots; on failure the rescue console, then again. */
-export function bootForever(context: BootContext): never {
-  const state = startUp(context)
+/** Tries for ever: each failure opens the rescue console. Nothing that is thrown leaves this loop. */
+function bootLoop(state: BootState, first: Failure | null): never {
+  let failure = first
   for (;;) {
     try {
+      if (failure !== null) {
+        state.rescues += 1
+        rescueFrom(state, failure)
+        reset(state)
+      }
       attempt(state)
     } catch (thrown) {
-      state.rescues += 1
-      rescueFrom(state, toFailure('boot', thrown))
-      reset(state)
+      failure = toFailure('boot', thrown)
     }
   }
 }
 
-/** The last resort: the program died or came back where it must not. Never returns. */
+/** Boots; on failure the rescue console, then again. */
+export function bootForever(context: BootContext): never {
+  return bootLoop(startUp(context), null)
+}
+
+/** The last resort: the program died or came back where it must not. */
 export function rescueAfterCrash(context: BootContext, why: string): never {
-  const state = startUp(context)
-  for (;;) {
-    rescueFrom(state, { point: 'crash', plan: null, stepIndex: null, error: new Error(why), refusal: null, report: [] })
-    reset(state)
-    try {
-      attempt(state)
-    } catch (thrown) {
-      context.log.warn(errorLine(thrown))
-    }
-  }
+  return bootLoop(startUp(context), { point: 'crash', plan: null, stepIndex: null, error: new Error(why), refusal: null, report: [] })
 }

@@ -11,23 +11,29 @@ export interface ImageConfig {
   /** Modules to load at start, in order. */
   readonly modules: readonly string[]
   readonly problem: string | null
+  /** False when the builder's last file is missing though the image is ours: the kernel did not unpack all. */
+  readonly isWhole: boolean
 }
 
 export const IMAGE_CONFIG = '/etc/fulcrum/image.json'
+/** First file of an image of our builder (in the constant segment), and its very last one. */
+const IMAGE_BEGIN = '/etc/fulcrum/image.begin'
+const IMAGE_END = '/etc/fulcrum/image.end'
 
 function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : []
 }
 
 /** Reads the file; every field has a usable value whatever is in it. */
-export function readImageConfig(kernel: Pick<Kernel, 'readText'>): ImageConfig {
+export function readImageConfig(kernel: Pick<Kernel, 'readText' | 'exists'>): ImageConfig {
+  const isWhole = !kernel.exists(IMAGE_BEGIN) || kernel.exists(IMAGE_END)
   try {
     const parsed: unknown = JSON.parse(kernel.readText(IMAGE_CONFIG))
     if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object')
     const release = 'kernel' in parsed && typeof parsed.kernel === 'string' ? parsed.kernel : null
-    return { kernel: release, modules: strings('modules' in parsed ? parsed.modules : []), problem: null }
+    return { kernel: release, modules: strings('modules' in parsed ? parsed.modules : []), problem: null, isWhole }
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return { kernel: null, modules: [], problem: null }
-    return { kernel: null, modules: [], problem: `Cannot read '${IMAGE_CONFIG}': ${errorLine(error)}, ignoring` }
+    if (isErrno(error, 'ENOENT')) return { kernel: null, modules: [], problem: null, isWhole }
+    return { kernel: null, modules: [], problem: `Cannot read '${IMAGE_CONFIG}': ${errorLine(error)}, ignoring`, isWhole }
   }
 }

@@ -84,7 +84,8 @@ export const parameters: readonly Parameter[] = [
   parameter('systemd', 'mount.usrfstype', 'TYPE[,TYPE…]', 'detected', 'File system types of /usr'),
   parameter('systemd', 'mount.usrflags', 'OPTIONS', 'none', 'Mount options of /usr'),
   parameter('systemd', 'fsck.mode', 'auto|force|skip', 'auto',
-    'Whether the root is checked before it is mounted, where the image has fsck',
+    'Whether the root is checked before it is mounted, where the image has fsck. The bare words ' +
+      'fastboot and forcefsck mean skip and force',
     ['fastboot', 'forcefsck'],
   ),
   parameter('systemd', 'fsck.repair', 'preen|yes|no', 'preen',

@@ -1,3 +1,8 @@
+// Every parameter of the table: its effect, its bad values, and that nothing on a command line can make
+// reading it fail.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import fc from 'fast-check'
 import { parseCommandLine } from '../facts/cmdline.ts'

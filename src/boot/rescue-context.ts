@@ -1,4 +1,8 @@
 // Lends the boot's knowledge to the rescue console, and takes its answer.
+//
+// The console itself (src/boot/rescue) knows no devices and no modules: it is handed functions, so that
+// it works in tests and whatever state the boot is in. Settings that were typed become words behind
+// those of the kernel command line.
 
 import { describeMounts } from '../commands/mounts.ts'
 import { describeProcesses } from '../commands/ps.ts'

@@ -1,4 +1,7 @@
 // `fulcrum cmdline`: shows how a kernel command line is understood, before it is booted.
+//
+// A typing error in the boot loader costs a reboot; here it costs nothing. --help prints the table of
+// parameters.  Man pages: fulcrum-cmdline(1), bootparam(7).
 
 import { findParameter, parameters } from '../boot/parameter-table.ts'
 import type { Parameter } from '../boot/parameter-table.ts'

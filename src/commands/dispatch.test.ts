@@ -1,3 +1,8 @@
+// The command line as a whole: which command runs under which name, help, typing errors, exit statuses;
+// and the small commands that have no test of their own.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import { parameters } from '../boot/parameter-table.ts'
 import { ScriptedKernel } from '../boot/rescue/scripted-kernel.ts'

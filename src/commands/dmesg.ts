@@ -1,4 +1,7 @@
 // `fulcrum dmesg`: the kernel's log, for images without util-linux.
+//
+// Unlike dmesg(1) it never uses syslog(2): /dev/kmsg has every record with its sequence number.
+// Man pages: fulcrum-dmesg(1), dmesg(1).
 
 import { formatKernelMessage, readKernelLog } from '../facts/kmsg.ts'
 import { EXIT_OK, EXIT_USAGE } from './command.ts'

@@ -3,7 +3,7 @@
 // Pure text; the dispatcher prints it.
 
 import type { Command } from './command.ts'
-import type { CommandEntry } from './table.ts'
+import type { CommandEntry } from './command-entry.ts'
 
 const groups: readonly CommandEntry['group'][] = ['Images', 'Switching root', 'Looking', 'Others']
 

@@ -10,7 +10,7 @@ import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
 import type { CommandIo } from './command.ts'
 import { formatCommandHelp, formatOverview } from './help.ts'
 import { commandTable, findCommand } from './table.ts'
-import type { CommandEntry } from './table.ts'
+import type { CommandEntry } from './command-entry.ts'
 
 async function runCommand(entry: CommandEntry, args: readonly string[], io: CommandIo, name: string): Promise<number> {
   try {

@@ -1,4 +1,7 @@
 // `shutdown`, the /shutdown of an initramfs: see shutdown/shutdown.ts.
+//
+// Refused for anything but PID 1: what it does would take a running system down without asking.
+// Man pages: fulcrum-shutdown(8), systemd-shutdown(8).
 
 import { isShutdownVerb, shutdownVerbs } from '../shutdown/reboot-machine.ts'
 import { runShutdown } from '../shutdown/shutdown.ts'

@@ -3,24 +3,48 @@
 // Names and summaries are here so that `fulcrum --help` loads nothing; a command's module is loaded when
 // it runs, because PID 1 and the drop-in tools must not pay for the image builder.
 
-import type { Command } from './command.ts'
-
-export interface CommandEntry {
-  readonly name: string
-  /** The same as the command's own summary. */
-  readonly summary: string
-  /** Heading in the list of commands. */
-  readonly group: 'Images' | 'Switching root' | 'Looking' | 'Others'
-  /** Also found by the name that the binary is called with: a stand-in for that tool. */
-  readonly standsIn: boolean
-  load(): Promise<Command>
-}
+import type { CommandEntry } from './command-entry.ts'
 
 /** Every command, in the order in which they are listed. */
 export const commandTable: readonly CommandEntry[] = [
   {
     name: 'build', summary: 'make an initramfs image', group: 'Images', standsIn: false,
     load: async () => (await import('./build.ts')).buildCommand,
+  },
+  {
+    name: 'inspect', summary: 'list, extract and explain an initramfs image', group: 'Images', standsIn: false,
+    load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
+    name: 'switch', summary: 'switch to a root that is mounted already', group: 'Switching root', standsIn: false,
+    load: async () => (await import('./switch.ts')).switchCommand,
+  },
+  {
+    name: 'switch_root', summary: 'as switch_root(8): go on in NEWROOT with INIT, and free the initramfs',
+    group: 'Switching root', standsIn: true,
+    load: async () => (await import('./switch-root.ts')).switchRootCommand,
+  },
+  {
+    name: 'run-init', summary: 'as run-init of klibc: go on in NEWROOT with INIT, and free the initramfs',
+    group: 'Switching root', standsIn: true,
+    load: async () => (await import('./run-init.ts')).runInitCommand,
+  },
+  {
+    name: 'pivot_root', summary: 'as pivot_root(8): make NEW_ROOT the root and put the old one at PUT_OLD',
+    group: 'Switching root', standsIn: true,
+    load: async () => (await import('./pivot-root.ts')).pivotRootCommand,
+  },
+  {
+    name: 'mounts', summary: 'show the mount tree', group: 'Looking', standsIn: false,
+    load: async () => (await import('./mounts.ts')).mountsCommand,
+  },
+  {
+    name: 'ps', summary: 'list processes and where they came from', group: 'Looking', standsIn: false,
+    load: async () => (await import('./ps.ts')).psCommand,
+  },
+  {
+    name: 'blk', summary: 'list block devices and what is on them', group: 'Looking', standsIn: false,
+    load: async () => (await import('./blk.ts')).blkCommand,
   },
   {
     name: 'cmdline', summary: 'show how a kernel command line is understood', group: 'Looking', standsIn: false,
@@ -31,7 +55,8 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./dmesg.ts')).dmesgCommand,
   },
   {
-    name: 'shutdown', summary: 'unmount the old root and stop the machine, as /shutdown of an initramfs', group: 'Switching root', standsIn: true,
+    name: 'shutdown', summary: 'unmount the old root and stop the machine, as /shutdown of an initramfs',
+    group: 'Switching root', standsIn: true,
     load: async () => (await import('./shutdown.ts')).shutdownCommand,
   },
   {

@@ -1,4 +1,7 @@
 // `fulcrum version`: the version of fulcrum, and of what it is made of.
+//
+// --json also tells which Node.js was packed, for reports of errors.
+// Man page: fulcrum(1).
 
 import { VERSION } from '../version.ts'
 import { EXIT_OK, EXIT_USAGE } from './command.ts'

@@ -1,3 +1,8 @@
+// The splitting of the kernel command line, against what lib/cmdline.c does with the same text: quotes,
+// repeats, '--', and any garbage. Cases with awkward quoting are those that dracut's own test thought of.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import fc from 'fast-check'
 import { lastValue, lastWord, moduleParameters, parseBoolean, parseCommandLine, withSettings, wordText, wordsOf } from './cmdline.ts'

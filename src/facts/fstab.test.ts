@@ -1,3 +1,8 @@
+// fstab(5): fields, escapes and comments as getmntent(3) reads them, and which line is the /usr that
+// has to be there before init.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import { hasOption, parseFstab, unescapeOctal, usrEntry } from './fstab.ts'
 

@@ -1,3 +1,8 @@
+// What init is given: the kernel's own choice is passed on unchanged, what others added is dropped, and
+// the model for `fulcrum cmdline` follows init/main.c.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import { parseCommandLine } from './cmdline.ts'
 import { initArguments, predictInitArguments } from './init-arguments.ts'

@@ -29,7 +29,7 @@ function elf(machine: number, interpreter: string | null): Buffer {
   return bytes
 }
 
-function tree(t: { testdir(content: object): string }, files: Record<string, { data: string | Buffer; mode?: number } | { link: string }>): string {
+function tree(t: { testdir(content: Record<string, never>): string }, files: Record<string, { data: string | Buffer; mode?: number } | { link: string }>): string {
   const root = t.testdir({})
   for (const [name, file] of Object.entries(files)) {
     const full = path.join(root, name)

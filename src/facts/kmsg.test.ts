@@ -1,3 +1,7 @@
+// Records of /dev/kmsg: fields, escapes, continuation lines, and their print in the format of dmesg(1).
+//
+// The text is of real records, shortened.
+
 import t from 'tap'
 import { formatKernelMessage, parseKmsg } from './kmsg.ts'
 

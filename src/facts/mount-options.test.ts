@@ -1,3 +1,8 @@
+// Mount options: which become flag bits, which go to the file system, which only mean something to user
+// space and must not reach the kernel.  mount(8).
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_STRICTATIME } from '../abi/mount.ts'
 import { parseMountOptions, splitOptions } from './mount-options.ts'

@@ -1,3 +1,8 @@
+// The guess behind "did you mean": the distance is a metric where it matters, and nothing is guessed that
+// is far off.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import fc from 'fast-check'
 import { editDistance, nearest } from './nearest.ts'

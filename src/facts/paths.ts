@@ -1,4 +1,7 @@
-// Path arithmetic for roots inside roots. Pure.
+// Path arithmetic for roots inside roots.
+//
+// Pure, and about absolute paths without symbolic links only: what a path leads to is asked of
+// chase.ts.  path_resolution(7).
 
 /** Joins a root and an absolute path inside it: ('/sysroot', '/sbin/init') → '/sysroot/sbin/init'. */
 export function inRoot(root: string, path: string): string {

@@ -1,4 +1,7 @@
-// Reads SwitchFacts: everything that planning a switch of root looks at. Changes nothing.
+// Reads SwitchFacts: everything that planning a switch of root looks at.
+//
+// Changes nothing. What is read here is what law 4 wants checked before the first step: the new root,
+// its init, the places that the carried mounts go to.  proc_pid_mountinfo(5), statfs(2).
 
 import { RAMFS_MAGIC, TMPFS_MAGIC } from '../abi/mount.ts'
 import { S_IFDIR, S_IFMT } from '../abi/process.ts'

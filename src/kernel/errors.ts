@@ -5,12 +5,9 @@
 
 import { errnoName, errnoNumber, errnoText } from '../abi/errno.ts'
 import { hintFor } from './hints.ts'
+import type { SyscallArg } from './syscall-arg.ts'
 
-/** An argument as it is printed: a string is quoted, a `Raw` appears as it is (flag names). */
-export type SyscallArg = string | number | bigint | null | Raw
-export interface Raw {
-  readonly raw: string
-}
+export type { SyscallArg }
 
 function show(arg: SyscallArg): string {
   if (arg === null) return 'NULL'

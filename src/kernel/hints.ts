@@ -3,7 +3,7 @@
 // Pure table, printed behind a SyscallError. Each line names a cause that was seen (docs/kernel-facts.md)
 // and what to do about it.  Man pages: pivot_root(2), mount(2), umount2(2), finit_module(2), execve(2).
 
-import type { SyscallArg } from './errors.ts'
+import type { SyscallArg } from './syscall-arg.ts'
 
 interface Hint {
   readonly syscall: string

@@ -1,155 +1,38 @@
 // KoffiKernel: the Kernel interface on the running system.
 //
-// File calls go through node:fs (synchronous, this thread), everything that Node lacks through the
-// C library by koffi. Sections 2 and 3 of the manual; see kernel.ts for the contract of each method.
+// Mounts, processes, modules and the hand-over through the C library by koffi; the file calls are
+// koffi-file-calls.ts. Sections 2 and 3 of the manual; kernel.ts has the contract of each method.
 
-import * as fs from 'node:fs'
 import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import {
-  AF_NETLINK, CLOSE_RANGE_CLOEXEC, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, POLLIN, PR_CAPBSET_DROP,
+  AF_NETLINK, CLOSE_RANGE_CLOEXEC, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, PR_CAPBSET_DROP,
   SIG_SETMASK, SOCK_DGRAM, WEXITED, WNOHANG, WNOWAIT,
 } from '../abi/process.ts'
-import { fromNodeError, SyscallError } from './errors.ts'
-import type { SyscallArg } from './errors.ts'
+import { SyscallError } from './errors.ts'
 import { armCrashExec } from './ffi-crash.ts'
 import { Libc } from './ffi-libc.ts'
 import { run, spawn } from './ffi-spawn.ts'
+import { KoffiFileCalls } from './koffi-file-calls.ts'
 import { isFd, toFd } from './kernel.ts'
-import type { ChildStatus, Fd, FileStat, FsStat, Kernel, PollResult, RunOptions, RunResult, Termios } from './kernel.ts'
+import type { ChildStatus, Fd, Kernel, RunOptions, RunResult, Termios } from './kernel.ts'
+import { raw } from './syscall-arg.ts'
+import type { SyscallArg } from './syscall-arg.ts'
 
-const POLLFD_BYTES = 8
 /** si_pid of siginfo_t on 64-bit Linux. */
 const SI_PID = 16
 const TERMIOS_BYTES = 64
-const SYS_SYNC_ALL_SIGNALS = 64
+/** sigset_t of glibc. */
+const SIGSET_BYTES = 128
 /** The kernel's RLIMIT_NOFILE soft limit for init, INR_OPEN_CUR in include/uapi/linux/fs.h. */
 export const INIT_NOFILE_SOFT = 1024n
 const CAP_VERSION_3 = 0x20080522
 
-/** Runs a node:fs call and turns its exception into a SyscallError. */
-function nodeCall<T>(args: readonly SyscallArg[], body: () => T): T {
-  try {
-    return body()
-  } catch (error) {
-    throw fromNodeError(error, args)
-  }
-}
+class KoffiKernel extends KoffiFileCalls implements Kernel {
+  readonly #libc: Libc
 
-function toFileStat(s: fs.BigIntStats): FileStat {
-  return { dev: s.dev, ino: s.ino, mode: Number(s.mode), rdev: s.rdev, uid: Number(s.uid), gid: Number(s.gid), size: s.size }
-}
-
-function raw(text: string): { raw: string } {
-  return { raw: text }
-}
-
-class KoffiKernel implements Kernel {
-  readonly #libc = new Libc(process.arch)
-
-  // --- files ---
-  readFile(path: string): Uint8Array {
-    return nodeCall([path], () => fs.readFileSync(path))
-  }
-  readText(path: string): string {
-    return nodeCall([path], () => fs.readFileSync(path, 'utf8'))
-  }
-  writeFile(path: string, data: string | Uint8Array, mode = 0o644): void {
-    nodeCall([path], () => fs.writeFileSync(path, data, { mode }))
-  }
-  appendFile(path: string, data: string): void {
-    nodeCall([path], () => fs.appendFileSync(path, data))
-  }
-  readdir(path: string): string[] {
-    return nodeCall([path], () => fs.readdirSync(path))
-  }
-  readlink(path: string): string {
-    return nodeCall([path], () => fs.readlinkSync(path))
-  }
-  realpath(path: string): string {
-    return nodeCall([path], () => fs.realpathSync.native(path))
-  }
-  stat(path: string): FileStat {
-    return nodeCall([path], () => toFileStat(fs.statSync(path, { bigint: true })))
-  }
-  lstat(path: string): FileStat {
-    return nodeCall([path], () => toFileStat(fs.lstatSync(path, { bigint: true })))
-  }
-  fstat(fd: Fd): FileStat {
-    return nodeCall([fd], () => toFileStat(fs.fstatSync(fd, { bigint: true })))
-  }
-  statfs(path: string): FsStat {
-    return nodeCall([path], () => {
-      const s = fs.statfsSync(path)
-      return { type: s.type, bsize: s.bsize, blocks: s.blocks, bfree: s.bfree }
-    })
-  }
-  exists(path: string): boolean {
-    return fs.existsSync(path)
-  }
-  mkdir(path: string, mode: number): void {
-    nodeCall([path, raw(`0${mode.toString(8)}`)], () => fs.mkdirSync(path, { mode }))
-  }
-  rmdir(path: string): void {
-    nodeCall([path], () => fs.rmdirSync(path))
-  }
-  unlink(path: string): void {
-    nodeCall([path], () => fs.unlinkSync(path))
-  }
-  symlink(target: string, path: string): void {
-    nodeCall([target, path], () => fs.symlinkSync(target, path))
-  }
-  rename(from: string, to: string): void {
-    nodeCall([from, to], () => fs.renameSync(from, to))
-  }
-  chmod(path: string, mode: number): void {
-    nodeCall([path, raw(`0${mode.toString(8)}`)], () => fs.chmodSync(path, mode))
-  }
-  mknod(path: string, mode: number, dev: bigint): void {
-    this.#libc.call('mknod', 'int mknod(const char *, uint32_t, uint64_t)', [path, mode, dev], [path, raw(`0${mode.toString(8)}`), dev])
-  }
-  open(path: string, flags: number, mode = 0o666): Fd {
-    const fd = this.#libc.call('open', 'int open(const char *, int, uint32_t)', [path, flags | O_CLOEXEC, mode], [path, raw(`0x${flags.toString(16)}`)])
-    return toFd(fd)
-  }
-  close(fd: Fd): void {
-    this.#libc.call('close', 'int close(int)', [fd], [fd])
-  }
-  read(fd: Fd, into: Uint8Array, position: number | null): number {
-    return nodeCall([fd], () => fs.readSync(fd, into, 0, into.length, position))
-  }
-  write(fd: Fd, data: string | Uint8Array): void {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data
-    let done = 0
-    while (done < bytes.length) done += nodeCall([fd], () => fs.writeSync(fd, bytes, done))
-  }
-  dup2(from: Fd, to: Fd): void {
-    this.#libc.call('dup2', 'int dup2(int, int)', [from, to], [from, to])
-  }
-  memfdCreate(name: string, flags: number): Fd {
-    return toFd(this.#libc.call('memfd_create', 'int memfd_create(const char *, unsigned int)', [name, flags], [name, flags]))
-  }
-  fcntl(fd: Fd, command: number, argument: number): number {
-    return this.#libc.call('fcntl', 'int fcntl(int, int, long)', [fd, command, argument], [fd, command, argument])
-  }
-  ioctl(fd: Fd, request: number, argument: number | Uint8Array): number {
-    const shown = [fd, raw(`0x${request.toString(16)}`)]
-    if (typeof argument === 'number') return this.#libc.call('ioctl', 'int ioctl(int, unsigned long, long)', [fd, request, argument], shown)
-    return this.#libc.call('ioctl', 'int ioctl(int, unsigned long, void *)', [fd, request, argument], shown)
-  }
-  poll(fds: readonly Fd[], timeoutMs: number): PollResult[] {
-    const polled = Buffer.alloc(POLLFD_BYTES * fds.length)
-    fds.forEach((fd, i) => {
-      polled.writeInt32LE(fd, i * POLLFD_BYTES)
-      polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
-    })
-    this.#libc.call('poll', 'int poll(void *, unsigned long, int)', [polled, fds.length, timeoutMs], [fds.join(' '), timeoutMs])
-    return fds.map((fd, i) => ({ fd, revents: polled.readInt16LE(i * POLLFD_BYTES + 6) }))
-  }
-  sync(): void {
-    this.#libc.raw('void sync()')
-  }
-  syncfs(fd: Fd): void {
-    this.#libc.call('syncfs', 'int syncfs(int)', [fd], [fd])
+  constructor(libc: Libc) {
+    super(libc)
+    this.#libc = libc
   }
 
   // --- mounts and roots ---
@@ -279,7 +162,7 @@ class KoffiKernel implements Kernel {
     this.#libc.raw('void *signal(int, intptr_t)', signal, 0)
   }
   clearSignalMask(): void {
-    this.#libc.call('sigprocmask', 'int sigprocmask(int, const void *, void *)', [SIG_SETMASK, Buffer.alloc(SYS_SYNC_ALL_SIGNALS * 2), null], [raw('SIG_SETMASK, []')])
+    this.#libc.call('sigprocmask', 'int sigprocmask(int, const void *, void *)', [SIG_SETMASK, Buffer.alloc(SIGSET_BYTES), null], [raw('SIG_SETMASK, []')])
   }
   getLimit(resource: number): { soft: bigint; hard: bigint } {
     const limit = Buffer.alloc(16)
@@ -313,6 +196,6 @@ function showDirfd(fd: number): SyscallArg {
 
 /** Opens the door. Loads the C library; no system call is made yet. */
 export function createKoffiKernel(): Kernel {
-  return new KoffiKernel()
+  return new KoffiKernel(new Libc(process.arch))
 }
 

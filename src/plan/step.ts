@@ -74,6 +74,7 @@ export type RefusalReason =
   | 'root-no-filesystem'
   | 'root-not-mountable'
   | 'fsck-errors'
+  | 'image-truncated'
 
 /** Either a plan or the reason why there is none. */
 export type PlanResult = { readonly plan: Plan; readonly refusal: null } | { readonly plan: null; readonly refusal: Refusal }

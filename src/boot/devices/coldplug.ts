@@ -22,17 +22,28 @@ const busesWithoutDrivers = new Set([
 ])
 
 /**
- * PCI classes and buses behind which a disk, a shared directory or the bus to one can be. Class 01 is
- * mass storage, 1AF4 virtio of any class (its bus is needed for all of them).
+ * Which devices a root can be behind, in ranks: those whose drivers answer at once before those that
+ * reset links and wait for spindles (an ATA controller takes half a second, a virtio disk none).
+ * Class 01 of PCI is mass storage; 1AF4 is virtio, whose bus is needed whatever is on it.
  */
-const rootRelevant = [
-  /^pci:v.*bc01/, /^pci:v00001AF4/, /^virtio:d(00000002|00000008|00000009|0000001A)v/i, /^scsi:/, /^nvme/, /^vmbus:/, /^xen:/,
-  /^mmc:/, /^sdio:/, /^ccw:/, /^css:/, /^(acpi|of|platform):.*(virtio|LNRO0005|QEMU0002)/i, /^(acpi|platform|of):.*(ahci|sdhci|ufs|nvme)/i,
+const rootRanks: readonly (readonly RegExp[])[] = [
+  [/^virtio:d(00000002|00000009|0000001A)v/i, /^pci:v00001AF4/, /bc01sc08/, /^nvme/, /^vmbus:/, /^xen:/, /^(acpi|of|platform):.*(virtio|LNRO0005)/i],
+  [/^virtio:d00000008v/, /^scsi:/, /^mmc:/, /^ccw:/, /^css:/],
+  [/^pci:v.*bc01/, /^sdio:/, /^(acpi|platform|of):.*(ahci|sdhci|ufs|nvme)/i],
 ]
 
-/** True when the driver for this modalias can be on the way to a root. */
+/** The rank of drivers that lead to no root, as far as their modalias tells (USB is among them). */
+export const lastRank = rootRanks.length
+
+/** 0 for what leads to a root soonest, up to lastRank. */
+export function rootRank(modalias: string): number {
+  const rank = rootRanks.findIndex(patterns => patterns.some(pattern => pattern.test(modalias)))
+  return rank < 0 ? lastRank : rank
+}
+
+/** True when the driver for this modalias is likely to be on the way to a root. */
 export function isRootRelevant(modalias: string): boolean {
-  return rootRelevant.some(pattern => pattern.test(modalias))
+  return rootRank(modalias) < lastRank
 }
 
 /** All devices on all buses that have a modalias. Reads sysfs only. */
@@ -61,8 +72,8 @@ export function coldplug(kernel: DeviceKernel, loader: ModuleLoader): number {
   return count
 }
 
-/** The modaliases of devices, each once, those on the way to a root first. */
+/** The modaliases of devices, each once, by rank. */
 export function coldplugOrder(devices: readonly BusDevice[]): string[] {
   const all = [...new Set(devices.map(d => d.modalias))]
-  return [...all.filter(isRootRelevant), ...all.filter(modalias => !isRootRelevant(modalias))]
+  return all.map(modalias => ({ modalias, rank: rootRank(modalias) })).sort((a, b) => a.rank - b.rank).map(r => r.modalias)
 }

@@ -1,20 +1,16 @@
 // DeviceScanner: the block devices of the machine, each read at most once.
 //
-// Waiting for a root looks at all devices again after every event; what was read is kept by device
-// number and diskseq, so that a look costs a few reads of sysfs and none of the disks.
-// Only what a spec needs is read: /dev/vda1 needs nothing, PARTUUID= the tables, UUID= superblocks.
+// Waiting for a root looks at the devices again after every event; what was read is kept by device
+// number and diskseq, so that a look costs a few reads of sysfs and none of the disks. Only what a
+// spec needs is read: /dev/vda1 that one device, PARTUUID= the tables, UUID= superblocks, one device
+// after the other until the root is there, so that a dying data disk cannot hinder a healthy root.
 
 import { makeBlockDevice, unread, type BlockDevice, type DeviceContents, type DeviceFacts } from '../../facts/block/block-device.ts'
 import { compareNames, matchRoot, needsReading, type RootMatch } from '../../facts/block/match-root.ts'
 import type { RootSpec } from '../../facts/block/root-spec.ts'
 import { readContents } from './device-reader.ts'
 import type { DeviceKernel } from './device-kernel.ts'
-import { listBlockDevices } from './sysfs-block.ts'
-
-/** Drives whose opening can take seconds, and boot areas of eMMC: read last and only when nothing else matches. */
-const majorFloppy = 2
-const majorCdrom = 11
-const emmcBootArea = /^mmcblk\d+boot\d+$/
+import { blockNameOf, listBlockNames, readBlockDevice } from './sysfs-block.ts'
 
 export interface DeviceScanner {
   /** Looks for a root, reading as little as can be. A found device has its contents. */
@@ -46,50 +42,28 @@ export function createDeviceScanner(kernel: DeviceKernel): DeviceScanner {
     return contents
   }
 
-  /** Devices put together from those contents that `wanted` asks for. */
-  const assemble = (all: readonly DeviceFacts[], wanted: (device: DeviceFacts) => boolean): BlockDevice[] => {
-    const tables = new Map<string, DeviceContents['table']>()
-    const withContents = all.map(device => {
-      const contents = wanted(device) ? contentsOf(device) : unread
-      tables.set(device.name, contents.table)
-      return { device, contents }
-    })
-    return withContents.map(({ device, contents }) =>
-      makeBlockDevice(device, contents, device.parent === null ? null : (tables.get(device.parent) ?? null)),
-    )
-  }
-
-  /** Reads superblocks one device after the other until the root is there: a dying data disk then cannot hinder a healthy root. */
-  const findByReading = (spec: RootSpec, all: readonly DeviceFacts[]): RootMatch => {
-    const read = new Set<string>()
-    let match: RootMatch = { outcome: 'notYet', detail: null }
-    for (const device of [...all].sort(readingOrder)) {
-      if (device.sizeBytes === 0) continue
-      read.add(device.name)
-      const { superblock } = contentsOf(device)
-      if (superblock === null) continue
-      match = matchRoot(spec, assemble(all, d => read.has(d.name)))
-      if (match.outcome === 'found') return match
-    }
-    return match
+  const find = (spec: RootSpec): RootMatch => {
+    const reading = needsReading(spec)
+    if (reading === 'superblocks') return findByReading(kernel, spec, contentsOf)
+    const all = withLinks(kernel, spec, factsFor(kernel, spec))
+    const isWanted = (d: DeviceFacts): boolean => reading === 'tables' && isTableUntold(d, all)
+    const match = matchRoot(spec, assemble(all, isWanted, contentsOf))
+    if (match.outcome === 'notYet') return match
+    const { name } = match.device
+    const whole = matchRoot(spec, assemble(all, d => isWanted(d) || d.name === name, contentsOf))
+    // One device of several was named: its fellows can be anywhere.
+    if (whole.outcome === 'found') return whole
+    return matchRoot(spec, assemble(withLinks(kernel, spec, listFacts(kernel)), isNotEmpty, contentsOf))
   }
 
   return {
     find(spec) {
       failed.clear()
-      const all = withLinks(kernel, spec, listBlockDevices(kernel))
-      const reading = needsReading(spec)
-      if (reading === 'superblocks') return findByReading(spec, all)
-      const isTableNeeded = (d: DeviceFacts): boolean =>
-        reading === 'tables' && isDiskWithPartitions(d, all) && all.some(p => p.parent === d.name && p.kernelPartUuid === null)
-      const match = matchRoot(spec, assemble(all, isTableNeeded))
-      if (match.outcome === 'notYet') return match
-      const name = match.device.name
-      return matchRoot(spec, assemble(all, d => isTableNeeded(d) || d.name === name))
+      return find(spec)
     },
     scan() {
       failed.clear()
-      return assemble(listBlockDevices(kernel), d => d.sizeBytes > 0)
+      return assemble(listFacts(kernel), isNotEmpty, contentsOf)
     },
     forget(name) {
       for (const [key, entry] of cache) if (name === null || entry.name === name) cache.delete(key)
@@ -97,18 +71,68 @@ export function createDeviceScanner(kernel: DeviceKernel): DeviceScanner {
   }
 }
 
-function isDiskWithPartitions(device: DeviceFacts, all: readonly DeviceFacts[]): boolean {
-  return device.kind === 'disk' && all.some(other => other.parent === device.name)
+type ContentsOf = (device: DeviceFacts) => DeviceContents
+
+const isNotEmpty = (device: DeviceFacts): boolean => device.sizeBytes > 0
+
+/** Facts of all devices, in the order in which they are read. */
+function listFacts(kernel: DeviceKernel): DeviceFacts[] {
+  const names = listBlockNames(kernel).sort(readingOrder)
+  return names.map(name => readBlockDevice(kernel, name)).filter(device => device !== null)
 }
 
-function readingRank(device: DeviceFacts): number {
-  if (device.major === majorFloppy || device.major === majorCdrom || emmcBootArea.test(device.name)) return 2
-  return device.mapperName !== null || device.slaves.length > 0 ? 0 : 1
+/** Facts of the devices that can be meant: of one, where the spec says which. */
+function factsFor(kernel: DeviceKernel, spec: RootSpec): DeviceFacts[] {
+  if (spec.kind !== 'name' && spec.kind !== 'number') return listFacts(kernel)
+  const name = spec.kind === 'name' ? spec.name : blockNameOf(kernel, spec.major, spec.minor)
+  const device = name === null ? null : readBlockDevice(kernel, name)
+  return device === null ? [] : [device]
 }
 
-/** Mapped devices first, since what they are built on can look the same; slow drives last. */
-function readingOrder(a: DeviceFacts, b: DeviceFacts): number {
-  return readingRank(a) - readingRank(b) || compareNames(a.name, b.name)
+/** Superblocks one after the other; neither facts nor contents of a device behind the root are read. */
+function findByReading(kernel: DeviceKernel, spec: RootSpec, contentsOf: ContentsOf): RootMatch {
+  const seen: DeviceFacts[] = []
+  let match: RootMatch = { outcome: 'notYet', detail: null }
+  for (const name of listBlockNames(kernel).sort(readingOrder)) {
+    const device = readBlockDevice(kernel, name)
+    if (device === null || device.sizeBytes === 0) continue
+    seen.push(device)
+    if (contentsOf(device).superblock === null) continue
+    match = matchRoot(spec, assemble(seen, isNotEmpty, contentsOf))
+    if (match.outcome === 'found') return match
+  }
+  return match
+}
+
+/** Devices put together from those contents that `isWanted` asks for. */
+function assemble(all: readonly DeviceFacts[], isWanted: (d: DeviceFacts) => boolean, contentsOf: ContentsOf): BlockDevice[] {
+  const read = all.map(device => ({ device, contents: isWanted(device) ? contentsOf(device) : unread }))
+  const tables = new Map(read.map(({ device, contents }) => [device.name, contents.table]))
+  return read.map(({ device, contents }) =>
+    makeBlockDevice(device, contents, device.parent === null ? null : (tables.get(device.parent) ?? null)),
+  )
+}
+
+/** True for a disk with partitions of which the kernel does not tell the PARTUUID. */
+function isTableUntold(disk: DeviceFacts, all: readonly DeviceFacts[]): boolean {
+  return all.some(d => d.parent === disk.name && d.kernelPartUuid === null)
+}
+
+/** By name alone, so that the order is known before anything is read. */
+const readingRanks: readonly (readonly [RegExp, number])[] = [
+  // Mapped devices: what they are built on can look the same.
+  [/^(dm-|md)\d/, 0],
+  [/^(loop|ram|zram|nbd)\d/, 2],
+  // Floppies and empty drives can take seconds; boot areas of eMMC hold firmware.
+  [/^(fd|sr)\d|^mmcblk\d+boot/, 3],
+]
+
+function readingRank(name: string): number {
+  return readingRanks.find(([pattern]) => pattern.test(name))?.[1] ?? 1
+}
+
+function readingOrder(a: string, b: string): number {
+  return readingRank(a) - readingRank(b) || compareNames(a, b)
 }
 
 /** For a spec that is a link: the device it leads to learns that name. */

@@ -1,7 +1,7 @@
 // Block devices as sysfs lists them, without opening any.
 //
-// Four small reads per device: the link (whose path names the disk of a partition), uevent, size,
-// ro; the rest is read only for devices that can have it. See sysfs(5).
+// Three small reads per device: uevent, size, ro, and for a partition the link, whose path names its
+// disk; the rest is read only for devices that can have it. See sysfs(5).
 
 import type { DeviceFacts } from '../../facts/block/block-device.ts'
 import { parseUeventFile } from '../../facts/block/uevent.ts'
@@ -11,10 +11,14 @@ const classBlock = '/sys/class/block'
 /** The unit of 'size' and 'start' in sysfs, whatever the sectors of the disk are. */
 const sysfsSector = 512
 
-/** All block devices, in no order. Those that vanish while being read are left out. */
-export function listBlockDevices(kernel: DeviceKernel): DeviceFacts[] {
-  const names = readdirIfThere(kernel, classBlock)
-  return names.map(name => readBlockDevice(kernel, name)).filter(device => device !== null)
+/** The names of all block devices as sysfs spells them, in no order. */
+export function listBlockNames(kernel: DeviceKernel): string[] {
+  return readdirIfThere(kernel, classBlock)
+}
+
+/** The name of the device with this number, or null. */
+export function blockNameOf(kernel: DeviceKernel, major: number, minor: number): string | null {
+  return readlinkIfThere(kernel, `/sys/dev/block/${major}:${minor}`)?.split('/').at(-1) ?? null
 }
 
 /** One device by its name in sysfs (with '!' for '/'), or null when it has gone. */

@@ -7,7 +7,7 @@
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { rootSpecText, type RootSpec, type TagFilesystem } from '../../facts/block/root-spec.ts'
 import type { Uevent } from '../../facts/block/uevent.ts'
-import { coldplugOrder, isRootRelevant, listBusDevices } from './coldplug.ts'
+import { isRootRelevant, lastRank, listBusDevices, rootRank } from './coldplug.ts'
 import type { DeviceKernel } from './device-kernel.ts'
 import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
 import type { ModuleLoader } from './module-loader.ts'
@@ -55,9 +55,8 @@ class RootWaiter {
   readonly #scanner: DeviceScanner
   readonly #startMs: number
   #nextTickMs: number
-  /** Devices whose drivers are still to be loaded, those on the way to a root and the rest. */
-  #relevant: string[] = []
-  #others: string[] = []
+  /** Modaliases of devices whose drivers are still to be loaded, by rank. */
+  readonly #waiting: string[][] = Array.from({ length: lastRank + 1 }, () => [])
   #shouldLook = true
   /** What is there but incomplete, for the progress line. */
   #detail: string | null = null
@@ -76,7 +75,7 @@ class RootWaiter {
   run(): RootWait {
     const first = this.#look()
     if (first !== null) return first
-    this.#queue(coldplugOrder(listBusDevices(this.#kernel)))
+    this.#queueAll()
     for (;;) {
       this.#take(this.#monitor.next(0))
       const found = this.#shouldLook ? this.#look() : null
@@ -110,7 +109,7 @@ class RootWaiter {
   /** Loads the modules of one waiting device that has some. False when none is left. */
   #loadNext(): boolean {
     for (;;) {
-      const modalias = this.#relevant.shift() ?? this.#others.shift()
+      const modalias = this.#waiting.find(rank => rank.length > 0)?.shift()
       if (modalias === undefined) return false
       if (this.#loader.loadForDevice(modalias) === 0) continue
       // Not every device announces itself: tags and dm devices are simply there afterwards.
@@ -119,15 +118,19 @@ class RootWaiter {
     }
   }
 
-  #queue(modaliases: readonly string[]): void {
-    for (const modalias of modaliases) (isRootRelevant(modalias) ? this.#relevant : this.#others).push(modalias)
+  #queue(modalias: string): void {
+    this.#waiting[rootRank(modalias)]?.push(modalias)
+  }
+
+  #queueAll(): void {
+    for (const { modalias } of listBusDevices(this.#kernel)) this.#queue(modalias)
   }
 
   #take(batch: UeventBatch): void {
     for (const event of batch.events) this.#takeEvent(event)
     if (!batch.lost) return
     this.#scanner.forget(null)
-    this.#queue(coldplugOrder(listBusDevices(this.#kernel)))
+    this.#queueAll()
     this.#shouldLook = true
   }
 
@@ -139,7 +142,7 @@ class RootWaiter {
     }
     if (this.#spec.kind === 'tag') this.#shouldLook = true
     const modalias = event.action === 'add' ? event.values.get('MODALIAS') : undefined
-    if (modalias !== undefined) this.#queue([modalias])
+    if (modalias !== undefined) this.#queue(modalias)
   }
 
   /** Once a second: tells what is waited for, and looks again, for devices that failed or came without an event. */

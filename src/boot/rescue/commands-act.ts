@@ -1,4 +1,7 @@
 // The commands of the rescue console that change something but stay in it.
+//
+// Programs run with the terminal behind /dev/console as their controlling one, so that ^C works in a shell.
+// Man pages: setsid(2), posix_spawn(3).
 
 import { kernelEnvironment } from '../../facts/init-arguments.ts'
 import type { Kernel } from '../../kernel/kernel.ts'

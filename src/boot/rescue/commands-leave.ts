@@ -1,4 +1,7 @@
 // The commands of the rescue console that leave it: another try, on with the boot, or off.
+//
+// `continue` is for stops only: going on behind a failure would mount, switch or exec what is not there.
+// Man page: reboot(2).
 
 import { rebootMachine } from '../../shutdown/reboot-machine.ts'
 import { isBreak } from './failure.ts'

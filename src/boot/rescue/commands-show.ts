@@ -1,4 +1,7 @@
 // The commands of the rescue console that only look.
+//
+// What they show comes from the boot (RescueContext) or from small readers; none of them needs a program.
+// Man pages: dmesg(1), proc(5).
 
 import { wordText } from '../../facts/cmdline.ts'
 import { formatKernelMessage, readKernelLog } from '../../facts/kmsg.ts'
@@ -14,6 +17,11 @@ function onePath(args: readonly string[]): string {
   const [path, ...more] = args
   if (path === undefined || more.length > 0) throw new UsageError('Cannot tell which file: one path is needed')
   return path
+}
+
+/** So that an empty answer is not taken for a command that failed. */
+function orNothing(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? ['(nothing)'] : lines
 }
 
 export const showCommands: readonly RescueCommand[] = [
@@ -36,25 +44,25 @@ export const showCommands: readonly RescueCommand[] = [
     name: 'trace',
     usage: '',
     summary: 'what was done since the start, with times',
-    run: ({ console, context }) => console.print(...context.describeTrace()),
+    run: ({ console, context }) => console.print(...orNothing(context.describeTrace())),
   },
   {
     name: 'mounts',
     usage: '',
     summary: 'what is mounted',
-    run: ({ console, context }) => console.print(...context.describeMounts()),
+    run: ({ console, context }) => console.print(...orNothing(context.describeMounts())),
   },
   {
     name: 'ps',
     usage: '',
     summary: 'processes',
-    run: ({ console, context }) => console.print(...context.describeProcesses()),
+    run: ({ console, context }) => console.print(...orNothing(context.describeProcesses())),
   },
   {
     name: 'blk',
     usage: '',
     summary: 'block devices with their file systems, labels and ids',
-    run: ({ console, context }) => console.print(...context.describeDevices()),
+    run: ({ console, context }) => console.print(...orNothing(context.describeDevices())),
   },
   {
     name: 'dmesg',

@@ -1,4 +1,7 @@
 // `ls` and `cat` of the rescue console, for images that have neither.
+//
+// Output is for a person at a serial line: bounded, and free of control characters.
+// Man pages: ls(1), cat(1), stat(2).
 
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../abi/process.ts'
 import { errorLine } from '../../kernel/errors.ts'

@@ -1,4 +1,7 @@
 // `mount` and `umount` of the rescue console.
+//
+// The type is probed, or every type that the kernel knows is tried, as mount(8) does without -t.
+// Man pages: mount(8), umount(8), mount(2).
 
 import { MNT_DETACH, MNT_FORCE } from '../../abi/mount.ts'
 import { parseMountOptions } from '../../facts/mount-options.ts'

@@ -1,3 +1,8 @@
+// The rescue console, typed at: what it says about a failure, what each command does, and that PID 1
+// never leaves it by accident.
+//
+// Man pages and sources are named in the file that is tested.
+
 import t from 'tap'
 import { MS_MOVE, MS_RDONLY } from '../../abi/mount.ts'
 import { StepError } from '../../execute/execute.ts'
@@ -36,7 +41,7 @@ interface Result {
   readonly loaded: readonly string[]
 }
 
-function play(failure: Failure, script: Script, commandLine = 'root=UUID=1 ro'): Result {
+function play(failure: Failure, script: Script, commandLine = 'root=UUID=1 ro', devices: readonly string[] = ['vda1 ext4']): Result {
   const kernel = new ScriptedKernel(script)
   const loaded: string[] = []
   const line = parseCommandLine(commandLine)
@@ -45,7 +50,7 @@ function play(failure: Failure, script: Script, commandLine = 'root=UUID=1 ro'):
     parameters: readParameters(line).values,
     describeMounts: () => ['rootfs on /'],
     describeProcesses: () => ['1 fulcrum'],
-    describeDevices: () => ['vda1 ext4'],
+    describeDevices: () => devices,
     describeTrace: () => ['  0.1 s mount /proc'],
     loadModule: (name) => {
       if (name === 'nosuch') throw new Error("Cannot find a module 'nosuch'")
@@ -132,6 +137,7 @@ t.test('commands that look', async (t) => {
   t.equal(said[7], 'drwxr-xr-x          0 a\n-rw-r--r--         12 f\n')
   t.equal(said[8], 'one\ntwo?[2J\n', 'no control characters')
   t.match(said[9], /ENOENT \(No such file or directory\)/)
+  t.equal(answers(play(noRoot, { typed: ['blk', 'retry'] }, '', []).kernel)[0], '(nothing)\n')
   for (const name of ['why', 'mount', 'dmesg', 'shell', 'retry', 'poweroff']) t.match(said[10], new RegExp(`^ {2}${name}\\b`, 'm'))
   t.same(said.slice(11, 13), ['', ''])
 })
@@ -174,7 +180,7 @@ t.test('mount', async (t) => {
 
 t.test('load, run, shell, exec', async (t) => {
   const files = { '/bin/busybox': 'x', '/sys/class/tty/console/active': 'tty0 ttyS0\n', '/dev/ttyS0': '' }
-  const { kernel, loaded } = play(noRoot, { typed: ['load a nosuch', 'run /bin/fsck -y "/dev/my disk"', 'shell', 'exec /bin/x 1', 'retry'], files })
+  const { kernel, loaded } = play(noRoot, { typed: ['load a nosuch', 'run /bin/fsck -y "/dev/my disk"', 'shell', 'exec /bin/x 1', 'retry'], files, stdinDevice: 0x501n })
   t.same(loaded, ['a'])
   t.same(kernel.acts, ['run /bin/fsck -y /dev/my disk /dev/ttyS0', 'run /bin/busybox sh /dev/ttyS0'])
   const said = answers(kernel)

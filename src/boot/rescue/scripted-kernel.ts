@@ -28,6 +28,9 @@ export interface Script {
   /** Milliseconds until a key is pressed while counting down; never by default. */
   readonly keyAfterMs?: number
   readonly terminal?: boolean
+  /** st_rdev of descriptor 0. */
+  readonly stdinDevice?: bigint
+  readonly links?: Readonly<Record<string, string>>
 }
 
 const kmsgFd = toFd(9)
@@ -92,6 +95,15 @@ export class ScriptedKernel implements Kernel {
   }
   exists(path: string): boolean {
     return this.#script.files?.[path] !== undefined
+  }
+  fstat(fd: Fd): FileStat {
+    if (fd !== 0 || this.#script.stdinDevice === undefined) throw this.#error('fstat', 'EBADF')
+    return { dev: 1n, ino: 1n, mode: 0o020600, rdev: this.#script.stdinDevice, uid: 0, gid: 0, size: 0n }
+  }
+  readlink(path: string): string {
+    const target = this.#script.links?.[path]
+    if (target === undefined) throw this.#error('readlink', 'ENOENT')
+    return target
   }
   mkdir(path: string, mode: number): void {
     this.#act('mkdir', path, mode.toString(8))
@@ -166,9 +178,7 @@ export class ScriptedKernel implements Kernel {
 
   writeFile(): void { this.#unsupported('open') }
   appendFile(): void { this.#unsupported('open') }
-  readlink(): string { return this.#unsupported('readlink') }
   realpath(): string { return this.#unsupported('realpath') }
-  fstat(): FileStat { return this.#unsupported('fstat') }
   statfs(): FsStat { return this.#unsupported('statfs') }
   rmdir(): void { this.#unsupported('rmdir') }
   unlink(): void { this.#unsupported('unlink') }

@@ -1,4 +1,7 @@
 // What the commands of the rescue console work on.
+//
+// The boot lends its knowledge as a context, so that the console imports neither devices nor commands and
+// can be tested with lines typed at it.
 
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { CommandLine } from '../../facts/cmdline.ts'

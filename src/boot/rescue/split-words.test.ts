@@ -1,3 +1,7 @@
+// Words of a line at the prompt: quoting keeps together, nothing is ever expanded.
+//
+// A property says that what is quoted comes back.
+
 import t from 'tap'
 import fc from 'fast-check'
 import { splitWords } from './split-words.ts'

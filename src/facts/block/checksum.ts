@@ -45,7 +45,8 @@ export function crc32Raw(bytes: Uint8Array, seed: number): number {
 
 /** A copy of `bytes` in which `length` bytes at `at` are zero: what a checksum inside a structure covers. */
 export function withZeros(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  const copy = bytes.slice()
+  // Not slice(): that of a Buffer shares its memory.
+  const copy = new Uint8Array(bytes)
   copy.fill(0, at, at + length)
   return copy
 }

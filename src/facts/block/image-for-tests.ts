@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inflateRawSync } from 'node:zlib'
 import type { ReadAt } from './bytes.ts'
+import { decodeUdev } from './root-spec.ts'
 import type { ImageFixture } from './superblocks/image-fixtures.ts'
 
 export interface TestImages {
@@ -68,14 +69,13 @@ export function readerOf(path: string): { read: ReadAt; sizeBytes: number } {
   return { read, sizeBytes }
 }
 
-/** What blkid says of an image, by key; labels as they are on disk. */
+/** What blkid says of an image as udev stores it: 'ID_FS_TYPE', 'ID_FS_UUID', 'ID_FS_LABEL' (unescaped), … */
 export function blkid(path: string): Map<string, string> {
-  const lines = runTool('blkid', ['-p', '-o', 'export', path]).split('\n').filter(line => line.includes('='))
-  return new Map(lines.map(line => [line.slice(0, line.indexOf('=')), unescape(line.slice(line.indexOf('=') + 1))]))
+  const lines = runTool('blkid', ['-p', '-o', 'udev', path]).split('\n').filter(line => line.includes('='))
+  return new Map(lines.map(line => [keyOf(line).replace(/_ENC$/, ''), decodeUdev(line.slice(line.indexOf('=') + 1))]))
 }
 
-/** blkid's export form puts a backslash before what a shell would take for itself. */
-const unescape = (text: string): string => text.replaceAll(/\\(.)/g, '$1')
+const keyOf = (line: string): string => line.slice(0, line.indexOf('='))
 
 /** Copies a range of a file. */
 export function bytesOf(path: string, offset: number, length: number): Uint8Array {

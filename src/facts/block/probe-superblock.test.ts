@@ -28,8 +28,8 @@ function agreesWithBlkid(t: Test, path: string): Superblock | null {
   const oracle = blkid(path)
   t.same(
     { type: found?.type, uuid: found?.uuid ?? undefined, label: found?.label ?? undefined, usage: found?.usage },
-    { type: oracle.get('TYPE'), uuid: oracle.get('UUID'), label: oracle.get('LABEL'), usage: oracle.get('USAGE') },
-    `as blkid: ${oracle.get('TYPE') ?? 'nothing'}`,
+    { type: oracle.get('ID_FS_TYPE'), uuid: oracle.get('ID_FS_UUID'), label: oracle.get('ID_FS_LABEL'), usage: oracle.get('ID_FS_USAGE') },
+    `as blkid: ${oracle.get('ID_FS_TYPE') ?? 'nothing'}`,
   )
   t.equal(found?.damaged, null, 'sound')
   return found
@@ -110,7 +110,7 @@ t.test('members of md arrays are never taken for what is in them', async t => {
     const found = probe(path)
     t.match(found, { type: 'linux_raid_member', usage: 'raid', label: 'host:array' }, `superblock at ${offset}`)
     t.equal(found?.uuid, '00112233-4455-6677-8899-aabbccddeeff')
-    t.equal(blkid(path).get('TYPE'), 'linux_raid_member', 'as blkid')
+    t.equal(blkid(path).get('ID_FS_TYPE'), 'linux_raid_member', 'as blkid')
   }
   const old = images.create('md-090', size)
   const bytes = Buffer.alloc(4096)

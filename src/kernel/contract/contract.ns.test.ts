@@ -38,6 +38,6 @@ for (const line of child.stdout.split('\n').filter((l) => l !== '')) {
 for (const c of [...pivotCases, ...mountCases]) {
   t.test(c.name, async (t) => {
     const answer = answers.get(c.name)
-    t.strictSame(answer?.observed, c.expect, answer === undefined ? 'no answer' : answer.error)
+    t.strictSame(answer?.observed, c.expect, answer === undefined ? 'no answer' : (answer.error ?? ''))
   })
 }

@@ -1,4 +1,6 @@
 // The model's calls on descriptors: open, read, write, dup2, fcntl, poll and their like.
+//
+// poll(2) moves the modelled clock, so that waiting for a device can be tested without waiting.
 
 import { MS_NODEV } from '../../abi/mount.ts'
 import {
@@ -6,13 +8,13 @@ import {
   POLLIN, S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG,
 } from '../../abi/process.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
-import type { SyscallArg } from '../errors.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import type { Fd, FileCalls, FileStat } from '../kernel.ts'
 import { needWritable, type Door } from './door.ts'
 import { Errno } from './errno.ts'
 import { resolveParent } from './lookup.ts'
 import { addEntry, createSuperBlock, isDir, lookupEntry, setData, type VNode } from './vfs.ts'
-import type { OpenFile } from './world.ts'
+import type { OpenFile } from './model-process.ts'
 
 const hex = (n: number): SyscallArg => ({ raw: `0x${n.toString(16)}` })
 const consoles = [makeDev(5, 1), makeDev(5, 0), makeDev(4, 64), makeDev(1, 11)]

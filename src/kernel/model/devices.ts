@@ -1,4 +1,6 @@
 // The model's devices: what devtmpfs holds and what lies on a disk.
+//
+// Enough for mount(2) of a root to succeed, or to fail in each way that a boot has to explain.
 
 import { S_IFBLK } from '../../abi/process.ts'
 import { Errno } from './errno.ts'

@@ -1,12 +1,16 @@
-// Door: what all calls of one modelled process share: error conversion, injected failures, the log of calls.
+// Door: what all calls of one modelled process share.
+//
+// Error conversion, injected failures and the log of calls are in one place, so that every call has them.
 
 import { errnoNumber, type ErrnoName } from '../../abi/errno.ts'
-import { SyscallError, type SyscallArg } from '../errors.ts'
+import { SyscallError } from '../errors.ts'
 import { toFd, type Fd } from '../kernel.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import { Errno } from './errno.ts'
 import type { Loc } from './mount-tree.ts'
 import { resolve } from './lookup.ts'
-import type { ModelProcess, ModelWorld, OpenFile } from './world.ts'
+import type { ModelProcess, OpenFile } from './model-process.ts'
+import type { ModelWorld } from './world.ts'
 
 /** A call that was made, whether it succeeded or not. */
 export interface Call {

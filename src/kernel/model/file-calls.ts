@@ -3,7 +3,7 @@
 // Names of the calls are those that node:fs reports, so that errors read the same from both kernels.
 
 import { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/process.ts'
-import type { SyscallArg } from '../errors.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import type { FileCalls, FileStat } from '../kernel.ts'
 import { descriptorCalls, openFile, readNode } from './descriptor-calls.ts'
 import { needWritable, type Door } from './door.ts'

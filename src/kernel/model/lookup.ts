@@ -8,7 +8,8 @@ import { Errno } from './errno.ts'
 import type { Loc } from './mount-tree.ts'
 import { magicTarget } from './proc-fs.ts'
 import { isDir, lookupEntry } from './vfs.ts'
-import type { ModelProcess, ModelWorld } from './world.ts'
+import type { ModelProcess } from './model-process.ts'
+import type { ModelWorld } from './world.ts'
 
 const MAX_LINKS = 40
 

@@ -4,7 +4,7 @@
 // contract table runs against it and against the running kernel (src/kernel/contract), so it cannot drift.
 
 import type { ErrnoName } from '../../abi/errno.ts'
-import type { SyscallArg } from '../errors.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import type { Kernel } from '../kernel.ts'
 import { Door, type Call } from './door.ts'
 import { fileCalls } from './file-calls.ts'
@@ -12,7 +12,8 @@ import { mountCalls } from './mount-calls.ts'
 import { processCalls } from './process-calls.ts'
 import { mountInfoText } from './proc-fs.ts'
 import { pathOf } from './mount-tree.ts'
-import { ModelWorld, type ModelProcess, type WorldOptions } from './world.ts'
+import type { ModelProcess } from './model-process.ts'
+import { ModelWorld, type WorldOptions } from './world.ts'
 
 /** One process's door to a modelled world. */
 export interface ModelKernel extends Kernel {

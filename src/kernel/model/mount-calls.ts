@@ -9,7 +9,7 @@ import {
   MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, mountFlagsToString, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW, umountFlagsToString,
 } from '../../abi/mount.ts'
 import { CLONE_FS, CLONE_NEWNS, O_CLOEXEC, O_PATH, S_IFBLK, S_IFMT } from '../../abi/process.ts'
-import type { SyscallArg } from '../errors.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import type { MountCalls } from '../kernel.ts'
 import { superBlockOn } from './devices.ts'
 import type { Door } from './door.ts'

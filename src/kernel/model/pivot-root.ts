@@ -4,7 +4,8 @@
 
 import { Errno } from './errno.ts'
 import { hasParent, isMountRoot, isReachable, sameLoc, type Loc } from './mount-tree.ts'
-import type { ModelProcess, ModelWorld } from './world.ts'
+import type { ModelProcess } from './model-process.ts'
+import type { ModelWorld } from './world.ts'
 
 /** `newRoot` as looked up, `putOld` at the top of what is mounted there. */
 export function pivotRoot(world: ModelWorld, proc: ModelProcess, newRoot: Loc, putOld: Loc): void {

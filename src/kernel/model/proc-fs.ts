@@ -7,7 +7,14 @@ import { S_IFDIR, S_IFLNK, S_IFREG } from '../../abi/process.ts'
 import { Errno } from './errno.ts'
 import { isReachable, pathOf, type Loc, type ModelMount } from './mount-tree.ts'
 import { createNode, createSuperBlock, type Content, type SuperBlock, type Viewer, type VNode } from './vfs.ts'
-import type { ModelProcess, ModelWorld } from './world.ts'
+import type { ModelProcess } from './model-process.ts'
+
+/** What of a world is shown in /proc. */
+export interface ProcSource {
+  readonly mounts: { readonly all: readonly ModelMount[] }
+  readonly processes: ReadonlyMap<number, ModelProcess>
+  readonly diskFsTypes: ReadonlySet<string>
+}
 
 const mangle = (text: string): string => text.replace(/[ \t\n\\#]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
 
@@ -20,7 +27,7 @@ function mountOptions(mnt: ModelMount): string {
 }
 
 /** /proc/PID/mountinfo: the mounts of the process's namespace that its root can reach. */
-export function mountInfoText(world: ModelWorld, proc: ModelProcess): string {
+export function mountInfoText(world: ProcSource, proc: ModelProcess): string {
   const lines: string[] = []
   for (const mnt of world.mounts.all) {
     const top: Loc = { mnt, node: mnt.root }
@@ -53,7 +60,7 @@ function statText(p: ModelProcess): string {
 }
 
 /** The place that a magic link leads to: key 'PID/exe', 'PID/root', 'PID/cwd', 'PID/fd/N'. */
-export function magicTarget(world: ModelWorld, key: string): Loc {
+export function magicTarget(world: ProcSource, key: string): Loc {
   const [pid, what, fd] = key.split('/')
   const proc = world.processes.get(Number(pid))
   const loc =
@@ -67,7 +74,7 @@ export function magicTarget(world: ModelWorld, key: string): Loc {
 }
 
 /** A proc file system: every mount has its own since Linux 5.8, all showing the same. */
-export function createProc(world: ModelWorld, dev: bigint): SuperBlock {
+export function createProc(world: ProcSource, dev: bigint): SuperBlock {
   const text = (dir: VNode, name: string, read: (viewer: Viewer) => string): VNode =>
     createNode(dir, name, S_IFREG | 0o444, { kind: 'generated', read })
   const link = (dir: VNode, pid: number, what: string): VNode => {

@@ -4,7 +4,7 @@
 // would have inherited, and its own checks are those of execve(2).
 
 import { RLIMIT_NOFILE } from '../../abi/process.ts'
-import type { SyscallArg } from '../errors.ts'
+import type { SyscallArg } from '../syscall-arg.ts'
 import type { Fd, HandOverCalls, ProcessCalls, RunResult } from '../kernel.ts'
 import type { Door } from './door.ts'
 import { Errno } from './errno.ts'

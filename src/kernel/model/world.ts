@@ -8,38 +8,10 @@ import { MS_RELATIME } from '../../abi/mount.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
 import type { ChildStatus, RunOptions, RunResult } from '../kernel.ts'
 import { MountTable, type Loc, type ModelMount, type Namespace } from './mount-tree.ts'
+import type { ModelProcess } from './model-process.ts'
 import { addBlockNode, createDevtmpfs, type Disk } from './devices.ts'
 import { createProc } from './proc-fs.ts'
 import { createSuperBlock, populate, type FileTree, type SuperBlock, type VNode } from './vfs.ts'
-
-/** An open file description. */
-export interface OpenFile {
-  readonly kind: 'node' | 'path' | 'tree' | 'uevent' | 'console'
-  readonly loc: Loc
-  flags: number
-  offset: number
-}
-
-export interface ModelProcess {
-  readonly pid: number
-  readonly ppid: number
-  comm: string
-  argv: readonly string[]
-  uid: number
-  root: Loc
-  cwd: Loc
-  /** Null for kernel threads and zombies. */
-  exe: Loc | null
-  ns: Namespace
-  readonly kernelThread: boolean
-  state: 'S' | 'Z'
-  readonly fds: Map<number, { file: OpenFile; cloexec: boolean }>
-  /** Signals that are ignored or blocked, capabilities that were dropped, soft limits. */
-  readonly ignoredSignals: Set<number>
-  readonly blockedSignals: Set<number>
-  readonly droppedCapabilities: Set<number>
-  readonly limits: Map<number, { soft: bigint; hard: bigint }>
-}
 
 /** A program that `run` can start: what it does to the world, and what comes out. */
 export type Program = (args: readonly string[], options: RunOptions) => Partial<RunResult>

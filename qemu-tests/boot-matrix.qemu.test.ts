@@ -1,0 +1,98 @@
+// Good boots into the small root: both engines on every kernel, and between them every file system, every way to
+// name the root, every bus and every partition table; kept and freed initramfs; and on the way the hand-over
+// of each of them compared with an init that the same kernel starts by itself.
+import t from 'tap'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import type { KernelSeries } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { diskImage } from './harness/disk-images.ts'
+import type { DiskSpec } from './harness/disk-images.ts'
+import { compareFingerprints } from './harness/fingerprint.ts'
+import type { Fingerprint } from './harness/fingerprint.ts'
+import type { Bus } from './harness/qemu-arguments.ts'
+import { BASE_APPEND, bootScenario, fingerprint, specifier } from './harness/scenario.ts'
+import { smallRoot } from './harness/small-root.ts'
+import { freedChecks, keptChecks, rootChecks, tapScript } from './harness/tap-shell.ts'
+import { sleeperIncludes, testImage } from './harness/test-image.ts'
+
+interface Row {
+  readonly kernel: KernelSeries
+  readonly fileSystem: Exclude<DiskSpec['fileSystem'], 'none'>
+  readonly table: 'none' | 'gpt' | 'mbr'
+  readonly bus: Bus
+  readonly root: 'UUID' | 'LABEL' | 'PARTUUID' | 'PARTLABEL' | `/dev/${string}`
+  /** fulcrum.switch=, and what it must come to. */
+  readonly ask: 'move' | 'pivot' | 'auto'
+  readonly engine: 'move' | 'pivot'
+  readonly keep?: 'full' | 'none'
+  readonly append?: string
+}
+
+const ROWS: readonly Row[] = [
+  { kernel: '6.1', fileSystem: 'ext4', table: 'gpt', bus: 'virtio', root: 'UUID', ask: 'move', engine: 'move' },
+  { kernel: '6.1', fileSystem: 'xfs', table: 'mbr', bus: 'nvme', root: 'PARTUUID', ask: 'pivot', engine: 'pivot' },
+  { kernel: '6.1', fileSystem: 'erofs', table: 'none', bus: 'scsi', root: '/dev/sda', ask: 'pivot', engine: 'pivot', keep: 'none' },
+  { kernel: '6.12', fileSystem: 'btrfs', table: 'none', bus: 'scsi', root: 'LABEL', ask: 'move', engine: 'move' },
+  { kernel: '6.12', fileSystem: 'ext4', table: 'gpt', bus: 'sata', root: 'PARTLABEL', ask: 'pivot', engine: 'pivot', append: 'rw' },
+  { kernel: '6.12', fileSystem: 'squashfs', table: 'mbr', bus: 'virtio', root: '/dev/vda1', ask: 'pivot', engine: 'pivot', keep: 'none' },
+  { kernel: '7.x', fileSystem: 'squashfs', table: 'gpt', bus: 'nvme', root: 'PARTLABEL', ask: 'move', engine: 'move' },
+  { kernel: '7.x', fileSystem: 'erofs', table: 'none', bus: 'virtio', root: 'UUID', ask: 'auto', engine: 'pivot' },
+  { kernel: '7.x', fileSystem: 'xfs', table: 'gpt', bus: 'sata', root: 'LABEL', ask: 'pivot', engine: 'pivot', keep: 'none' },
+]
+
+function isPath(root: Row['root']): root is `/dev/${string}` {
+  return root.startsWith('/')
+}
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+
+/** What this kernel gives an init that it starts itself: the same machine and image, its /init not to be found. */
+async function reference(series: KernelSeries): Promise<Fingerprint> {
+  const kernel = ensureKernel(series)
+  const disk = diskImage({ fileSystem: 'ext4', table: 'gpt', tree: smallRoot(), label: 'small root' })
+  let found: Fingerprint = new Map()
+  await t.test(`reference: ${kernel.release} starts init itself`, async (t) => {
+    const result = await bootScenario(t, {
+      name: `reference-${series}`,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include: sleeperIncludes() }), memoryMiB: 512,
+        append: `${BASE_APPEND} rdinit=/none ${specifier(disk, 'PARTUUID')} ro word key=value -- last`,
+        disks: [{ path: disk.path, bus: 'nvme' }],
+      },
+      script: tapScript('is "init runs in the root" "$(cat /usr/share/marker)" "real root"'),
+    })
+    found = fingerprint(result)
+    t.ok(found.size > 60, `a fingerprint of ${found.size} values`)
+  })
+  return found
+}
+
+for (const series of ['6.1', '6.12', '7.x'] as const) {
+  const kernel = ensureKernel(series)
+  const expected = await reference(series)
+  for (const row of ROWS.filter((candidate) => candidate.kernel === series)) {
+    const keep = row.keep ?? (row.engine === 'pivot' ? 'full' : 'none')
+    const title = `${series}: ${row.fileSystem} on ${row.bus} (${row.table}), ${row.root}, ${row.ask}, keep ${keep}`
+    await t.test(title, async (t) => {
+      const hasLabel = row.fileSystem !== 'erofs' && row.fileSystem !== 'squashfs'
+      const disk = diskImage({
+        fileSystem: row.fileSystem, table: row.table, tree: smallRoot(), ...(hasLabel ? { label: 'small root' } : {}),
+      })
+      const root = isPath(row.root) ? `root=${row.root}` : specifier(disk, row.root)
+      const asked = row.keep === undefined ? '' : ` fulcrum.keep=${row.keep}`
+      const result = await bootScenario(t, {
+        name: `matrix-${series}-${row.fileSystem}-${row.bus}`,
+        machine: {
+          kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include: sleeperIncludes() }), memoryMiB: 512,
+          append: `${BASE_APPEND} ${root} ${row.append ?? 'ro'} fulcrum.switch=${row.ask}${asked} word key=value -- last`,
+          disks: [{ path: disk.path, bus: row.bus }],
+        },
+        script: tapScript(rootChecks(row), keep === 'full' ? keptChecks() : freedChecks()),
+        expectation: { report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: version /m], consoleLacks: [/rescue/, /, ignoring/] },
+      })
+      t.same(compareFingerprints(expected, fingerprint(result)), [], 'the hand-over is that of the kernel')
+    })
+  }
+}

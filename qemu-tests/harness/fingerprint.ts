@@ -1,0 +1,41 @@
+// The hand-over fingerprint: what an init inherited, as a flat map of names to values, and the comparison of two.
+// The reference is the same init on the same disk, started by the kernel itself. Pure.
+// What may differ is listed here with its reason; everything else must be equal. Law 7 in docs/architecture.md.
+
+import type { GuestRecord } from './guest-report.ts'
+
+/** `fd.0.flags`, `limits.nofile`, `status.SigIgn`, `environment`, … */
+export type Fingerprint = ReadonlyMap<string, string>
+
+const COMPARED = new Set(['fd', 'termios', 'process', 'argv', 'environment', 'limits', 'status'])
+
+/** Names that legitimately differ, each with the reason. */
+export const MAY_DIFFER: readonly (readonly [RegExp, string])[] = [
+  [/^fd\.\d+\.dev$/, 'the kernel opens /dev/console on the initramfs or its own root, we on devtmpfs, where nothing pins the initramfs'],
+]
+
+/** Collects the fingerprint that a guest reported. */
+export function fingerprintOf(records: readonly GuestRecord[]): Fingerprint {
+  const found = new Map<string, string>()
+  for (const { record, fields } of records) {
+    if (!COMPARED.has(record)) continue
+    const fd = fields.get('fd')
+    const prefix = typeof fd === 'number' ? `${record}.${fd}` : record
+    for (const [key, value] of fields) {
+      if (key === 'record' || key === 'fd') continue
+      const name = key === 'values' ? prefix : `${prefix}.${key}`
+      found.set(name, typeof value === 'string' ? value : JSON.stringify(value))
+    }
+  }
+  return found
+}
+
+/** The differences that are not allowed, one line each; empty if the hand-over is clean. */
+export function compareFingerprints(reference: Fingerprint, actual: Fingerprint): string[] {
+  const names = [...new Set([...reference.keys(), ...actual.keys()])].sort()
+  return names.flatMap((name) => {
+    const [expected, got] = [reference.get(name), actual.get(name)]
+    if (expected === got || MAY_DIFFER.some(([pattern]) => pattern.test(name))) return []
+    return [`${name}: kernel ${expected ?? 'nothing'}, we ${got ?? 'nothing'}`]
+  })
+}

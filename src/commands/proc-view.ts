@@ -1,0 +1,53 @@
+// A /proc for the planner where the caller has none at "/proc".
+//
+// Scripts differ in what they leave to switch_root: initramfs-tools moves /proc into the new root first, hand-written
+// ones unmount it. Mounts cannot be known without it, so it is found in the new root, or mounted.  proc(5).
+
+import { inRoot } from '../facts/paths.ts'
+import { isErrno } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+
+const MOUNTINFO = '/proc/self/mountinfo'
+
+export interface ProcView {
+  /** Reads mountinfo wherever it is. */
+  readonly kernel: Kernel
+  /** Takes back what was mounted, when nothing comes of the switch. Never throws. */
+  release(): void
+}
+
+/** The same kernel, with mountinfo read from elsewhere. */
+function redirected(kernel: Kernel, mountinfo: string): Kernel {
+  return new Proxy(kernel, {
+    get(target, key): unknown {
+      if (key === 'readText') return (path: string) => target.readText(path === MOUNTINFO ? mountinfo : path)
+      const found: unknown = Reflect.get(target, key)
+      return typeof found === 'function' ? found.bind(target) : found
+    },
+  })
+}
+
+/** Finds or makes a /proc. Throws SyscallError when it can be neither. */
+export function openProcView(kernel: Kernel, newRoot: string): ProcView {
+  const nothing = (): void => undefined
+  if (kernel.exists(MOUNTINFO)) return { kernel, release: nothing }
+  const inside = inRoot(newRoot, MOUNTINFO)
+  if (kernel.exists(inside)) return { kernel: redirected(kernel, inside), release: nothing }
+  let made = true
+  try {
+    kernel.mkdir('/proc', 0o555)
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error
+    made = false
+  }
+  kernel.mount('proc', '/proc', 'proc', 0, null)
+  const release = (): void => {
+    try {
+      kernel.umount2('/proc', 0)
+      if (made) kernel.rmdir('/proc')
+    } catch {
+      // Moved into the new root by a switch that could not be undone: then it belongs there.
+    }
+  }
+  return { kernel, release }
+}

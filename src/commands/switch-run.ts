@@ -1,0 +1,135 @@
+// What switch_root, run-init and `fulcrum switch` share: facts, plan, execution, undo, exec.
+//
+// The boot does the same with a rescue console behind it (boot/boot.ts). Here a failure is undone as far as that
+// goes and said on standard error; the caller goes on where it was.
+
+import { handOver, recordStartState } from '../boot/hand-over.ts'
+import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
+import { Trace } from '../execute/trace.ts'
+import { inRoot } from '../facts/paths.ts'
+import { readSwitchFacts } from '../facts/switch-facts.ts'
+import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { describePlan, type Plan } from '../plan/step.ts'
+import { planSwitch } from '../plan/switch.ts'
+import type { SwitchRequest } from '../plan/switch-types.ts'
+import { planUndo } from '../plan/undo.ts'
+import type { CommandIo } from './command.ts'
+import { openProcView } from './proc-view.ts'
+
+/** Exit statuses of one tool. */
+export interface Statuses {
+  readonly refused: number
+  readonly failed: number
+  /** exec failed: ENOENT, and anything else. */
+  readonly execMissing: number
+  readonly execFailed: number
+}
+
+export interface SwitchCall {
+  /** The tool, in front of each message. */
+  readonly name: string
+  readonly request: SwitchRequest
+  readonly statuses: Statuses
+  /** Plan and check, change nothing. */
+  readonly dryRun: boolean
+  /** What a dry run prints, and notes of the plan otherwise. */
+  readonly show: 'nothing' | 'text' | 'json'
+}
+
+function planText(plan: Plan, show: SwitchCall['show']): string {
+  if (show === 'nothing') return ''
+  if (show === 'text') return `${describePlan(plan).join('\n')}\n`
+  return `${JSON.stringify({ ...plan, lines: describePlan(plan) }, null, 2)}\n`
+}
+
+/** Where `path` of the user leads: absolute and without symbolic links, as mountinfo spells it. Throws SyscallError. */
+export function resolveNewRoot(kernel: Kernel, path: string): string {
+  return kernel.realpath(path)
+}
+
+/** The environment as it is, for tools that hand theirs on. */
+export function currentEnv(io: CommandIo): Record<string, string> {
+  return Object.fromEntries(Object.entries(io.env).filter((pair): pair is [string, string] => pair[1] !== undefined))
+}
+
+/** Plans and does the switch; returns an exit status when it did not come to exec. */
+export function runSwitch(io: CommandIo, call: SwitchCall): number {
+  const { name, statuses } = call
+  const say = (line: string): void => io.stderr(`${name}: ${line}\n`)
+  const kernel = io.kernel()
+  const start = recordStartState(kernel)
+  let request = call.request
+  let view
+  try {
+    request = { ...request, newRoot: resolveNewRoot(kernel, request.newRoot) }
+    view = openProcView(kernel, request.newRoot)
+  } catch (error) {
+    say(`Cannot switch to '${request.newRoot}': ${errorLine(error)}`)
+    return isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? statuses.refused : statuses.failed
+  }
+
+  let plan: Plan
+  try {
+    const result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
+    if (result.plan === null) {
+      say(result.refusal.detail)
+      if (call.show !== 'nothing') say(`remedy: ${result.refusal.remedy}`)
+      if (call.show === 'json') io.stdout(`${JSON.stringify({ refusal: result.refusal }, null, 2)}\n`)
+      view.release()
+      return statuses.refused
+    }
+    plan = result.plan
+  } catch (error) {
+    say(`Cannot find out what there is to switch: ${errorLine(error)}`)
+    view.release()
+    return statuses.failed
+  }
+  if (call.dryRun) {
+    view.release()
+    io.stdout(planText(plan, call.show))
+    return 0
+  }
+  const { console } = request
+  if (console !== null && !kernel.exists(inRoot(request.newRoot, console)) && !kernel.exists(console)) {
+    say(`Cannot open console '${console}' in the new root: it does not exist, ignoring`)
+  }
+  if (call.show === 'json') io.stdout(planText(plan, 'json'))
+  else if (call.show === 'text') for (const note of plan.notes) say(note)
+  return carryOut(kernel, plan, call, say, start, () => view.release())
+}
+
+function carryOut(
+  kernel: Kernel, plan: Plan, call: SwitchCall, say: (line: string) => void, start: ReturnType<typeof recordStartState>, release: () => void,
+): number {
+  const trace = new Trace(() => kernel.monotonicUs())
+  const handles: Handles = new Map()
+  const undo = (completed: number): void => {
+    if (completed > plan.pointOfNoReturn) {
+      say('the old root is gone already: nothing can be undone')
+      return
+    }
+    const failures = executeUndo(kernel, planUndo(plan, completed), trace, handles)
+    for (const line of failures) say(`Cannot undo: ${line}, ignoring`)
+    if (failures.length === 0) say('undone: everything is mounted as it was')
+    release()
+  }
+  try {
+    executePlan(kernel, plan, trace, handles)
+  } catch (error) {
+    say(errorLine(error))
+    if (!(error instanceof StepError)) throw error
+    undo(error.completed)
+    return call.statuses.failed
+  }
+  if (plan.exec === null) throw new Error('Cannot hand over: the plan has no exec')
+  try {
+    return handOver(kernel, plan.exec, start)
+  } catch (error) {
+    // A test's kernel leaves execve by throwing something else.
+    if (!(error instanceof SyscallError)) throw error
+    say(errorLine(error))
+    undo(plan.steps.length)
+    return isErrno(error, 'ENOENT') ? call.statuses.execMissing : call.statuses.execFailed
+  }
+}

@@ -1,0 +1,69 @@
+// `fulcrum switch`: a switch of root with all choices, or its plan as text or JSON.
+//
+// The stand-ins fix the choices that their originals made; this one offers them.
+
+import type { EngineChoice, Keep } from '../plan/switch-types.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
+import { formatCommandHelp } from './help.ts'
+import { parseLeadingOptions } from './leading-options.ts'
+import { absoluteInit } from './switch-root.ts'
+import { currentEnv, runSwitch } from './switch-run.ts'
+
+const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
+const keeps: readonly Keep[] = ['full', 'none']
+
+export const switchCommand: Command = {
+  name: 'switch',
+  summary: 'switch to a root that is mounted already',
+  usage: ['fulcrum switch [--engine auto|move|pivot] [--keep full|none] [--console DEV] [--dry-run] [--json] NEWROOT INIT [ARGS]'],
+  help: `Carries the mounts below /dev, /proc, /sys and /run to NEWROOT, makes it the root and executes INIT.
+
+  --engine E     pivot: pivot_root(2), the old root stays at /run/rootfs; move: MS_MOVE and chroot;
+                 auto (default): pivot where the kernel can
+  --keep K       full: keep the old root; none: delete the initramfs's files. Default: full with pivot
+                 or when this is not PID 1, none with move
+  --console DEV  open DEV in NEWROOT as standard input, output and error
+  --timestamps   tell systemd when the initramfs began, if INIT is systemd
+  -n, --dry-run  print the plan, change nothing
+  --json         plan or refusal as JSON
+
+Only PID 1 may delete the initramfs. With the old root kept any process may switch; pivot takes the
+others along, move leaves them where they are.
+Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
+`,
+  run(args, io) {
+    const { flags, values, rest, problem } = parseLeadingOptions(args, {
+      flags: ['n', 'dry-run', 'json', 'timestamps', 'h', 'help'],
+      values: ['engine', 'keep', 'console'],
+    })
+    const usage = (what: string): number => {
+      io.stderr(`fulcrum switch: ${what}\nTry 'fulcrum switch --help'\n`)
+      return EXIT_USAGE
+    }
+    if (problem !== null) return usage(problem)
+    if (flags.has('h') || flags.has('help')) {
+      io.stdout(formatCommandHelp(switchCommand))
+      return EXIT_OK
+    }
+    const engine = engines.find((e) => e === (values.get('engine') ?? 'auto'))
+    if (engine === undefined) return usage(`Cannot use engine '${values.get('engine')}': expected ${engines.join(', ')}`)
+    const asked = values.get('keep')
+    const keep = keeps.find((k) => k === asked) ?? null
+    if (asked !== undefined && keep === null) return usage(`Cannot keep '${asked}': expected ${keeps.join(', ')}`)
+    const [newRoot, init, ...initArgs] = rest
+    if (newRoot === undefined || init === undefined) return usage('not enough arguments')
+    const dryRun = flags.has('n') || flags.has('dry-run')
+    const isPid1 = io.kernel().getpid() === 1
+    return runSwitch(io, {
+      name: 'fulcrum switch',
+      statuses: { refused: EXIT_REFUSED, failed: EXIT_SYSTEM, execMissing: EXIT_SYSTEM, execFailed: EXIT_SYSTEM },
+      dryRun,
+      show: flags.has('json') ? 'json' : 'text',
+      request: {
+        newRoot, engine, keep: keep ?? (isPid1 || dryRun ? null : 'full'), init: [absoluteInit(init)], initArgs, env: currentEnv(io),
+        console: values.get('console') ?? null, dropCapabilities: [], timestamps: flags.has('timestamps'),
+        requirePid1: keep === 'none' && !dryRun,
+      },
+    })
+  },
+}

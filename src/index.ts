@@ -1,0 +1,47 @@
+// The library: `import { … } from 'fulcrum'`.
+//
+// The same engines that PID 1 uses, on the same path: read facts, plan (pure), execute, trace. Nothing
+// here runs by itself; a Kernel is made once by the caller and handed on. All calls are synchronous.
+//
+//     const kernel = createKernel()
+//     const request = { newRoot: '/sysroot', engine: 'auto', … }
+//     const { plan, refusal } = planSwitch(request, readSwitchFacts(kernel, request, process.arch))
+//     if (plan === null) throw new Error(refusal.detail)
+//     executePlan(kernel, plan, new Trace(() => kernel.monotonicUs()), new Map())
+
+export { createKoffiKernel as createKernel } from './kernel/koffi-kernel.ts'
+export type {
+  ChildStatus, Fd, FileStat, FsStat, Kernel, PollResult, RunOptions, RunResult, Termios,
+} from './kernel/kernel.ts'
+export { errorLine, isErrno, SyscallError } from './kernel/errors.ts'
+
+export { isAbsoluteRoot, parseMountInfo, rootMount, topMountAt } from './facts/mountinfo.ts'
+export type { Mount, Propagation } from './facts/mountinfo.ts'
+export { parseCommandLine } from './facts/cmdline.ts'
+export type { CommandLine, CommandLineWord } from './facts/cmdline.ts'
+export { checkInit } from './facts/init-check.ts'
+export type { InitCheck } from './facts/init-check.ts'
+export { readSwitchFacts } from './facts/switch-facts.ts'
+
+export { describePlan, describeStep } from './plan/step.ts'
+export type { ExecStep, Plan, PlanResult, Refusal, RefusalReason, Step } from './plan/step.ts'
+export { planPrepare } from './plan/prepare.ts'
+export { planSwitch } from './plan/switch.ts'
+export { planUndo } from './plan/undo.ts'
+export { ROOTFS_DIRECTORY } from './plan/switch-types.ts'
+export type { EngineChoice, Keep, SwitchFacts, SwitchRequest, TargetState } from './plan/switch-types.ts'
+
+export { executePlan, executeUndo, StepError } from './execute/execute.ts'
+export type { Handles } from './execute/execute.ts'
+export { Trace } from './execute/trace.ts'
+export type { TraceEvent } from './execute/trace.ts'
+
+export { cleanProcess, handOver, recordStartState } from './boot/hand-over.ts'
+export type { StartState } from './boot/hand-over.ts'
+export { readParameters } from './boot/parameters.ts'
+export type { BootParameters } from './boot/parameters.ts'
+
+export { buildImage, BuilderError } from '../initrd-builder/index.ts'
+export type { BuildContext, BuildOptions, BuildResult } from '../initrd-builder/index.ts'
+
+export { VERSION } from './version.ts'
