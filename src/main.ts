@@ -7,6 +7,9 @@ import { basename } from 'node:path'
 import { bootForever, rescueAfterCrash } from './boot/boot.ts'
 import { createLog } from './boot/log.ts'
 import { recordStartState } from './boot/hand-over.ts'
+import type { StartState } from './boot/hand-over.ts'
+import type { BootContext } from './boot/boot-state.ts'
+import { RAMFS_MAGIC, TMPFS_MAGIC } from './abi/mount.ts'
 import { SIGUSR1 } from './abi/process.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 import type { Kernel } from './kernel/kernel.ts'
@@ -25,20 +28,32 @@ function isInit(kernel: Kernel): boolean {
   return name === 'fulcrum' && kernel.exists('/etc/initrd-release') && !kernel.exists('/run/.containerenv') && !args.includes('--help') && !args.includes('--version')
 }
 
+function bootContext(kernel: Kernel, start: StartState): BootContext {
+  return { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch }
+}
+
 function boot(kernel: Kernel): never {
   // Node opens its inspector on SIGUSR1, which anybody may send to PID 1.
   kernel.resetSignal(SIGUSR1)
   const crashed = process.env[CRASH_VARIABLE]
   kernel.armCrashExec('/proc/self/exe', ['/init', ...args], { HOME: '/', TERM: 'linux', [CRASH_VARIABLE]: '1' })
   const start = recordStartState(kernel)
-  const context = { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch }
+  const context = bootContext(kernel, start)
   process.on('exit', (code) => rescueAfterCrash(context, `Node ended with exit code ${code}`))
   process.on('uncaughtException', (error) => rescueAfterCrash(context, error.stack ?? error.message))
   if (crashed !== undefined) return rescueAfterCrash(context, 'Node died of a fatal signal; this is a fresh start of the program')
   return bootForever(context)
 }
 
-async function commandLine(kernel: () => Kernel): Promise<void> {
+/** A command that failed as PID 1 of an initramfs must not exit: that is a kernel panic. */
+function failedAsInit(kernel: Kernel, status: number): void {
+  const { type } = kernel.statfs('/')
+  if (status === 0 || (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC)) return
+  const context = bootContext(kernel, recordStartState(kernel))
+  rescueAfterCrash(context, `${name} ended with status ${status}, and this is PID 1`)
+}
+
+async function commandLine(kernel: () => Kernel): Promise<number> {
   const { dispatch } = await import('./commands/index.ts')
   const io = {
     stdout: (text: string) => void process.stdout.write(text),
@@ -47,17 +62,22 @@ async function commandLine(kernel: () => Kernel): Promise<void> {
     env: process.env,
     kernel,
   }
-  process.exitCode = await dispatch(name, args, io)
+  return await dispatch(name, args, io)
 }
 
 function main(): void {
   if (process.pid === 1) {
     const kernel = createKoffiKernel()
     if (isInit(kernel)) boot(kernel)
-    void commandLine(() => kernel)
+    void commandLine(() => kernel).then((status) => {
+      failedAsInit(kernel, status)
+      process.exitCode = status
+    })
     return
   }
-  void commandLine(createKoffiKernel)
+  void commandLine(createKoffiKernel).then((status) => {
+    process.exitCode = status
+  })
 }
 
 main()

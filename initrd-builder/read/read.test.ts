@@ -76,7 +76,7 @@ t.test('the lz4 decoder undoes lz4 for any input', async t => {
   fc.assert(fc.property(data, bytes => {
     const packed = run('lz4', ['-l', '-9', '-c', '-q'], Buffer.from(bytes))
     return decodeLz4Legacy(packed, 0).data.equals(Buffer.from(bytes))
-  }), { numRuns: 25 })
+  }), { numRuns: 15 })
   const long = Buffer.concat([Buffer.alloc(9 << 20, 'long enough for two blocks '), Buffer.from('end')])
   t.ok(decodeLz4Legacy(run('lz4', ['-l', '-c', '-q'], long), 0).data.equals(long))
 })
@@ -86,10 +86,12 @@ t.test('our lz4 writer is undone by lz4 itself, and by our decoder', async t => 
   fc.assert(fc.property(data, bytes => {
     const packed = Buffer.concat([...compressLz4Legacy(bytes)])
     return decodeLz4Legacy(packed, 0).data.equals(Buffer.from(bytes)) && run('lz4', ['-dc'], packed).equals(Buffer.from(bytes))
-  }), { numRuns: 40 })
-  const program = readFileSync(process.execPath).subarray(0, 9 << 20)
+  }), { numRuns: 15 })
+  const blocks = Buffer.alloc(9 << 20, 'long enough for two blocks ')
+  t.ok(run('lz4', ['-dc'], Buffer.concat([...compressLz4Legacy(blocks)])).equals(blocks), 'more than one block')
+  const program = readFileSync(process.execPath).subarray(8 << 20, 9 << 20)
   const packed = Buffer.concat([...compressLz4Legacy(program)])
-  t.ok(run('lz4', ['-dc'], packed).equals(program), 'more than one block')
+  t.ok(run('lz4', ['-dc'], packed).equals(program))
   t.ok(packed.length < run('lz4', ['-l', '-c', '-q', '-2'], program).length, 'packs better than the fast mode')
 })
 

@@ -10,6 +10,7 @@ import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { describeStep } from '../plan/step.ts'
 import type { Plan, Step } from '../plan/step.ts'
 import { deleteContents } from './delete-contents.ts'
+import { dropCapabilities } from './drop-capabilities.ts'
 import type { Trace } from './trace.ts'
 
 /** A step that failed, and how far the plan had come. */
@@ -80,7 +81,7 @@ const executors: Executors = {
     handles.delete(step.handle)
   },
   'reopen-console': (kernel, step) => reopenConsole(kernel, step.path, step.optional),
-  'drop-capabilities': (kernel, step) => kernel.dropCapabilities(step.numbers),
+  'drop-capabilities': (kernel, step) => dropCapabilities(kernel, step.numbers),
   syncfs: (kernel, step) => {
     const fd = kernel.open(step.path, O_RDONLY | O_DIRECTORY)
     kernel.syncfs(fd)

@@ -168,6 +168,7 @@ t.test('undo inverts completed steps, last first', async (t) => {
     'pivot_root(".", "sysroot")',
     'chroot(".")',
     'chdir("/")',
+    'chdir("/")',
     'mount("/sysroot/sys", "/sys", NULL, MS_MOVE, NULL)',
     'mount("/sysroot/run", "/run", NULL, MS_MOVE, NULL)',
     'mount("/sysroot/proc", "/proc", NULL, MS_MOVE, NULL)',

@@ -41,6 +41,9 @@ function invert(plan: Plan, index: number): Step[] {
       if ((step.flags & MS_BIND) !== 0) return [{ op: 'umount', target: step.target, flags: MNT_DETACH }]
       return []
     }
+    case 'chdir':
+      // Standing in the new root would keep it busy.
+      return step.path === '/' ? [] : [{ op: 'chdir', path: '/' }]
     case 'open-root':
       return [{ op: 'close', handle: step.handle }]
     default:

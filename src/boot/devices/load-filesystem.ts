@@ -46,7 +46,7 @@ export function loadFilesystem(kernel: DeviceKernel, loader: ModuleLoader, type:
     return `Cannot mount file systems of type '${type}': the kernel does not know it, and ${lowerFirst(why)}`
   }
   // Failures here show at the mount, if they matter.
-  loader.load(mountTimeModules[type] ?? [])
+  loader.loadIfThere(mountTimeModules[type] ?? [])
   return null
 }
 

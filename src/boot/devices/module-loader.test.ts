@@ -29,6 +29,15 @@ t.test('there already, built in, not there', async t => {
   t.equal(loader.trace()[0]?.error, null, 'EEXIST is no failure')
 })
 
+t.test('an alias that something built in answers to', async t => {
+  const kernel = new FakeDeviceKernel().addModules(virtio).add({ '/lib/modules/K/modules.builtin.modinfo': 'ext4.alias=fs-ext4\0crc.alias=crypto-crc32c\0' })
+  const loader = createModuleLoader(kernel, 'K')
+  t.same(loader.load(['fs-ext4', 'fs-xfs']), ["Cannot load module 'fs-xfs': it is not in this image"])
+  t.same([loader.claims('crypto-crc32c'), loader.claims('pci:v1')], [true, false])
+  loader.loadIfThere(['nothing', 'virtio'])
+  t.same(loader.trace().map(m => m.name), ['virtio'])
+})
+
 t.test('an image without any modules', async t => {
   t.same(createModuleLoader(new FakeDeviceKernel(), 'K').load(['x']), ["Cannot load module 'x': it is not in this image"])
 })

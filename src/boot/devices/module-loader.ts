@@ -5,6 +5,8 @@
 
 import { moduleNameOfPath, normalizeModuleName } from '../../kmod/module-name.ts'
 import { makeModuleIndex, type ModuleIndex, type ModuleLoad } from '../../kmod/module-index.ts'
+import { builtinAliases, parseBuiltinModinfo } from '../../kmod/modinfo.ts'
+import { makeAliasMatcher } from '../../kmod/modules-alias.ts'
 import { errorLine } from '../../kernel/errors.ts'
 import { readdirIfThere, readTextIfThere, type DeviceKernel } from './device-kernel.ts'
 import { insertModule } from './module-file.ts'
@@ -26,6 +28,8 @@ export interface ModuleTrace {
 export interface ModuleLoader {
   /** Loads these names or aliases with all that they need. Returns one line per name that is not usable now. */
   load(names: readonly string[]): string[]
+  /** Loads those of these names or aliases that the image has; the others are no failure. */
+  loadIfThere(names: readonly string[]): void
   /** Loads the drivers of a device. Returns how many modules were newly loaded; 0 when nothing matches. */
   loadForDevice(modalias: string): number
   /** True when a module of the image, or one built in, claims this modalias. */
@@ -41,6 +45,8 @@ export interface ModuleLoaderOptions {
   readonly directory?: string
 }
 
+const forbidden = 'it is forbidden by configuration'
+
 /** Directories of modprobe.d(5) by precedence: a file in an earlier one hides its namesake in a later one. */
 const configDirectories = ['/etc/modprobe.d', '/run/modprobe.d', '/lib/modprobe.d']
 
@@ -52,14 +58,19 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
   const done = new Map<string, string | null>()
   const devicesDone = new Set<string>()
   const index = once(() => readIndex(kernel, directory))
+  // Asked only to tell a built-in alias from a missing one, so it is no part of the index above.
+  const builtin = once(() => makeAliasMatcher(builtinAliases(parseBuiltinModinfo(readText(kernel, directory, 'modules.builtin.modinfo')))))
+  const isBuiltinAlias = (alias: string): boolean => builtin().match(alias).length > 0
   const settings = once(() => parseModuleOptions(readConfigs(kernel), options.words ?? []))
 
   const insert = (module: ModuleLoad, reason: string): string | null => {
     const known = done.get(module.name)
     if (known !== undefined) return known
-    const error = failedDependency(index(), module, done) ?? (settings().forbidden.has(module.name) ? 'it is forbidden by configuration' : null)
+    const obstacle = failedDependency(index(), module, done) ?? (settings().forbidden.has(module.name) ? forbidden : null)
+    // Old trees have absolute paths in modules.dep.
+    const path = module.path.startsWith('/') ? module.path : `${directory}/${module.path}`
     const start = kernel.monotonicUs()
-    const failure = error ?? attempt(() => insertModule(kernel, `${directory}/${module.path}`.replace(`${directory}//`, '/'), settings().parameters.get(module.name) ?? ''))
+    const failure = obstacle ?? attempt(() => insertModule(kernel, path, settings().parameters.get(module.name) ?? ''))
     trace.push({ name: module.name, startUs: Number(start), us: Number(kernel.monotonicUs() - start), error: failure, reason })
     done.set(module.name, failure)
     return failure
@@ -76,7 +87,7 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
   const loadOne = (name: string): string | null => {
     const found = lookup(index(), settings(), name)
     if (found.modules.length === 0) {
-      return found.builtin ? null : `Cannot load module '${name}': it is not in this image`
+      return found.builtin || isBuiltinAlias(name) ? null : `Cannot load module '${name}': it is not in this image`
     }
     insertAll(found.modules, name)
     const failure = found.modules.map(module => ({ module, error: done.get(module) ?? null })).find(f => f.error !== null)
@@ -85,6 +96,9 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
 
   return {
     load: names => names.map(loadOne).filter(line => line !== null),
+    loadIfThere(names) {
+      for (const name of names) insertAll(lookup(index(), settings(), name).modules, name)
+    },
     loadForDevice(modalias) {
       if (devicesDone.has(modalias)) return 0
       devicesDone.add(modalias)
@@ -93,7 +107,7 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
     },
     claims: modalias => {
       const found = index().lookup(modalias)
-      return found.builtin || found.modules.length > 0
+      return found.builtin || found.modules.length > 0 || isBuiltinAlias(modalias)
     },
     trace: () => trace,
   }
@@ -126,15 +140,17 @@ function attempt(action: () => void): string | null {
   }
 }
 
+function readText(kernel: DeviceKernel, directory: string, name: string): string {
+  return readTextIfThere(kernel, `${directory}/${name}`) ?? ''
+}
+
 function readIndex(kernel: DeviceKernel, directory: string): ModuleIndex {
-  const text = (name: string): string => readTextIfThere(kernel, `${directory}/${name}`) ?? ''
+  const text = (name: string): string => readText(kernel, directory, name)
   return makeModuleIndex({
     dep: text('modules.dep'),
     alias: text('modules.alias'),
     softdep: text('modules.softdep'),
-    weakdep: text('modules.weakdep'),
     builtin: text('modules.builtin'),
-    builtinModinfo: text('modules.builtin.modinfo'),
   })
 }
 
