@@ -1,5 +1,5 @@
 // `npm run build`: makes dist/fulcrum (the executable), dist/koffi.node (the addon for images) and dist/lib (the library).
-// Each output is renamed into place when whole. Inputs decide the bytes: build-reproducible.test.ts builds twice.
+// Each output is renamed into place when whole. The inputs decide the bytes: smoke.test.ts packs twice and compares.
 // usage: build.ts [--entry FILE] [--out DIRECTORY] [--no-library] [--no-code-cache]
 
 import fs from 'node:fs'
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     writeAtomically(path.join(out, 'fulcrum'), executable, 0o755)
     writeAtomically(path.join(out, 'koffi.node'), fs.readFileSync(koffiAddon), 0o755)
     process.stdout.write(
-      `fulcrum ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, `
+      `${path.relative('.', path.join(out, 'fulcrum'))} ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, `
       + `executable ${megabytes(executable.length)}, sha256 ${sha256(executable).slice(0, 16)}\n`,
     )
     if (!values['no-library']) await buildLibrary(path.join(out, 'lib'))
@@ -51,4 +51,7 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+main().catch((error: unknown) => {
+  process.stderr.write(`build: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 111
+})

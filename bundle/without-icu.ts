@@ -1,7 +1,8 @@
 // Runs before anything else in the executable: takes away what would need the ICU data that remove-icu.ts cut out.
 // It exists because the failure is not always an exception: `new Intl.DateTimeFormat()` and Date's toLocaleString
 // abort the process ("FATAL ERROR: DateTimePatternGeneratorCache"), and for PID 1 an abort is a kernel panic.
-// Seen to work without ICU data: normalize, toUpperCase, \p{…} in regular expressions, TextDecoder, URL, local time.
+// Seen to work without ICU data: normalize, toUpperCase, TextDecoder, URL, local time, and \p{…} in regular expressions
+// but for Emoji and its kin, which are syntax errors.
 
 function refuse(): never {
   throw new Error('Cannot use Intl: this executable has no ICU data')

@@ -1,4 +1,6 @@
 // Puts the programs and links of the chosen features into the image and collects their modules.
+//
+// Apart from the table of features, so that the table stays data which a person can read as a whole.
 
 import { BuilderError } from './builder-error.ts'
 import { features, findFeature, type Feature } from './features.ts'
@@ -35,7 +37,8 @@ function addPrograms(feature: Feature, tree: ImageTree, collector: Collector, sy
   const reason = `feature '${feature.name}'`
   const lacking = (what: string): BuilderError => {
     const packages = feature.packages === undefined ? '' : ` (Debian packages '${feature.packages.join("', '")}')`
-    return new BuilderError('system', `Cannot add feature '${feature.name}': the sysroot '${sysroot.directory}' has no ${what}${packages}`)
+    const detail = `the sysroot '${sysroot.directory}' has no ${what}${packages}`
+    return new BuilderError('system', `Cannot add feature '${feature.name}': ${detail}`)
   }
   for (const program of feature.programs ?? []) {
     if (!collector.addProgram(program, { reason })) throw lacking(`'${program}'`)

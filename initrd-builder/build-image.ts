@@ -9,23 +9,22 @@ import { release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isSea } from 'node:sea'
 import { BuilderError, describeCause } from './builder-error.ts'
-import { arrangeEntries, writeNewc, type CpioSource } from './cpio/newc-writer.ts'
 import { addFeatures } from './add-features.ts'
 import type { CompressorName } from './compressor-names.ts'
-import { ImageTree, segmentSources, type ImageEntry, type SegmentName } from './image/image-tree.ts'
+import { ImageTree, type ImageEntry } from './image/image-tree.ts'
 import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
-import { microcodeSources, microcodeVendors } from './image/microcode.ts'
 import { addDescription, addSkeleton } from './image/skeleton.ts'
 import { writeFileAtomically } from './io/atomic-file.ts'
 import { makeCollector, type Collector } from './io/collector.ts'
-import { chooseCompressor, compress, compressorIdentity } from './io/compress.ts'
+import { chooseCompressor } from './io/compress.ts'
 import { addInclude } from './io/include.ts'
-import { cacheDirectory, cachedSegment } from './io/segment-cache.ts'
+import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { readHostDevices } from './modules/host-devices.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
 import { chooseModules, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
+import { makeSegments, readMicrocode, type SegmentResult } from './write-segments.ts'
 
 /** What a build needs of the outside besides files. */
 export interface BuildContext {
@@ -34,17 +33,6 @@ export interface BuildContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Called as the build goes on, with what is being done now. */
   readonly onProgress?: (step: string) => void
-}
-
-/** One segment of the image written. */
-export interface SegmentResult {
-  readonly name: 'microcode' | SegmentName
-  readonly compressor: CompressorName
-  /** Bytes before compression. */
-  readonly unpacked: number
-  /** Bytes in the image. */
-  readonly packed: number
-  readonly cached: boolean
 }
 
 /** What was built; printed by `fulcrum build --json`. */
@@ -86,7 +74,8 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const load = [...fromFeatures.load, ...(options.load ?? [])]
   const asked = [
     ...fromFeatures.wanted,
-    ...[...(options.addModules ?? []), ...(options.load ?? [])].map(name => ({ name, reason: `module asked for as '${name}'` })),
+    ...[...(options.addModules ?? []), ...(options.load ?? [])]
+      .map(name => ({ name, reason: `module asked for as '${name}'` })),
   ]
   const choice = chooseModules(kernel.index, [...asked, ...wanted], options.omitModules ?? [])
   refuseMissing(choice.missing, [...(options.addModules ?? []), ...load], kernel)
@@ -101,7 +90,8 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   addDescription(tree, description, osName(sysroot))
 
   const entries = withManifest(tree)
-  const warnings = [...collector.warnings, ...tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)]
+  const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
+  const warnings = [...collector.warnings, ...conflicts]
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
     mtime, compressor, cache: cacheDirectory(context.env), warn: message => warnings.push(message), progress,
   })
@@ -186,7 +176,9 @@ function readPart(path: string): Buffer {
   }
 }
 
-function chooseMode(options: BuildOptions, kernel: KernelModules, sysroot: Sysroot): { mode: 'generic' | 'host'; wanted: WantedModule[] } {
+function chooseMode(
+  options: BuildOptions, kernel: KernelModules, sysroot: Sysroot,
+): { mode: 'generic' | 'host'; wanted: WantedModule[] } {
   const ownSystem = sysroot.directory === '/' && kernel.sysroot === sysroot
   const host = options.mode === 'generic' || (options.mode === undefined && !ownSystem) ? undefined : readHostDevices()
   if (host !== undefined) {
@@ -214,60 +206,7 @@ function loadAtStart(names: readonly string[], { index }: KernelModules): string
 function withManifest(tree: ImageTree): ImageEntry[] {
   const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
   const text = formatManifest(makeManifest(tree.entries(), sha256))
-  tree.add(manifestPath, { type: 'file', mode: 0o644, data: new TextEncoder().encode(text) }, 'read by fulcrum inspect --why')
+  const data = new TextEncoder().encode(text)
+  tree.add(manifestPath, { type: 'file', mode: 0o644, data }, 'read by fulcrum inspect --why')
   return tree.entries()
-}
-
-function readMicrocode(sysroot: Sysroot, mode: 'generic' | 'host'): CpioSource[] {
-  const vendor = mode === 'host' ? /^vendor_id\s*:\s*(\S+)/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] : undefined
-  const contents = new Map<string, Uint8Array>()
-  for (const { directory, name, files } of microcodeVendors) {
-    if (vendor !== undefined && !name.startsWith(vendor)) continue
-    const found = sysroot.list(directory).filter(file => files.test(file))
-    if (found.length > 0) contents.set(name, Buffer.concat(found.map(file => sysroot.readIfThere(`${directory}/${file}`) ?? Buffer.alloc(0))))
-  }
-  return microcodeSources(contents)
-}
-
-interface SegmentContext {
-  readonly mtime: number
-  readonly compressor: CompressorName
-  readonly cache: string | undefined
-  readonly warn: (message: string) => void
-  readonly progress: (step: string) => void
-}
-
-interface Segment {
-  readonly chunks: readonly Uint8Array[]
-  readonly result: SegmentResult
-}
-
-async function makeSegments(entries: readonly ImageEntry[], microcode: readonly CpioSource[], context: SegmentContext): Promise<Segment[]> {
-  const { compressor, mtime, progress } = context
-  const archiveOf = (sources: readonly CpioSource[]): Buffer => Buffer.concat([...writeNewc(arrangeEntries(sources, mtime))])
-  const segments: Segment[] = []
-  if (microcode.length > 0) {
-    const archive = archiveOf(microcode)
-    segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: archive.length, cached: false }))
-  }
-  for (const name of ['constant', 'modules', 'variable'] as const) {
-    const archive = archiveOf(segmentSources(entries, name))
-    progress(`compressing the ${name} segment by ${compressor}`)
-    // The variable segment is small and never the same; plain ones gain nothing.
-    const cache = name === 'variable' || compressor === 'none' ? undefined : context.cache
-    const make = (): Promise<Buffer> => compress(compressor, archive)
-    const { data, hit } = await cachedSegment(cache, compressorIdentity(compressor), archive, make, context.warn)
-    segments.push(padded(data, { name, compressor, unpacked: archive.length, cached: hit }))
-  }
-  return segments
-}
-
-/**
- * Ends a segment with four to seven zero bytes, up to a multiple of four. The kernel's unpacker passes over
- * zeros between segments and wants an uncompressed archive to begin at a multiple of four; an lz4 stream
- * has no other end than a zero chunk size.
- */
-function padded(data: Uint8Array, result: Omit<SegmentResult, 'packed'>): Segment {
-  const padding = new Uint8Array(8 - (data.length % 4 === 0 ? 4 : data.length % 4))
-  return { chunks: [data, padding], result: { ...result, packed: data.length + padding.length } }
 }

@@ -1,4 +1,6 @@
-// The compressors by name, apart from the code that runs them, for what must be pure.
+// The compressors by name: what --compress and fulcrum.toml may say.
+//
+// Apart from the code that runs them, since the schema of the configuration file has to be pure.
 
 export const compressorNames = ['zstd', 'lz4', 'gzip', 'xz', 'none'] as const
 export type CompressorName = (typeof compressorNames)[number]

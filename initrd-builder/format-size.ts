@@ -1,6 +1,8 @@
-// Sizes for people: three figures and a unit, decimal as disks and `dracut` have them.
+// Sizes for people: one decimal and a unit, powers of ten as disks and df -H have them.
+//
+// Without Intl and toLocaleString, as the packed Node has no ICU data and throws there.
 
-/** `108.5 MB`, `812 B`. Without Intl, which the packed Node has not got. */
+/** `108.5 MB`, `812 B`. */
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
   const units = ['kB', 'MB', 'GB', 'TB']

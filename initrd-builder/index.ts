@@ -3,7 +3,8 @@
 // `fulcrum build` and `fulcrum inspect` are thin commands over these.
 
 export { BuilderError, exitStatus, type BuilderErrorKind } from './builder-error.ts'
-export { buildImage, type BuildContext, type BuildResult, type SegmentResult } from './build-image.ts'
+export { buildImage, type BuildContext, type BuildResult } from './build-image.ts'
+export type { SegmentResult } from './write-segments.ts'
 export { compressorNames, type CompressorName } from './compressor-names.ts'
 export { features, type Feature } from './features.ts'
 export type { BuildOptions, IncludeOption } from './options.ts'

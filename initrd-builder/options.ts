@@ -1,4 +1,6 @@
 // What can be asked of a build, in one type, however it was asked: by flags, fulcrum.toml or the library.
+//
+// Everything is as the user said it; defaults that depend on the system are found by build-image.ts.
 
 import type { CompressorName } from './compressor-names.ts'
 

@@ -1,7 +1,7 @@
-// `npm test`: types, lint, build, then the tests by tier, cheap ones first. The last line of the output is
+// `npm test`: types, lint, build, set-up, then the tests by tier, cheap ones first. The last line of the output is
 // `N passed, N failed, N skipped`, counting test points; the status is 1 when one failed.
 // A tier that cannot run (no build to test) makes its files fail: nothing is left out silently.
-// usage: test.ts [--only PATTERN] [--tier unit|ns|harness|qemu]… [--no-build] [--list]
+// usage: test.ts [--only PATTERN] [--tier unit|ns|harness|qemu]… [--no-build] [--no-setup] [--list]
 // --only takes a regular expression on the path. With --only or --tier, types and lint are left out.
 
 import { spawn } from 'node:child_process'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     tier: { type: 'string', multiple: true },
     'no-build': { type: 'boolean', default: false },
+    'no-setup': { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 })
@@ -45,6 +46,8 @@ function check(reporter: Reporter, name: string, args: string[]): Promise<boolea
   return new Promise((resolve) => {
     const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...args], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] })
     const output: Buffer[] = []
+    // Set-up downloads for minutes on a fresh machine: what it says is worth seeing at once.
+    if (name === 'set-up') child.stderr.pipe(process.stderr)
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
     child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
     child.on('close', (status, signal) => {
@@ -59,7 +62,13 @@ function check(reporter: Reporter, name: string, args: string[]): Promise<boolea
   })
 }
 
-async function runFiles(files: readonly TestFile[], atOnce: number, reporter: Reporter, groups: Set<number>): Promise<void> {
+interface Run {
+  readonly reporter: Reporter
+  /** Process groups that run now. */
+  readonly groups: Set<number>
+}
+
+async function runFiles(files: readonly TestFile[], atOnce: number, { reporter, groups }: Run): Promise<void> {
   const queue = [...files]
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
@@ -94,6 +103,28 @@ function endGroupsOnSignal(groups: ReadonlySet<number>): void {
   }
 }
 
+/** Fetches what the chosen tests need: Debian packages for all of them, kernels and a Debian root for guests. */
+function setUp(reporter: Reporter, files: readonly TestFile[]): Promise<boolean> {
+  const parts = files.some(bootsGuests) ? [] : ['packages']
+  return check(reporter, 'set-up', ['scripts/setup/setup.ts', ...parts])
+}
+
+function bootsGuests(file: TestFile): boolean {
+  return file.tier === 'harness' || file.tier === 'qemu'
+}
+
+async function runTier(files: readonly TestFile[], tier: Tier, missing: (file: TestFile) => string | undefined, run: Run): Promise<void> {
+  const ofTier = files.filter((file) => file.tier === tier)
+  await runFiles(ofTier.filter((file) => missing(file) === undefined), tierWorkers(tier), run)
+  for (const file of ofTier) {
+    const reason = missing(file)
+    if (reason === undefined) continue
+    run.reporter.finished({
+      file: file.path, tier, durationMs: 0, passed: 0, skipped: 0, failures: [{ name: `not run, because ${reason}`, details: [] }],
+    })
+  }
+}
+
 async function main(): Promise<void> {
   const started = performance.now()
   const reporter = new Reporter((text) => process.stdout.write(text), process.stdout.isTTY)
@@ -104,23 +135,17 @@ async function main(): Promise<void> {
     for (const file of files) process.stdout.write(`${file.tier.padEnd(8)} ${file.path}\n`)
     return
   }
-  const isWhole = values.only === undefined && values.tier === undefined
-  if (isWhole) {
+  if (values.only === undefined && values.tier === undefined) {
     await check(reporter, 'types', ['node_modules/typescript/bin/tsc', '-p', '.'])
     await check(reporter, 'lint', ['scripts/lint.ts'])
   }
-  const isBuildWanted = !values['no-build'] && files.some(needsBuild)
-  const isBuilt = !isBuildWanted || await check(reporter, 'build', ['bundle/build.ts'])
-  for (const tier of TIERS) {
-    const ofTier = files.filter((file) => file.tier === tier)
-    const runnable = ofTier.filter((file) => isBuilt || !needsBuild(file))
-    await runFiles(runnable, tierWorkers(tier), reporter, groups)
-    for (const file of ofTier.filter((candidate) => !runnable.includes(candidate))) {
-      reporter.finished({
-        file: file.path, tier, durationMs: 0, passed: 0, skipped: 0, failures: [{ name: 'not run, because the build failed', details: [] }],
-      })
-    }
+  const isBuilt = values['no-build'] || !files.some(needsBuild) || await check(reporter, 'build', ['bundle/build.ts'])
+  const isSetUp = values['no-setup'] || await setUp(reporter, files)
+  const missing = (file: TestFile): string | undefined => {
+    if (!isBuilt && needsBuild(file)) return 'the build failed'
+    return !isSetUp && bootsGuests(file) ? 'the set-up failed' : undefined
   }
+  for (const tier of TIERS) await runTier(files, tier, missing, { reporter, groups })
   reporter.summary(performance.now() - started)
   process.exitCode = reporter.failed > 0 ? 1 : 0
 }

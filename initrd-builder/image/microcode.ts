@@ -9,7 +9,10 @@ import { S_IFDIR } from '../cpio/newc-entry.ts'
 
 /** Where each vendor's files are in a sysroot, and the name the kernel looks for. */
 export const microcodeVendors = [
-  { directory: '/lib/firmware/intel-ucode', name: 'GenuineIntel.bin', files: /^[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}(\.initramfs)?$/ },
+  {
+    directory: '/lib/firmware/intel-ucode', name: 'GenuineIntel.bin',
+    files: /^[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}(\.initramfs)?$/,
+  },
   { directory: '/lib/firmware/amd-ucode', name: 'AuthenticAMD.bin', files: /^microcode_amd.*\.bin$/ },
 ] as const
 

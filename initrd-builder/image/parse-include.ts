@@ -1,4 +1,6 @@
 // Parser of `--include FILE[:DEST]`: what to include and where it goes.
+//
+// Used for the flag and for fulcrum.toml, so that both mean the same. See fulcrum-build(1).
 
 import { BuilderError } from '../builder-error.ts'
 import type { IncludeOption } from '../options.ts'

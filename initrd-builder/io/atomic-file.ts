@@ -11,7 +11,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
 /** Writes the chunks to `path` with these permissions. Throws BuilderError; leaves nothing behind then. */
-export async function writeFileAtomically(path: string, chunks: readonly Uint8Array[], mode = 0o644): Promise<void> {
+export async function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>, mode = 0o644): Promise<void> {
   const temporary = `${path}.tmp-${process.pid}`
   const stop = removeOnSignal(temporary)
   try {

@@ -42,6 +42,9 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
   const confDirectories = readLdSoConf(sysroot)
   const closed = new Set<string>()
 
+  const lacks = (path: string, what: string, name: string): BuilderError =>
+    new BuilderError('system', `Cannot include '${path}': its ${what} '${name}' is not in the sysroot '${sysroot.directory}'`)
+
   const addHops = (hops: readonly LinkHop[], reason: string, segment: SegmentName): void => {
     for (const { link, target } of hops) {
       const from = imagePath(link)
@@ -95,14 +98,11 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
     const requester: Requester = { path, elf, inheritedRpath: inherited }
     const { interpreter } = elf
     if (interpreter !== undefined && !add(interpreter, { reason: `interpreter of '${imagePath(path)}'`, segment })) {
-      throw new BuilderError('system', `Cannot include '${path}': its interpreter '${interpreter}' is not in the sysroot '${sysroot.directory}'`)
+      throw lacks(path, 'interpreter', interpreter)
     }
     for (const name of elf.needed) {
       if (!addLibrary(name, requester, `library needed by '${imagePath(path)}'`, segment)) {
-        throw new BuilderError(
-          'system',
-          `Cannot include '${path}': its library '${name}' is not in the sysroot '${sysroot.directory}'`,
-        )
+        throw lacks(path, 'library', name)
       }
     }
     addOpened(path, bytes, requester, segment)
@@ -114,9 +114,7 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
       if (note.priority === 'suggested') continue
       const reason = `opened by '${imagePath(path)}' for ${note.feature === '' ? 'a feature' : note.feature}`
       const found = note.sonames.some(name => addLibrary(name, requester, reason, segment))
-      if (!found && note.priority === 'required') {
-        throw new BuilderError('system', `Cannot include '${path}': the library '${note.sonames[0] ?? ''}' which it opens is not in the sysroot '${sysroot.directory}'`)
-      }
+      if (!found && note.priority === 'required') throw lacks(path, 'opened library', note.sonames[0] ?? '')
     }
     for (const { soname, why } of dlopenExtras(path)) {
       addLibrary(soname, requester, `${why} by '${imagePath(path)}'`, segment)
@@ -156,12 +154,9 @@ export function makeCollector(sysroot: Sysroot, tree: ImageTree): Collector {
     const [program = '', argument = ''] = line.split(/\s+/)
     const reason = `interpreter of '${imagePath(path)}'`
     const found = program !== '' && (tree.has(imagePath(program)) || add(program, { reason, segment }))
-    if (!found) {
-      throw new BuilderError('system', `Cannot include '${path}': its interpreter '${program}' is not in the sysroot '${sysroot.directory}'`)
-    }
-    if (baseOf(program) === 'env' && argument !== '' && !argument.startsWith('-') && !addProgram(argument, { reason, segment })) {
-      throw new BuilderError('system', `Cannot include '${path}': its interpreter '${argument}' is not in the sysroot '${sysroot.directory}'`)
-    }
+    if (!found) throw lacks(path, 'interpreter', program)
+    if (baseOf(program) !== 'env' || argument === '' || argument.startsWith('-')) return
+    if (!addProgram(argument, { reason, segment })) throw lacks(path, 'interpreter', argument)
   }
 
   return { add, addProgram, addNeeds: (path, bytes, segment) => addNeeds(path, bytes, segment), warnings }

@@ -1,7 +1,8 @@
 // Keeps compressed segments between builds, by the digest of what was compressed and how.
 //
-// The binary with Node inside and the kernel's modules are nearly all of an image and change with a release
-// or a kernel only; compressing them takes nearly all of the time. A cache that cannot be read or written is a warning, never an error.
+// The binary with Node inside and the kernel's modules are nearly all of an image, change with a release or a
+// kernel only, and compressing them takes nearly all of the time. A cache that cannot be read or written is a
+// warning, never an error.
 
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'

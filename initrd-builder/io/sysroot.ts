@@ -43,7 +43,9 @@ const maximumHops = 40
 /** Opens a directory as a sysroot. Throws BuilderError if it is none. */
 export function openSysroot(directory: string): Sysroot {
   const stats = statOf(directory)
-  if (stats === undefined) throw new BuilderError('system', `Cannot open sysroot '${directory}': ENOENT (No such file or directory)`)
+  if (stats === undefined) {
+    throw new BuilderError('system', `Cannot open sysroot '${directory}': ENOENT (No such file or directory)`)
+  }
   const root = directory === '/' ? '' : directory.replace(/\/+$/, '')
   const onHost = (path: string): string => root + path
 

@@ -67,7 +67,8 @@ export const genericGroups: readonly ModuleGroup[] = [
     paths: [
       'drivers/block/loop',
       ...inDirectory('drivers/md', 'dm-mod', 'dm-crypt', 'dm-snapshot', 'dm-mirror', 'dm-raid', 'dm-thin-pool', 'dm-verity',
-        'dm-integrity', 'dm-multipath', 'dm-round-robin', 'dm-service-time', 'md-mod', 'linear', 'raid0', 'raid1', 'raid10', 'raid456'),
+        'dm-integrity', 'dm-multipath', 'dm-round-robin', 'dm-service-time', 'md-mod', 'linear', 'raid0', 'raid1',
+        'raid10', 'raid456'),
       'drivers/nvdimm/*',
     ],
   },
@@ -82,8 +83,8 @@ export const genericGroups: readonly ModuleGroup[] = [
   {
     reason: 'checksums and compression that file systems ask for by themselves',
     paths: [
-      ...inDirectory('crypto', 'crc32c_generic', 'crc32c', 'crc32c-cryptoapi', 'xxhash_generic', 'blake2b_generic', 'blake2b', 'sha256_generic', 'sha256',
-        'lz4', 'lz4hc', 'zstd', 'deflate', 'lzo', 'lzo-rle', 'xor'),
+      ...inDirectory('crypto', 'crc32c_generic', 'crc32c', 'crc32c-cryptoapi', 'xxhash_generic', 'blake2b_generic',
+        'blake2b', 'sha256_generic', 'sha256', 'lz4', 'lz4hc', 'zstd', 'deflate', 'lzo', 'lzo-rle', 'xor'),
       ...inDirectory('arch/x86/crypto', 'crc32c-intel', 'crc32-pclmul', 'sha256-ssse3', 'crct10dif-pclmul'),
       ...inDirectory('lib', 'libcrc32c', 'crc16', 'crc-itu-t', 'crc-t10dif'),
     ],

@@ -39,7 +39,8 @@ export function readKernelModules(sysroot: Sysroot, version: string): KernelModu
   }
   const dep = read('modules.dep')
   if (dep === undefined) {
-    throw new BuilderError('system', `Cannot read modules of kernel '${version}': '${directory}/modules.dep' is missing, run 'depmod ${version}'`)
+    const detail = `'${directory}/modules.dep' is missing, run 'depmod ${version}'`
+    throw new BuilderError('system', `Cannot read modules of kernel '${version}': ${detail}`)
   }
   const optional = (key: keyof ModuleIndexText, name: string): Partial<ModuleIndexText> => {
     const text = read(name)
@@ -113,8 +114,9 @@ function addIndexFiles(tree: ImageTree, { version, index, text }: KernelModules,
 async function readModules({ sysroot, version }: KernelModules, chosen: readonly ChosenModule[]): Promise<Buffer[]> {
   const raw = chosen.map(({ path }) => {
     const data = sysroot.readIfThere(path.startsWith('/') ? path : `/lib/modules/${version}/${path}`)
-    if (data === undefined) throw new BuilderError('system', `Cannot read module '${path}' of kernel '${version}': modules.dep names it but it is not there`)
-    return data
+    if (data !== undefined) return data
+    const detail = 'modules.dep names it but it is not there'
+    throw new BuilderError('system', `Cannot read module '${path}' of kernel '${version}': ${detail}`)
   })
   const packed = raw.filter((_, i) => moduleCompression(chosen[i]?.path ?? '') === 'xz')
   const unpacked = await decompressXzFiles(packed)
@@ -153,7 +155,8 @@ function findFirmware(sysroot: Sysroot, version: string, name: string): string[]
       const found = sysroot.list(directory).filter(entry => fnmatch(pattern, entry.replace(/\.(xz|zst)$/, '')))
       if (found.length > 0) return found.map(entry => `${directory}/${entry}`)
     } else {
-      const found = ['', '.zst', '.xz'].map(suffix => `${base}/${name}${suffix}`).find(path => sysroot.find(path)?.stats.isFile() === true)
+      const found = ['', '.zst', '.xz'].map(suffix => `${base}/${name}${suffix}`)
+        .find(path => sysroot.find(path)?.stats.isFile() === true)
       if (found !== undefined) return [found]
     }
   }

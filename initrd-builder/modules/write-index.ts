@@ -25,12 +25,14 @@ export function filterModulesDep(modules: Iterable<ModuleDependency>, kept: Read
 
 /** The lines of modules.alias whose module is in the image. */
 export function filterModulesAlias(text: string, kept: ReadonlySet<string>): string {
-  return filterLines(text, line => line.startsWith('alias ') && kept.has(normalizeModuleName(line.slice(line.lastIndexOf(' ') + 1))))
+  const isKept = (line: string): boolean => kept.has(normalizeModuleName(line.slice(line.lastIndexOf(' ') + 1)))
+  return filterLines(text, line => line.startsWith('alias ') && isKept(line))
 }
 
 /** The lines of modules.softdep or modules.weakdep about modules of the image. */
 export function filterModulesSoftdep(text: string, kept: ReadonlySet<string>): string {
-  return filterLines(text, line => /^(softdep|weakdep) /.test(line) && kept.has(normalizeModuleName(line.split(' ')[1] ?? '')))
+  const isKept = (line: string): boolean => kept.has(normalizeModuleName(line.split(' ')[1] ?? ''))
+  return filterLines(text, line => /^(softdep|weakdep) /.test(line) && isKept(line))
 }
 
 /** modules.builtin.modinfo with nothing but the aliases: names by which built-in drivers are asked for. */

@@ -4,15 +4,17 @@
 // module depends on it or asks for it as firmware, which script names it.
 
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { parseModulesAlias } from '../../src/kmod/modules-alias.ts'
 import { parseModulesDep } from '../../src/kmod/modules-dep.ts'
 import { parseModulesSoftdep } from '../../src/kmod/modules-softdep.ts'
 import { isModulePath, moduleCompression, moduleNameOfPath } from '../../src/kmod/module-name.ts'
 import { elfSection, ElfError, isElf, parseElf, type ElfFile } from '../elf/elf-file.ts'
+import { baseOf } from '../image/image-path.ts'
 import { manifestPath, parseManifest } from '../image/manifest.ts'
 import { decompressXzFiles } from '../io/tools.ts'
 import { firmwareNames } from '../modules/write-index.ts'
 import { fnmatch } from '../../src/kmod/fnmatch.ts'
-import { resolveImagePath, type ImageFile } from './merge-segments.ts'
+import { resolveImagePath, uniqueFiles, type ImageFile } from './merge-segments.ts'
 
 type Files = ReadonlyMap<string, ImageFile>
 
@@ -37,7 +39,8 @@ export async function explainFile(files: Files, path: string): Promise<Explanati
   const listed = manifestReasons(files, itself)
   if (listed !== undefined) return { path: itself, leadsTo, source: 'manifest', reasons: listed }
   const target = files.get(leadsTo) ?? file
-  const reasons = itself === leadsTo ? await deduce(files, target) : [`link to '${leadsTo}'`, ...(await deduce(files, target))]
+  const link = itself === leadsTo ? [] : [`link to '${leadsTo}'`]
+  const reasons = [...link, ...(await deduce(files, target, itself))]
   return { path: itself, leadsTo, source: 'deduced', reasons }
 }
 
@@ -48,11 +51,11 @@ function manifestReasons(files: Files, path: string): readonly string[] | undefi
   return items?.find(item => item.path === path)?.reasons
 }
 
-async function deduce(files: Files, file: ImageFile): Promise<string[]> {
+async function deduce(files: Files, file: ImageFile, asked: string): Promise<string[]> {
   if (file.type === 'directory') return explainDirectory(files, file.path)
   const reasons = [
     ...explainPlace(file.path),
-    ...explainLinks(files, file.path),
+    ...explainLinks(files, file, asked),
     ...explainElf(files, file),
     ...(isModulePath(file.path) ? explainModule(files, file.path) : []),
     ...(/\/lib\/firmware\//.test(file.path) ? await explainFirmware(files, file.path) : []),
@@ -80,22 +83,32 @@ function explainPlace(path: string): string[] {
   return places.filter(([pattern]) => pattern.test(path)).map(([, reason]) => reason)
 }
 
-function explainLinks(files: Files, path: string): string[] {
-  const links = [...files.values()].filter(file => file.type === 'symlink' && resolveImagePath(files, file.path) === path)
-  return links.length === 0 ? [] : [`'${links.map(link => link.path).join("', '")}' leads to it`]
+function explainLinks(files: Files, { path, entry, segment }: ImageFile, asked: string): string[] {
+  const links: string[] = []
+  const sameFile: string[] = []
+  for (const other of files.values()) {
+    if (other.path === path || other.path === asked) continue
+    if (other.type === 'symlink' && resolveImagePath(files, other.path) === path) links.push(other.path)
+    if (entry.nlink > 1 && other.segment === segment && other.entry.inode === entry.inode) sameFile.push(other.path)
+  }
+  return [
+    ...(links.length === 0 ? [] : [`${someOf(links)} ${links.length === 1 ? 'leads' : 'lead'} to it`]),
+    ...(sameFile.length === 0 ? [] : [`the same file as ${someOf(sameFile)}`]),
+  ]
 }
 
 function explainElf(files: Files, { path, data }: ImageFile): string[] {
   if (isModulePath(path) || !isElf(data)) return []
-  const names = new Set([path.slice(path.lastIndexOf('/') + 1), tryElf(data)?.soname ?? ''])
+  const names = new Set([baseOf(path), tryElf(data)?.soname ?? ''])
   for (const link of files.values()) {
-    if (link.type === 'symlink' && resolveImagePath(files, link.path) === path) names.add(link.path.slice(link.path.lastIndexOf('/') + 1))
+    if (link.type === 'symlink' && resolveImagePath(files, link.path) === path) names.add(baseOf(link.path))
   }
   const needing: string[] = []
   const interpreting: string[] = []
-  for (const other of files.values()) {
-    const elf = other.type === 'file' && other.path !== path && !isModulePath(other.path) && isElf(other.data) ? tryElf(other.data) : undefined
-    if (elf?.needed.some(name => names.has(name.slice(name.lastIndexOf('/') + 1))) === true) needing.push(other.path)
+  for (const other of uniqueFiles(files)) {
+    if (other.path === path || isModulePath(other.path) || !isElf(other.data)) continue
+    const elf = tryElf(other.data)
+    if (elf?.needed.some(name => names.has(baseOf(name))) === true) needing.push(other.path)
     if (elf?.interpreter !== undefined && resolveImagePath(files, elf.interpreter) === path) interpreting.push(other.path)
   }
   return [
@@ -112,11 +125,11 @@ function explainModule(files: Files, path: string): string[] {
     .filter(module => module.needs.some(need => moduleNameOfPath(need) === name)).map(module => module.name)
   const soft = [...parseModulesSoftdep(textOf('modules.softdep'))]
     .filter(([, { pre, post }]) => pre.includes(name) || post.includes(name)).map(([module]) => module)
-  const aliases = textOf('modules.alias').split('\n').filter(line => line.startsWith('alias ') && line.endsWith(` ${name}`)).length
+  const aliases = parseModulesAlias(textOf('modules.alias')).filter(alias => alias.module === name).length
   return [
     ...(dependents.length === 0 ? [] : [`needed by modules ${someOf(dependents)}`]),
     ...(soft.length === 0 ? [] : [`soft dependency of modules ${someOf(soft)}`]),
-    ...(aliases === 0 ? [] : [`drives devices by ${aliases} aliases`]),
+    ...(aliases === 0 ? [] : [`drives devices by ${aliases} ${aliases === 1 ? 'alias' : 'aliases'}`]),
   ]
 }
 
@@ -127,21 +140,25 @@ async function explainFirmware(files: Files, path: string): Promise<string[]> {
   const unpacked = new Map((await decompressXzFiles(packed.map(module => module.data))).map((data, i) => [packed[i]?.path, data]))
   const asking = modules.filter(module => {
     const compression = moduleCompression(module.path)
-    const data = unpacked.get(module.path) ?? (compression === 'gz' ? gunzipSync(module.data) : compression === 'zst' ? zstdDecompressSync(module.data) : module.data)
+    const unzip = compression === 'gz' ? gunzipSync : compression === 'zst' ? zstdDecompressSync : undefined
+    const data = unpacked.get(module.path) ?? unzip?.(module.data) ?? module.data
     const section = isElf(data) ? elfSection(data, '.modinfo') : undefined
     return section !== undefined && firmwareNames(section).some(name => name === wanted || fnmatch(name, wanted))
   })
   return asking.length === 0 ? [] : [`firmware of modules ${someOf(asking.map(module => moduleNameOfPath(module.path)))}`]
 }
 
-/** Last resort: scripts and configuration that name it. */
+/** Last resort: scripts and configuration that name it, by its whole path if any do, else by its last part. */
 function explainMentions(files: Files, path: string): string[] {
-  const base = path.slice(path.lastIndexOf('/') + 1)
-  const word = new RegExp(`(^|[^\\w.-])${base.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}($|[^\\w.-])`)
-  const mentioning = [...files.values()].filter(file =>
-    file.type === 'file' && file.path !== path && file.data.length < 1 << 20 && !file.data.includes(0) &&
-    !/\/modules\.\w+$/.test(file.path) && word.test(Buffer.from(file.data).toString('latin1')))
-  return mentioning.length === 0 ? [] : [`named in ${someOf(mentioning.map(file => file.path))}`]
+  const texts = uniqueFiles(files).filter(file =>
+    file.path !== path && file.data.length < 1 << 20 && !file.data.includes(0) && !/\/modules\.\w+$/.test(file.path))
+  const mentioning = (name: string): string[] => {
+    const word = new RegExp(`(^|[^\\w.-])${name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}($|[^\\w.-])`)
+    return texts.filter(file => word.test(Buffer.from(file.data).toString('latin1'))).map(file => file.path)
+  }
+  const byPath = mentioning(path)
+  const found = byPath.length > 0 ? byPath : mentioning(baseOf(path))
+  return found.length === 0 ? [] : [`named in ${someOf(found)}`]
 }
 
 function tryElf(data: Uint8Array): ElfFile | undefined {

@@ -4,7 +4,9 @@
 // so that nothing is ever written through one. Device nodes need root and mknod(1), as Node has none.
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, lchownSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, chownSync, lchownSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BuilderError, describeCause } from '../builder-error.ts'
 import type { ImageFile } from './merge-segments.ts'

@@ -1,4 +1,6 @@
-// Lines about an image's files as `ls -l` and `lsinitrd` have them, without Intl and without a time zone.
+// Lines about an image's files as `ls -l` and lsinitrd(1) have them.
+//
+// Without times: in a reproducible image they tell nothing, and a list can be compared by diff(1).
 
 import type { ReadImage } from './read-image.ts'
 import type { ImageFile } from './merge-segments.ts'

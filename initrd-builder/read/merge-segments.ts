@@ -50,6 +50,19 @@ export function resolveImagePath(files: ReadonlyMap<string, ImageFile>, path: st
   return resolveIn(files, path.split('/').filter(part => part !== '' && part !== '.'))
 }
 
+/** The regular files, of hard links the first one only. */
+export function uniqueFiles(files: ReadonlyMap<string, ImageFile>): ImageFile[] {
+  const seen = new Set<string>()
+  return [...files.values()].filter(({ type, entry, segment }) => {
+    if (type !== 'file') return false
+    if (entry.nlink <= 1) return true
+    const key = `${segment}:${entry.inode}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
 function resolveIn(files: ReadonlyMap<string, ImageFile>, parts: readonly string[]): string | undefined {
   let pending = [...parts]
   let done: string[] = []

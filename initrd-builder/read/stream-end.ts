@@ -63,13 +63,41 @@ export function xzEnd(bytes: Uint8Array, start: number): number | undefined {
   return offset
 }
 
-/** A footer is twelve bytes at a multiple of four: its CRC32, size and flags, then `YZ`. */
+/**
+ * A footer is twelve bytes at a multiple of four: its CRC32, the size of the index before it, flags, `YZ`.
+ * Compressed modules inside an image have such footers too, stored as they are; only the stream's own has an
+ * index whose blocks add up to the stream's beginning.
+ */
 function xzStreamEnd(bytes: Uint8Array, start: number): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = bytes.indexOf(0x59, start + 22); at >= 0; at = bytes.indexOf(0x59, at + 1)) {
     const footer = at - 10
     if (bytes[at + 1] !== 0x5a || (footer - start) % 4 !== 0) continue
-    if (view.getUint32(footer, true) === crc32(bytes.subarray(footer + 4, footer + 10))) return at + 2
+    if (view.getUint32(footer, true) !== crc32(bytes.subarray(footer + 4, footer + 10))) continue
+    const index = footer - (view.getUint32(footer + 4, true) + 1) * 4
+    if (index >= start + xzHeaderSize && xzBlocksSize(bytes, index) === index - start - xzHeaderSize) return at + 2
   }
   return undefined
+}
+
+const xzHeaderSize = 12
+
+/** The sum of the blocks that an index tells of, each padded to a multiple of four. */
+function xzBlocksSize(bytes: Uint8Array, index: number): number {
+  let offset = index + 1
+  // Seven bits a byte, the lowest first; multiplied, as sizes may be past 32 bits.
+  const number = (): number => {
+    let value = 0
+    for (let factor = 1; ; factor *= 128) {
+      const byte = bytes[offset++] ?? 0
+      value += (byte & 0x7f) * factor
+      if (byte < 0x80 || factor > 2 ** 49) return value
+    }
+  }
+  let total = 0
+  for (let records = number(); records > 0 && offset < bytes.length; records--) {
+    total += Math.ceil(number() / 4) * 4
+    number()
+  }
+  return total
 }

@@ -1,9 +1,11 @@
 // What an image is and what weighs in it: segments, kinds of files, directories, the biggest files.
+//
+// An image that has outgrown /boot is the commonest trouble of its kind; this says where to cut.
 
 import { isModulePath } from '../../src/kmod/module-name.ts'
 import { isElf } from '../elf/elf-file.ts'
 import { formatSize } from '../format-size.ts'
-import type { ImageFile } from './merge-segments.ts'
+import { uniqueFiles, type ImageFile } from './merge-segments.ts'
 import type { ReadImage } from './read-image.ts'
 
 /** Files of one kind or place, and the bytes of their contents. */
@@ -37,7 +39,7 @@ export interface ImageSummary {
 
 /** Summarizes a read image. Hard links are counted once. */
 export function summarizeImage(image: ReadImage): ImageSummary {
-  const files = uniqueFiles(image)
+  const files = uniqueFiles(image.files)
   const weigh = (key: (file: ImageFile) => string): Weight[] => {
     const sums = new Map<string, { files: number; bytes: number }>()
     for (const file of files) {
@@ -58,14 +60,15 @@ export function summarizeImage(image: ReadImage): ImageSummary {
       ({ offset, form, packed, unpacked, entries: entries.length })),
     unpacked: files.reduce((sum, file) => sum + file.data.length, 0),
     kinds: weigh(kindOf),
-    directories: weigh(file => file.path.split('/').slice(0, file.path.includes('/modules/') ? 7 : 3).slice(0, -1).join('/') || '/').slice(0, 12),
-    biggest: [...files].sort((a, b) => b.data.length - a.data.length).slice(0, 10).map(({ path, data }) => ({ path, bytes: data.length })),
+    directories: weigh(directoryFor).slice(0, 12),
+    biggest: files.map(({ path, data }) => ({ path, bytes: data.length })).sort((a, b) => b.bytes - a.bytes).slice(0, 10),
   }
 }
 
 /** The summary for a person. */
 export function formatSummary(summary: ImageSummary): string {
-  const row = (name: string, files: number, bytes: number): string => `  ${formatSize(bytes).padStart(9)} ${String(files).padStart(6)}  ${name}\n`
+  const row = ({ name, files, bytes }: Weight): string =>
+    `  ${formatSize(bytes).padStart(9)} ${String(files).padStart(6)}  ${name}\n`
   const kernels = summary.kernels.length === 0 ? '' : `, modules for ${summary.kernels.join(', ')}`
   return [
     `${summary.path}: ${formatSize(summary.bytes)}, unpacks to ${formatSize(summary.unpacked)}, made by ${summary.maker}${kernels}\n`,
@@ -73,21 +76,16 @@ export function formatSummary(summary: ImageSummary): string {
     ...summary.segments.map((s, i) =>
       `  ${String(i + 1).padStart(2)} ${s.form.padEnd(5)} ${String(s.offset).padStart(10)} ${formatSize(s.packed).padStart(9)}` +
       ` ${formatSize(s.unpacked).padStart(9)} ${String(s.entries).padStart(8)}\n`),
-    '\nKinds:\n', ...summary.kinds.map(kind => row(kind.name, kind.files, kind.bytes)),
-    '\nDirectories:\n', ...summary.directories.map(directory => row(directory.name, directory.files, directory.bytes)),
+    '\nKinds:\n', ...summary.kinds.map(row),
+    '\nDirectories:\n', ...summary.directories.map(row),
     '\nBiggest files:\n', ...summary.biggest.map(file => `  ${formatSize(file.bytes).padStart(9)}  ${file.path}\n`),
   ].join('')
 }
 
-function uniqueFiles({ files }: ReadImage): ImageFile[] {
-  const seen = new Set<string>()
-  return [...files.values()].filter(file => {
-    if (file.type !== 'file') return false
-    const key = file.entry.nlink > 1 ? `${file.segment}:${file.entry.inode}` : file.path
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
+/** The directory a file is weighed with: one level deep, modules by subsystem. */
+function directoryFor({ path }: ImageFile): string {
+  const depth = path.includes('/lib/modules/') ? path.split('/').indexOf('modules') + 4 : 2
+  return path.split('/').slice(0, -1).slice(0, depth).join('/') || '/'
 }
 
 function kindOf({ path, data }: ImageFile): string {

@@ -18,6 +18,15 @@ t.test('equal but for what may differ', async (t) => {
   t.equal(reference.size, 6)
 })
 
+t.test('O_LARGEFILE and limits that follow memory', async (t) => {
+  const of = (...texts: readonly string[]): ReturnType<typeof fingerprintOf> => fingerprintOf(parseGuestReport(texts.join('\n')).records)
+  const kernel = of('{"record":"fd","fd":0,"flags":"0x2"}', '{"record":"limits","nproc":"1706:1706"}', '{"record":"status","SigQ":"0/1706"}')
+  const ours = of('{"record":"fd","fd":0,"flags":"0x8002"}', '{"record":"limits","nproc":"1707:1707"}', '{"record":"status","SigQ":"0/1707"}')
+  t.same(compareFingerprints(kernel, ours), [])
+  const bad = of('{"record":"fd","fd":0,"flags":"0x8802"}', '{"record":"limits","nproc":"1706:1000"}', '{"record":"status","SigQ":"1/1706"}')
+  t.equal(compareFingerprints(kernel, bad).length, 3, 'O_NONBLOCK, a changed limit and a queued signal are seen')
+})
+
 t.test('each leak is named', async (t) => {
   const leaks: readonly (readonly [string, string, RegExp])[] = [
     ['"cloexec":0', '"cloexec":1', /^fd\.0\.cloexec: kernel 0, we 1$/],

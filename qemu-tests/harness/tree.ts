@@ -9,6 +9,7 @@ import { runTool } from '../../scripts/setup/run-tool.ts'
 export type TreeEntry =
   | { readonly type: 'directory'; readonly mode?: number }
   | { readonly type: 'text'; readonly text: string; readonly mode?: number }
+  | { readonly type: 'bytes'; readonly base64: string; readonly mode?: number }
   /** Copied from the host. */
   | { readonly type: 'file'; readonly source: string; readonly mode?: number }
   | { readonly type: 'link'; readonly target: string }
@@ -44,6 +45,7 @@ export function writeTree(tree: Tree, folder: string): void {
     switch (entry.type) {
       case 'directory': mkdirSync(full, { recursive: true }); break
       case 'text': writeFileSync(full, entry.text); break
+      case 'bytes': writeFileSync(full, Buffer.from(entry.base64, 'base64')); break
       case 'file': copyFileSync(entry.source, full); break
       case 'link': symlinkSync(entry.target, full); break
       case 'device': runTool('mknod', [full, entry.kind, `${entry.major}`, `${entry.minor}`]); break

@@ -25,7 +25,17 @@ export function standardScreen(): Screen {
 /** A guest's console has escape sequences and carriage returns of its own: only the text is wanted. */
 export function plainText(line: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return line.replaceAll(/\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[78=>c])/g, '').replaceAll(/[\x00-\x08\x0b-\x1f\x7f]/g, '')
+  return line.replaceAll(/\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[78=>c])/g, '').replaceAll(/[\x00-\x08\x0b-\x1f\x7f]/g, '')
+}
+
+/** Breaks a line at spaces where it is longer than `width`; what follows is indented. A word is never broken. */
+export function wrap(text: string, width: number): string[] {
+  if (text.length <= width) return [text]
+  const at = text.lastIndexOf(' ', width)
+  const isIndent = at < 1 || text.slice(0, at).trim() === ''
+  const end = isIndent ? text.indexOf(' ', width) : at
+  if (end < 0) return [text]
+  return [text.slice(0, end), ...wrap(`    ${text.slice(end + 1)}`, width)]
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'cyan'
@@ -57,12 +67,11 @@ export class Narrator {
     this.line()
   }
 
-  /** Something that the guest printed. Cut to the width of the terminal, so that pictures of lines stay in line. */
+  /** Something that the guest printed; long lines go on below, so that nothing is lost and pictures stay in line. */
   console(text: string): void {
-    const room = this.screen.columns - 4
-    const cut = text.length > room ? `${text.slice(0, room - 3)}...` : text
-    const bar = this.screen.unicode ? '│' : '|'
-    this.line(`  ${this.style('dim', bar)} ${/^fulcrum:/.test(cut) ? this.style('cyan', cut) : this.style('dim', cut)}`)
+    const bar = this.style('dim', this.screen.unicode ? '│' : '|')
+    const style = /^fulcrum:/.test(text) ? 'cyan' : 'dim'
+    for (const part of wrap(text, this.screen.columns - 4)) this.line(`  ${bar} ${this.style(style, part)}`)
   }
 
   /** One thing that was checked. */
@@ -70,18 +79,16 @@ export class Narrator {
     this.line(`   ${ok ? this.style('green', 'ok    ') : this.style('red', 'FAILED')} ${text}`)
   }
 
-  /** Does `work` and says what it was, its result and how long it took. The line is begun before it. */
+  /**
+   * Does `work` and says what it was, its result and how long it took. On a terminal the title stands there before:
+   * what the work itself says on standard error comes between, and the whole line again at the end.
+   */
   async step<T>(title: string, work: () => T | Promise<T>, result: (value: T) => string): Promise<T> {
     const started = performance.now()
-    this.screen.write(`   ${title.padEnd(18)} `)
-    try {
-      const value = await work()
-      const seconds = ((performance.now() - started) / 1000).toFixed(1)
-      this.line(`${result(value)} ${this.style('dim', `(${seconds} s)`)}`)
-      return value
-    } catch (error) {
-      this.line(this.style('red', 'failed'))
-      throw error
-    }
+    if (this.screen.colour) this.screen.write(`   ${title} ...\r`)
+    const value = await work()
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    this.line(`   ${title.padEnd(18)} ${result(value)} ${this.style('dim', `(${seconds} s)`)}`)
+    return value
   }
 }

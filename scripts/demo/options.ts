@@ -1,4 +1,6 @@
 // The demo's command line. Pure: words in, options or a sentence about what is wrong with them out.
+// Not the parser of src/commands on purpose: the demo must say something sensible even when that does not work.
+// Its exit status for a usage error is 100, as everywhere (docs/errors.md).
 
 import type { KernelSeries } from '../setup/kernel-choice.ts'
 

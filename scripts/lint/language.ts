@@ -65,6 +65,9 @@ export const withoutIcu: FileRule = (file) => {
   const found: Finding[] = []
   walk(file.program, (node) => {
     const name = node.type === 'Identifier' ? text(node, 'name') ?? '' : ''
+    const regex: unknown = node.type === 'Literal' ? node['regex'] : undefined
+    const pattern = typeof regex === 'object' && regex !== null && 'pattern' in regex ? String(regex.pattern) : ''
+    if (/\\p\{(\w*Emoji|Extended_Pictographic)/i.test(pattern)) found.push(finding(file, node.start, 'icu', 'Cannot match emoji: the executable has no ICU data'))
     if (name === 'Intl' || LOCALE_METHODS.test(name)) found.push(finding(file, node.start, 'icu', `Cannot use '${name}': the executable has no ICU data`))
   })
   return found

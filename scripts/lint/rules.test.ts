@@ -39,7 +39,7 @@ const EXAMPLES: Record<string, readonly Example[]> = {
     { rule: language.topLevelState, path: 'src/a.ts', bad: ['let x = 1', 'export let x = 1', 'var x = 1', 'const seen = new Set()', 'export const seen = new Map<string, number>()', 'const list: string[] = []', 'const index: Record<string, number> = {}', 'class A { static count = 0 }'], good: ['const x = 1', `const x = new Set(['a'])`, 'const none: readonly string[] = []', 'const none: ReadonlyMap<string, number> = new Map()', 'function f() { let x = 1 }', 'class A { static readonly count = 0; y = 1 }', 'declare let x: number'] },
   ],
   'no ICU': [
-    { rule: language.withoutIcu, path: 'initrd-builder/a.ts', bad: ['new Intl.Collator()', `a.localeCompare(b)`, 'n.toLocaleString()', 'list.sort((a, b) => a.localeCompare(b))'], good: [`const s = 'Intl'`, 'n.toString()', 'x.toUpperCase()'] },
+    { rule: language.withoutIcu, path: 'initrd-builder/a.ts', bad: ['new Intl.Collator()', `a.localeCompare(b)`, 'n.toLocaleString()', 'list.sort((a, b) => a.localeCompare(b))', String.raw`/\p{Emoji}/u.test(x)`], good: [String.raw`/\p{L}/u.test(x)`, `const s = 'Intl'`, 'n.toString()', 'x.toUpperCase()'] },
     { rule: language.withoutIcu, path: 'scripts/a.ts', bad: [], good: ['n.toLocaleString()'] },
   ],
   'error texts': [

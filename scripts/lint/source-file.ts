@@ -1,8 +1,8 @@
-// A TypeScript file as the rules see it: its syntax tree (oxc-parser, ESTree shape), comments and imports.
+// A TypeScript file as the rules see it: its syntax tree (@babel/parser, ESTree shape), comments and imports.
 // It exists so that a rule is a few lines about the law and none about parsing. Pure: text in, records out.
 
 import path from 'node:path'
-import { parseSync } from 'oxc-parser'
+import { parse } from '@babel/parser'
 
 /** A node of the syntax tree: its kind, its place, and fields by name. */
 export interface SyntaxNode {
@@ -94,15 +94,23 @@ function importsOf(file: string, program: SyntaxNode): ImportedModule[] {
 
 /** Parses one file. What cannot be parsed has `syntaxErrors` and a tree as far as it goes. */
 export function parseSourceFile(file: string, source: string): SourceFile {
-  const result = parseSync(file, source, { lang: 'ts', sourceType: 'module' })
-  const parsed: unknown = result.program
-  const program: SyntaxNode = isNode(parsed) ? parsed : { type: 'Program', start: 0, end: 0 }
-  return {
-    path: file,
-    text: source,
-    program,
-    comments: result.comments.map((comment) => ({ value: comment.value, start: comment.start })),
-    imports: importsOf(file, program),
-    syntaxErrors: result.errors.map((error) => error.message),
+  try {
+    const result = parse(source, {
+      sourceType: 'module', plugins: ['typescript', ['estree', { classFeatures: true }]],
+      createImportExpressions: true, errorRecovery: true, attachComment: false,
+    })
+    const parsed: unknown = result.program
+    if (!isNode(parsed)) throw new Error('Cannot parse: no syntax tree')
+    return {
+      path: file,
+      text: source,
+      program: parsed,
+      comments: (result.comments ?? []).map((comment) => ({ value: comment.value, start: comment.start ?? 0 })),
+      imports: importsOf(file, parsed),
+      syntaxErrors: (result.errors ?? []).map((error) => String(error.reasonCode)),
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { path: file, text: source, program: { type: 'Program', start: 0, end: 0 }, comments: [], imports: [], syntaxErrors: [message] }
   }
 }

@@ -32,6 +32,8 @@ export interface BootContext {
 export interface Devices {
   /** Loads what the image lists and rd.driver.pre names, then a driver for every device there is. */
   loadListed(): void
+  /** Loads the drivers of all devices, also those that lead to no root: a person needs a keyboard. Never throws. */
+  loadForPerson(): void
   /** Waits for the root device, checks it, mounts it on SYSROOT. Throws BootFailure. */
   mountRoot(): { readonly source: string; readonly type: string; readonly options: string }
   /** Mounts /usr if the command line or the root's fstab asks for one. Throws BootFailure. */
@@ -54,8 +56,8 @@ export interface BootState extends BootContext {
   parameters: BootParameters
   /** Whether the bind trick was done. */
   readonly prepared: boolean
-  /** What failed before there was a state to fail in; null when nothing did, or once it was told. */
-  startProblem: unknown
+  /** What failed before there was a state to fail in; null when nothing did. */
+  readonly startProblem: unknown
   wholenessTold: boolean
   devices: Devices | null
   lastPlan: Plan | null

@@ -4,25 +4,17 @@
 // around it opens the rescue console and tries again with the settings that come back. Synchronous
 // throughout; PID 1 never leaves this file but by exec or reboot.  bootup(7).
 
-import { toFd } from '../kernel/kernel.ts'
-import type { Kernel } from '../kernel/kernel.ts'
-import { O_NOCTTY, O_RDWR } from '../abi/process.ts'
 import { MNT_DETACH } from '../abi/mount.ts'
 import { executePlan, executeUndo } from '../execute/execute.ts'
-import { Trace } from '../execute/trace.ts'
-import { parseCommandLine } from '../facts/cmdline.ts'
 import { initArguments } from '../facts/init-arguments.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
 import { readSwitchFacts } from '../facts/switch-facts.ts'
 import { errorLine } from '../kernel/errors.ts'
-import { planPrepare } from '../plan/prepare.ts'
 import { describePlan } from '../plan/step.ts'
 import type { Plan } from '../plan/step.ts'
 import { planSwitch } from '../plan/switch.ts'
 import type { SwitchRequest } from '../plan/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
 import { VERSION } from '../version.ts'
-import { mountApiFilesystems, mountProc } from './api-mounts.ts'
 import { SYSROOT } from './boot-state.ts'
 import type { BootContext, BootState } from './boot-state.ts'
 import { BootFailure, errorFailure, inPhase, refusalFailure, toFailure } from './boot-failure.ts'
@@ -30,23 +22,26 @@ import { summaryLines, writeRecord } from './boot-record.ts'
 import type { BootSummary } from './boot-record.ts'
 import { handOver } from './hand-over.ts'
 import { runHooks } from './hooks.ts'
-import { readImageConfig } from './image-config.ts'
-import type { Log } from './log.ts'
-import { readParameters } from './parameters.ts'
-import type { BootParameters, BreakPoint } from './parameters.ts'
+import type { BreakPoint } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescueFrom } from './rescue-context.ts'
 import { createDevices } from './root-search.ts'
+import { checkStart, startAgain, startUp } from './start-up.ts'
 
-function announceProblems(state: BootState, problems: readonly { detail: string }[]): void {
-  for (const problem of problems) state.log.warn(problem.detail)
+/** Thrown by a stop whose answer was 'retry': the boot begins anew with what was set, nothing failed. */
+class Retry extends Error {}
+
+/** Stops as asked. 'continue' goes on from here, 'retry' begins anew. */
+function stop(state: BootState, at: BreakPoint, report: readonly string[]): void {
+  const action = rescueFrom(state, { point: at, plan: state.lastPlan, stepIndex: null, error: null, refusal: null, report })
+  if (action === 'retry') throw new Retry(`retry from '${at}'`)
 }
 
 /** Stops for rd.break=, then runs the hooks of the point. */
 function point(state: BootState, at: BreakPoint): void {
   if (state.parameters.breaks.includes(at) && !state.passed.has(at)) {
     state.passed.add(at)
-    rescueFrom(state, { point: at, plan: state.lastPlan, stepIndex: null, error: null, refusal: null, report: [] })
+    stop(state, at, [])
   }
   const env = { ROOT: state.parameters.root ?? '' }
   for (const run of state.trace.measure('hooks', at, () => runHooks(state.kernel, at, env), (runs) => ({ hooks: runs.map((r) => r.hook) }))) {
@@ -54,81 +49,7 @@ function point(state: BootState, at: BreakPoint): void {
   }
 }
 
-/** The bind trick, unless the command line asks for MS_MOVE. A kernel that refuses it still boots by 'move'. */
-function prepare(kernel: Kernel, trace: Trace, log: Log, parameters: BootParameters): boolean {
-  if (parameters.engine === 'move') return false
-  const plan = planPrepare(parseMountInfo(kernel.readText('/proc/self/mountinfo')))
-  if (plan === null) return false
-  try {
-    executePlan(kernel, plan, trace, new Map())
-    return true
-  } catch (error) {
-    log.warn(`${errorLine(error)}; the switch will be by MS_MOVE, ignoring`)
-    return false
-  }
-}
-
-/** Descriptors 0 to 2 on devtmpfs: those of the kernel's making belong to the initramfs and pin it. */
-function takeConsole(kernel: Kernel, log: Log): void {
-  try {
-    const fd = kernel.open('/dev/console', O_RDWR | O_NOCTTY)
-    for (const standard of [0, 1, 2]) kernel.dup2(fd, toFd(standard))
-    if (fd > 2) kernel.close(fd)
-  } catch (error) {
-    log.warn(`Cannot open the console: ${errorLine(error)}, ignoring`)
-  }
-}
-
-/**
- * Everything up to the first module: proc, command line, bind trick, API mounts, console. Never throws: what
- * fails is kept in `startProblem`, because a rescue console needs a state to work on.
- */
-function startUp(context: BootContext): BootState {
-  const { kernel, log } = context
-  const trace = new Trace(() => kernel.monotonicUs())
-  let startProblem: unknown = null
-  const guarded = <T>(fallback: T, body: () => T): T => {
-    try {
-      return body()
-    } catch (error) {
-      startProblem ??= error
-      return fallback
-    }
-  }
-  guarded(undefined, () => trace.measure('api-mounts', '/proc', () => mountProc(kernel)))
-  const givenLine = parseCommandLine(guarded('', () => kernel.readText('/proc/cmdline')))
-  const { values: parameters, problems } = readParameters(givenLine)
-  log.setLevel(parameters.logLevel)
-  const prepared = guarded(false, () => trace.measure('prepare', 'bind trick', () => prepare(kernel, trace, log, parameters), (done) => ({ done })))
-  const failures = guarded([], () => trace.measure('api-mounts', '/sys /dev /run', () => mountApiFilesystems(kernel)))
-  takeConsole(kernel, log)
-  const kernelRelease = guarded('unknown', () => kernel.readText('/proc/sys/kernel/osrelease').trim())
-  log.info(`version ${VERSION} on Linux ${kernelRelease}`)
-  for (const failure of failures) log.warn(`${failure}, ignoring`)
-  const image = readImageConfig(kernel)
-  if (image.problem !== null) log.warn(image.problem)
-  const state: BootState = {
-    ...context, trace, image, kernelRelease, givenLine, line: givenLine, parameters, prepared, startProblem, wholenessTold: false,
-    devices: null, lastPlan: null, rescues: 0, passed: new Set(), handles: new Map(),
-  }
-  announceProblems(state, problems)
-  return state
-}
-
-/** What must be said once before the first try: a start that failed, an image that is not whole. */
-function checkStart(state: BootState): void {
-  const { startProblem } = state
-  state.startProblem = null
-  if (startProblem !== null) throw errorFailure('start', startProblem, [])
-  if (state.image.isWhole || state.wholenessTold) return
-  state.wholenessTold = true
-  const memory = state.kernel.readText('/proc/meminfo').split('\n').slice(0, 3).map((line) => line.replace(/\s+/g, ' '))
-  throw refusalFailure('start', {
-    reason: 'image-truncated',
-    detail: 'Cannot trust this initramfs: its last file is missing, so the kernel did not unpack all of it',
-    remedy: "give the machine more memory, or build a smaller image (--host-only, fewer features); 'retry' goes on with what is there",
-  }, null, [...memory, "the kernel's own message: 'dmesg' (Initramfs unpacking failed)"])
-}
+const RESCUE_PAUSE_MS = 1000
 
 const INIT_CANDIDATES: readonly string[] = ['/sbin/init', '/etc/init', '/bin/init', '/bin/sh']
 
@@ -170,6 +91,7 @@ function switchRoot(state: BootState, plan: Plan): void {
 
 function undo(state: BootState, plan: Plan, completed: number): string[] {
   const steps = planUndo(plan, completed)
+  if (completed > plan.pointOfNoReturn) return ['Cannot undo: the contents of the initramfs are deleted, and "/" is the new root']
   if (steps.length === 0) return []
   const failures = executeUndo(state.kernel, steps, state.trace, state.handles)
   return failures.length === 0 ? [`undone: ${steps.length} steps, everything is as it was before the switch`] : failures.map((line) => `Cannot undo: ${line}`)
@@ -219,7 +141,7 @@ function attempt(state: BootState): never {
   state.lastPlan = plan
   for (const line of describePlan(plan)) log.debug(line)
   if (state.parameters.dryRun) {
-    rescueFrom(state, { point: 'pre-switch', plan, stepIndex: null, error: null, refusal: null, report: ['dry run: nothing was done', ...describePlan(plan)] })
+    stop(state, 'pre-switch', ['dry run: nothing was done', ...describePlan(plan)])
   }
   point(state, 'pre-switch')
   // A break or a hook may have changed mounts: the plan is made of facts that are true now.
@@ -241,19 +163,35 @@ function reset(state: BootState): void {
   }
 }
 
+/** The console for a failure. One that cannot even be told must not make PID 1 spin, nor keep it from trying again. */
+function openRescue(state: BootState, failure: Failure): void {
+  try {
+    rescueFrom(state, failure)
+  } catch (error) {
+    state.log.warn(`Cannot run the rescue console: ${errorLine(error)}; trying to boot again`)
+    state.kernel.sleepMs(RESCUE_PAUSE_MS)
+  }
+}
+
 /** Tries for ever: each failure opens the rescue console. Nothing that is thrown leaves this loop. */
-function bootLoop(state: BootState, first: Failure | null): never {
-  let failure = first
+function bootLoop(first: BootState, firstFailure: Failure | null): never {
+  let state = first
+  let failure = firstFailure
   for (;;) {
+    if (failure !== null) {
+      state.rescues += 1
+      openRescue(state, failure)
+    }
     try {
       if (failure !== null) {
-        state.rescues += 1
-        rescueFrom(state, failure)
+        state = startAgain(state)
         reset(state)
       }
+      failure = null
       attempt(state)
     } catch (thrown) {
-      failure = toFailure('boot', thrown)
+      if (thrown instanceof Retry) reset(state)
+      else failure = toFailure('boot', thrown)
     }
   }
 }

@@ -6,7 +6,8 @@
 // systemd learns when the initramfs began: a serialization with its initrd-timestamp, passed as it
 // passes its own state across a re-exec.  execve(2), systemd(1).
 
-import { F_GETFL, F_SETFD, F_SETFL, O_NONBLOCK, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { F_GETFL, F_SETFD, F_SETFL, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel, Termios } from '../kernel/kernel.ts'
 import type { ExecStep } from '../plan/step.ts'
@@ -50,29 +51,60 @@ export function cleanProcess(kernel: Kernel, start: StartState): void {
   kernel.clearSignalMask()
   kernel.setSoftLimit(RLIMIT_NOFILE, INIT_NOFILE_SOFT)
   kernel.setCloexecRange(3, MAX_FD)
-  STANDARD.forEach((fd, i) => {
-    const termios = start.termios[i]
-    if (termios !== undefined && termios !== null && kernel.tcgetattr(fd) !== null) kernel.tcsetattr(fd, termios)
-    kernel.fcntl(fd, F_SETFL, kernel.fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK)
-    kernel.fcntl(fd, F_SETFD, 0)
-  })
+  STANDARD.forEach((fd, i) => restoreDescriptor(kernel, fd, start.termios[i] ?? null))
+}
+
+/** A descriptor that hung up or is closed keeps no init from starting, so its errors are nobody's business. */
+function restoreDescriptor(kernel: Kernel, fd: Fd, termios: Termios | null): void {
+  const attempts = [
+    (): void => {
+      if (termios !== null && kernel.tcgetattr(fd) !== null) kernel.tcsetattr(fd, termios)
+    },
+    (): void => void kernel.fcntl(fd, F_SETFL, kernel.fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK),
+    (): void => void kernel.fcntl(fd, F_SETFD, 0),
+  ]
+  for (const attempt of attempts) {
+    try {
+      attempt()
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error
+    }
+  }
+}
+
+/** A descriptor from which init reads when the initramfs began; null where the kernel has no memfd or no /proc. */
+function openSerialization(kernel: Kernel, start: StartState): Fd | null {
+  try {
+    const writer = kernel.memfdCreate('fulcrum-serialization', MFD_CLOEXEC)
+    try {
+      kernel.write(writer, systemdSerialization(start))
+      // systemd reads from where the offset stands: a second opening stands at 0.
+      const reader = kernel.open(`/proc/self/fd/${writer}`, O_RDONLY)
+      kernel.fcntl(reader, F_SETFD, 0)
+      return reader
+    } finally {
+      kernel.close(writer)
+    }
+  } catch (error) {
+    // Times are not worth a boot: systemd starts without them.
+    if (error instanceof SyscallError) return null
+    throw error
+  }
 }
 
 /**
  * Replaces this process by init. Returns only by throwing SyscallError (execve), and then the process
- * still works: Node's own handlers are gone, so a caller goes on synchronously.
+ * still works: Node's own handlers are gone, so a caller goes on synchronously; those of armCrashExec stay.
  */
 export function handOver(kernel: Kernel, step: ExecStep, start: StartState): never {
   cleanProcess(kernel, start)
-  let argv = step.argv
-  if (step.kind === 'systemd') {
-    const fd = kernel.memfdCreate('fulcrum-serialization', 0)
-    kernel.write(fd, systemdSerialization(start))
-    // systemd reads from where the offset stands.
-    const rewound = kernel.open(`/proc/self/fd/${fd}`, 0)
-    kernel.close(fd)
-    kernel.fcntl(rewound, F_SETFD, 0)
-    argv = systemdArgv(step.argv, rewound)
+  const serialization = step.kind === 'systemd' ? openSerialization(kernel, start) : null
+  if (serialization === null) return kernel.execve(step.path, step.argv, step.env)
+  try {
+    return kernel.execve(step.path, systemdArgv(step.argv, serialization), step.env)
+  } catch (error) {
+    // Not close-on-exec: a shell of the rescue console would inherit it.
+    kernel.close(serialization)
+    throw error
   }
-  return kernel.execve(step.path, argv, step.env)
 }

@@ -13,7 +13,7 @@ import { handOver } from './hand-over.ts'
 import { readParameters } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescue } from './rescue/rescue.ts'
-import type { RescueContext } from './rescue/session.ts'
+import type { RescueContext, RescueOutcome } from './rescue/session.ts'
 import { createDevices } from './root-search.ts'
 
 function traceLines(state: BootState): string[] {
@@ -26,6 +26,7 @@ function traceLines(state: BootState): string[] {
 
 function contextOf(state: BootState): RescueContext {
   const devices = (state.devices ??= createDevices(state))
+  devices.loadForPerson()
   return {
     commandLine: state.line,
     parameters: state.parameters,
@@ -40,13 +41,14 @@ function contextOf(state: BootState): RescueContext {
   }
 }
 
-/** Opens the console; returns when the boot shall go on (a break) or be tried again, its settings applied. */
-export function rescueFrom(state: BootState, failure: Failure): void {
+/** Opens the console; returns whether the boot shall go on (from a stop) or be tried again, its settings applied. */
+export function rescueFrom(state: BootState, failure: Failure): RescueOutcome['action'] {
   state.trace.note('rescue', failure.point, failure.error === null ? {} : { error: errorLine(failure.error) })
-  const { settings } = rescue(state.kernel, failure, contextOf(state))
+  const { action, settings } = rescue(state.kernel, failure, contextOf(state))
   state.line = withSettings(state.line, settings)
   const { values, problems } = readParameters(state.line)
   state.parameters = values
   state.log.setLevel(values.logLevel)
   for (const problem of problems) state.log.warn(problem.detail)
+  return action
 }

@@ -3,6 +3,7 @@
 // Joins what src/boot/devices knows (modules, block devices, waiting) with fsck and mount, and turns
 // every way in which that can fail into a refusal with a reason, a remedy and what was seen.
 
+import { MS_RDONLY } from '../abi/mount.ts'
 import { parseFstab, usrEntry, hasOption } from '../facts/fstab.ts'
 import { describeDevices } from '../facts/block/describe-devices.ts'
 import type { BlockDevice } from '../facts/block/block-device.ts'
@@ -15,7 +16,7 @@ import { SYSROOT } from './boot-state.ts'
 import type { BootState, Devices } from './boot-state.ts'
 import { BootFailure, errorFailure, inPhase, refusalFailure } from './boot-failure.ts'
 import {
-  createModuleLoader, ensureNode, loadFilesystem, mountTypes, registerBtrfsMembers, scanDevices, waitForRoot,
+  coldplug, createModuleLoader, ensureNode, loadFilesystem, mountTypes, registerBtrfsMembers, scanDevices, waitForRoot,
 } from './devices/index.ts'
 import type { ModuleLoader } from './devices/index.ts'
 import { fsck } from './fsck.ts'
@@ -135,7 +136,7 @@ function mount(state: BootState, loader: ModuleLoader, wanted: Wanted): { source
     const request = { source: found.source, target: wanted.target, types, options: wanted.options, readOnly: wanted.readOnly }
     const mounted = state.trace.measure('mount', wanted.target, () => mountFilesystem(state.kernel, request, prepare), (m) => ({ type: m.type }))
     if (mounted.fellBackToReadOnly && !wanted.readOnly) state.log.warn(`${found.source} can only be mounted read-only`)
-    return { source: found.source, type: mounted.type, options: [mounted.fellBackToReadOnly || wanted.readOnly ? 'ro' : 'rw', ...(mounted.data === null ? [] : [mounted.data])].join(',') }
+    return { source: found.source, type: mounted.type, options: [(mounted.flags & MS_RDONLY) === 0 ? 'rw' : 'ro', ...(mounted.data === null ? [] : [mounted.data])].join(',') }
   } catch (error) {
     throw errorFailure('mount', error, diagnosis(found, types, failures))
   }
@@ -167,6 +168,13 @@ export function createDevices(state: BootState): Devices {
       const names = [...state.parameters.preload, ...state.image.modules]
       const problems = trace.measure('modules', 'listed', () => loader.load(names), () => ({ asked: names }))
       for (const problem of problems) log.warn(`${problem}, ignoring`)
+    },
+    loadForPerson: () => {
+      try {
+        trace.measure('modules', 'coldplug', () => coldplug(kernel, loader), (count) => ({ loaded: count }))
+      } catch (error) {
+        log.warn(`${errorLine(error)}, ignoring`)
+      }
     },
     mountRoot: () => {
       const { parameters } = state

@@ -5,6 +5,7 @@
 
 import { parseArgs } from 'node:util'
 import { listTags } from '../boot/devices/tags.ts'
+import type { DeviceKernel } from '../boot/devices/device-kernel.ts'
 import { scanDevices } from '../boot/devices/device-scanner.ts'
 import type { BlockDevice } from '../facts/block/block-device.ts'
 import { describeDevices, sortDevices } from '../facts/block/describe-devices.ts'
@@ -30,18 +31,24 @@ export const blkCommand: Command = {
   summary: 'list block devices and what is on them',
   usage,
   help,
-  run: (args, io) => {
-    const options = parse(args)
-    if (typeof options === 'string') {
-      io.stderr(`fulcrum blk: ${options}\nTry 'fulcrum blk --help'\n`)
-      return EXIT_USAGE
-    }
-    if (options.help) {
-      io.stdout(`usage: ${usage.join('\n       ')}\n\n${help}`)
-      return EXIT_OK
-    }
-    return list(options, io)
-  },
+  run: (args, io) => runBlk(args, io),
+}
+
+/** What the command needs of the outside; narrower than CommandIo, so that a test can hand it a machine in memory. */
+type BlkIo = Pick<CommandIo, 'stdout' | 'stderr'> & { kernel(): DeviceKernel }
+
+/** The command itself; returns the exit status. */
+export function runBlk(args: readonly string[], io: BlkIo): number {
+  const options = parse(args)
+  if (typeof options === 'string') {
+    io.stderr(`fulcrum blk: ${options}\nTry 'fulcrum blk --help'\n`)
+    return EXIT_USAGE
+  }
+  if (options.help) {
+    io.stdout(`usage: ${usage.join('\n       ')}\n\n${help}`)
+    return EXIT_OK
+  }
+  return list(options, io)
 }
 
 interface Options {
@@ -61,7 +68,7 @@ function parse(args: readonly string[]): Options | string {
   }
 }
 
-function list(options: Options, io: CommandIo): number {
+function list(options: Options, io: BlkIo): number {
   const kernel = io.kernel()
   const found = scanDevices(kernel)
   const devices = sortDevices(found).filter(d => options.all || d.sizeBytes > 0)

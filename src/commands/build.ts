@@ -1,4 +1,4 @@
-// `fulcrum build`: makes an initramfs with fulcrum as its /init. See fulcrum-build(8).
+// `fulcrum build`: makes an initramfs with fulcrum as its /init. See fulcrum-build(1).
 //
 // Thin: flags and fulcrum.toml become BuildOptions, initrd-builder does the work, the result is printed
 // for a person or as JSON.
@@ -93,7 +93,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     }
     const options = toOptions(flags)
     const progress = makeProgress(io)
-    const result = await buildImage(options, { version: version(), env: io.env, onProgress: progress.show }).finally(progress.clear)
+    const context = { version: version(), env: io.env, onProgress: progress.show }
+    const result = await buildImage(options, context).finally(progress.clear)
     for (const warning of result.warnings) io.stderr(`fulcrum build: ${warning}\n`)
     if (flags.json === true) io.stdout(`${JSON.stringify(result)}\n`)
     else if (io.isTerminal) io.stderr(summary(result))

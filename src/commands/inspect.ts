@@ -1,4 +1,6 @@
-// `fulcrum inspect`: lists, extracts and explains an initramfs, whoever made it. See fulcrum-inspect(8).
+// `fulcrum inspect`: lists, extracts and explains an initramfs, whoever made it. See fulcrum-inspect(1).
+//
+// Thin: initrd-builder/read does the work, this prints it for a person or as JSON.
 
 import { writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -52,7 +54,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       return 0
     }
     const actions = [flags.summary, flags.list, flags.extract, flags.why, flags.cat].filter(value => value !== undefined)
-    if (actions.length > 1) throw new BuilderError('usage', 'Cannot inspect: more than one of --summary, --list, --extract, --why and --cat')
+    if (actions.length > 1) {
+      throw new BuilderError('usage', 'Cannot inspect: more than one of --summary, --list, --extract, --why and --cat')
+    }
     const [path, extra] = positionals
     if (path === undefined) throw new BuilderError('usage', 'Cannot inspect: no image given')
     if (extra !== undefined) throw new BuilderError('usage', `Cannot inspect: unexpected argument '${extra}'`)
@@ -97,7 +101,9 @@ async function inspect(image: ReadImage, flags: Parsed['values'], io: CommandIo)
   } else if (flags.cat !== undefined) {
     const file = image.files.get(resolveImagePath(image.files, flags.cat) ?? '')
     if (file === undefined) throw absent(image, flags.cat)
-    if (file.type !== 'file') throw new BuilderError('refused', `Cannot print '${file.path}' of image '${image.path}': it is a ${file.type}`)
+    if (file.type !== 'file') {
+      throw new BuilderError('refused', `Cannot print '${file.path}' of image '${image.path}': it is a ${file.type}`)
+    }
     writeContent(file.data, io)
   } else {
     const summary = summarizeImage(image)

@@ -27,7 +27,10 @@ const busesWithoutDrivers = new Set([
  * Class 01 of PCI is mass storage; 1AF4 is virtio, whose bus is needed whatever is on it.
  */
 const rootRanks: readonly (readonly RegExp[])[] = [
-  [/^virtio:d(00000002|00000009|0000001A)v/i, /^pci:v00001AF4/, /bc01sc08/, /^nvme/, /^vmbus:/, /^xen:/, /^(acpi|of|platform):.*(virtio|LNRO0005)/i],
+  [
+    /^virtio:d(00000002|00000009|0000001A)v/i, /^pci:v00001AF4/, /bc01sc08/, /^nvme/, /^vmbus:/, /^xen:/,
+    /^(acpi|of|platform):.*(virtio|LNRO0005)/i,
+  ],
   [/^virtio:d00000008v/, /^scsi:/, /^mmc:/, /^ccw:/, /^css:/],
   [/^pci:v.*bc01/, /^sdio:/, /^(acpi|platform|of):.*(ahci|sdhci|ufs|nvme)/i],
 ]

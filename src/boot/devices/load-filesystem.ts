@@ -7,14 +7,11 @@
 import { readTextIfThere, type DeviceKernel } from './device-kernel.ts'
 import type { ModuleLoader } from './module-loader.ts'
 
-/** What is asked for by name while mounting. Absent ones are no error: they may be built in or not needed. */
+/** What is asked for by name while mounting and no dependency or softdep tells. Absent ones may be built in or not needed. */
 const mountTimeModules: Readonly<Record<string, readonly string[]>> = {
   vfat: ['nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
   exfat: ['nls_utf8'],
   iso9660: ['nls_iso8859_1', 'nls_utf8'],
-  ext4: ['crypto-crc32c'],
-  xfs: ['crypto-crc32c'],
-  btrfs: ['crypto-crc32c'],
   f2fs: ['crypto-crc32'],
   '9p': ['9pnet_virtio'],
 }

@@ -50,6 +50,9 @@ t.test('a failed dependency ends it, a failed soft one does not', async t => {
   t.equal(lines.length, 1)
   t.match(lines[0], /^Cannot load module 'b': it needs 'a': finit_module\(.*ENOEXEC/)
   t.same(kernel.loaded, ['a', 'soft', 'c'], 'b was not tried')
+  kernel.effects.delete('a')
+  t.same(loader.load(['b']), [], 'asked for again, it is tried again')
+  t.same(kernel.loaded.slice(3), ['a', 'b'])
 })
 
 t.test('options from files and the command line', async t => {

@@ -64,9 +64,7 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
   const settings = once(() => parseModuleOptions(readConfigs(kernel), options.words ?? []))
 
   const insert = (module: ModuleLoad, reason: string): string | null => {
-    const known = done.get(module.name)
-    if (known !== undefined) return known
-    const obstacle = failedDependency(index(), module, done) ?? (settings().forbidden.has(module.name) ? forbidden : null)
+    const obstacle = settings().forbidden.has(module.name) ? forbidden : failedDependency(index(), module, done)
     // Old trees have absolute paths in modules.dep.
     const path = module.path.startsWith('/') ? module.path : `${directory}/${module.path}`
     const start = kernel.monotonicUs()
@@ -89,6 +87,8 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
     if (found.modules.length === 0) {
       return found.builtin || isBuiltinAlias(name) ? null : `Cannot load module '${name}': it is not in this image`
     }
+    // What failed before is tried again: somebody asks for it by name, perhaps after mending the cause.
+    for (const module of index().resolve(found.modules).modules) if (done.get(module.name) !== null) done.delete(module.name)
     insertAll(found.modules, name)
     const failure = found.modules.map(module => ({ module, error: done.get(module) ?? null })).find(f => f.error !== null)
     return failure === undefined ? null : `Cannot load module '${failure.module}': ${failure.error ?? ''}`

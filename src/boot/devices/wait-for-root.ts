@@ -101,7 +101,8 @@ class RootWaiter {
     }
     if (match.others.length > 0) {
       const others = match.others.join(', ')
-      this.#options.onProgress(`${rootSpecText(this.#spec)} is on ${match.device.name} and on ${others} too: using ${match.device.name}`)
+      const { name } = match.device
+      this.#options.onProgress(`${rootSpecText(this.#spec)} is on ${name} and on ${others} too: using ${name}`)
     }
     return { outcome: 'block', device: match.device, members: match.members }
   }

@@ -21,7 +21,9 @@ export function describeDevices(devices: readonly BlockDevice[]): string[] {
 export function sortDevices(devices: readonly BlockDevice[]): BlockDevice[] {
   return [...devices].sort(
     (a, b) =>
-      compareNames(a.parent ?? a.name, b.parent ?? b.name) || (a.partition ?? -1) - (b.partition ?? -1) || compareNames(a.name, b.name),
+      compareNames(a.parent ?? a.name, b.parent ?? b.name) ||
+      (a.partition ?? -1) - (b.partition ?? -1) ||
+      compareNames(a.name, b.name),
   )
 }
 

@@ -143,14 +143,15 @@ function nearNames(name: string, devices: readonly BlockDevice[]): string[] {
     const own = devices.filter(d => d.parent === disk.name).map(d => d.name)
     if (own.length > 0) lines.push(`${disk.name} is there, with ${own.join(', ')} but no ${name}`)
     else if (disk.superblock !== null) {
-      lines.push(`${disk.name} has no partitions, but ${disk.superblock.type} on the whole disk: try root=/dev/${disk.name}`)
+      const { type } = disk.superblock
+      lines.push(`${disk.name} has no partitions, but ${type} on the whole disk: try root=/dev/${disk.name}`)
     } else lines.push(`${disk.name} is there, but the kernel sees no partitions on it`)
   }
   const number = partitionNumber(name)
   for (const device of self === undefined && disk === undefined ? devices : []) {
     if (device.sizeBytes === 0 || device.superblock?.usage !== 'filesystem') continue
-    const isSame = number === device.partition
-    if (isSame) lines.push(`${device.name} has ${device.superblock.type}: the same disk under another driver is named differently`)
+    if (number !== device.partition) continue
+    lines.push(`${device.name} has ${device.superblock.type}: the same disk under another driver is named differently`)
   }
   return lines
 }
@@ -175,8 +176,9 @@ function obstacles(spec: RootSpec, devices: readonly BlockDevice[]): string[] {
     if (device.error !== null) lines.push(`${device.name} cannot be read: ${device.error}`)
     if (device.table?.damaged) lines.push(`the ${device.table.type} table of ${device.name}: ${device.table.damaged}`)
     if (device.superblock?.damaged) lines.push(`${device.superblock.type} on ${device.name}: ${device.superblock.damaged}`)
-    const note = inside(device.superblock?.type ?? '')
-    if (note !== '' && !used.has(device.name)) lines.push(`${device.name} is ${device.superblock?.type ?? ''}${note.replace('the root is', 'the root may be')}`)
+    const type = device.superblock?.type ?? ''
+    const note = inside(type).replace('the root is', 'the root may be')
+    if (note !== '' && !used.has(device.name)) lines.push(`${device.name} is ${type}${note}`)
   }
   return lines
 }

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { crc32, withZeros } from './checksum.ts'
 import { parseGpt } from './gpt.ts'
-import { blkid, makeTestImages, readerOf, runTool } from './image-for-tests.ts'
+import { blkid, makeTestImages, readerOf, runTool } from '../../boot/devices/image-for-tests.ts'
 import { parseMbr } from './mbr.ts'
 import type { PartitionTable } from './partition-table.ts'
 

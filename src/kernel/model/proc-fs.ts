@@ -14,6 +14,8 @@ export interface ProcSource {
   readonly mounts: { readonly all: readonly ModelMount[] }
   readonly processes: ReadonlyMap<number, ModelProcess>
   readonly diskFsTypes: ReadonlySet<string>
+  /** Further files by their path below /proc, 'sys/kernel/osrelease'. */
+  readonly procTexts: ReadonlyMap<string, string>
 }
 
 const mangle = (text: string): string => text.replace(/[ \t\n\\#]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
@@ -114,6 +116,16 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
         return undefined
     }
   }
+  /** A file of `procTexts`, or a directory on the way to one; `prefix` is '' or ends with '/'. */
+  const given = (dir: VNode, prefix: string, name: string): VNode | undefined => {
+    const path = `${prefix}${name}`
+    const content = world.procTexts.get(path)
+    if (content !== undefined) return text(dir, name, () => world.procTexts.get(path) ?? content)
+    const below = [...world.procTexts.keys()].filter((key) => key.startsWith(`${path}/`))
+    if (below.length === 0) return undefined
+    const names = below.map((key) => key.slice(path.length + 1).split('/', 1)[0] ?? '')
+    return folder(dir, name, (self, entry) => given(self, `${path}/`, entry), () => [...new Set(names)])
+  }
   const files = ['mountinfo', 'stat', 'comm', 'cmdline', 'exe', 'root', 'cwd', 'fd']
   const lookup = (name: string): VNode | undefined => {
     if (name === 'self') return createNode(sb.root, name, S_IFLNK | 0o777, { kind: 'self-link', target: (v) => String(v.pid) })
@@ -121,7 +133,8 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
       return text(sb.root, name, () =>
         ['nodev\tsysfs', 'nodev\ttmpfs', 'nodev\tproc', 'nodev\tdevtmpfs', ...[...world.diskFsTypes].map((f) => `\t${f}`), ''].join('\n'))
     const p = world.processes.get(Number(name))
-    return p === undefined ? undefined : folder(sb.root, name, (self, n) => processEntry(self, p, n), () => files)
+    if (p === undefined) return given(sb.root, '', name)
+    return folder(sb.root, name, (self, n) => processEntry(self, p, n), () => files)
   }
   const sb = createSuperBlock('proc', dev, 'proc', {
     dynamic: { lookup, list: () => ['self', 'filesystems', ...[...world.processes.keys()].map(String)] },

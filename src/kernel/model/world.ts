@@ -36,6 +36,8 @@ export class ModelWorld {
   readonly processes = new Map<number, ModelProcess>()
   readonly disks = new Map<bigint, Disk>()
   readonly programs = new Map<string, Program>()
+  /** Files of /proc that no part of the model makes: 'cmdline', 'meminfo', 'sys/kernel/osrelease'. */
+  readonly procTexts = new Map<string, string>()
   readonly loadedModules: { readonly path: string; readonly params: string }[] = []
   readonly orphans: ChildStatus[] = []
   readonly uevents: Uint8Array[] = []

@@ -1,15 +1,15 @@
-// Images for the tests of this folder: made in a temporary directory, read as the boot reads a device.
+// Images for the tests of superblocks and partition tables: made in a temporary directory, read as the boot reads a device.
 //
-// Test helper. The oracle is blkid(8) in its low-level probing mode, which knows nothing of any cache.
+// Test helper, here because src/facts is free of file calls. The oracle is blkid(8) in its low-level probing mode, which knows nothing of any cache.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inflateRawSync } from 'node:zlib'
-import type { ReadAt } from './bytes.ts'
-import { decodeUdev } from './root-spec.ts'
-import type { ImageFixture } from './superblocks/image-fixtures.ts'
+import type { ReadAt } from '../../facts/block/bytes.ts'
+import { decodeUdev } from '../../facts/block/root-spec.ts'
+import type { ImageFixture } from '../../facts/block/superblocks/image-fixtures.ts'
 
 export interface TestImages {
   /** An empty sparse file; returns its path. */

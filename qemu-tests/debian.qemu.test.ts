@@ -1,0 +1,73 @@
+// Real input: a Debian root with systemd, made from Debian's packages, boots to its login prompt by both engines,
+// with no failed unit that the same root does not also have under the initramfs that Debian itself makes.
+import t from 'tap'
+import { ensureDebianInitramfs, ensureDebianRoot } from '../scripts/setup/debian-root.ts'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { debianDisk } from './harness/debian-disk.ts'
+import type { GuestResult, GuestSpec } from './harness/run-guest.ts'
+import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
+import { keptChecks, tapScript } from './harness/tap-shell.ts'
+import { sleeperIncludes, testImage } from './harness/test-image.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+
+const REPORT = `
+point ok "systemd finished starting: $(cat /run/fulcrum-report.state)"
+for unit in $(systemctl --failed --no-legend --plain | cut -d" " -f1); do
+  echo "{\\"record\\":\\"failed-unit\\",\\"unit\\":\\"$unit\\"}"
+done
+is "type of the root" "$(type_of /)" ext4
+is "one mount on /" "$(mounted_on /)" 1
+is "systemd has remounted the root" "$(options_of / | cut -d, -f1)" rw
+echo "{\\"record\\":\\"analyze\\",\\"text\\":\\"$(systemd-analyze time | head -n 1)\\"}"
+`
+
+const FULCRUM_REPORT = `
+like "systemd knows when the initramfs ran" "$(systemd-analyze time)" '\\(initrd\\)'
+no "systemd does not think that it is in an initramfs" test -e /etc/initrd-release
+is "/run is from the initramfs, and kept" "$(record version | grep -c .)" 1
+no "no unit of an initrd is active" systemctl is-active --quiet initrd.target
+`
+
+/** The names of the units that failed in a guest. */
+function failedUnits(result: GuestResult): string[] {
+  return result.report.records.filter(({ record }) => record === 'failed-unit').map(({ fields }) => String(fields.get('unit'))).sort()
+}
+
+const disk = debianDisk()
+const root = ensureDebianRoot()
+
+function spec(name: string, machine: GuestSpec['machine'], script: string): GuestSpec {
+  return {
+    name,
+    timeoutMs: 240_000,
+    machine,
+    script,
+    converse: async (console) => { await console.waitFor(/login: /, 230_000) },
+  }
+}
+
+for (const series of ['6.12', '7.x'] as const) {
+  const kernel = ensureKernel(series)
+  const machine = { kernel: kernel.vmlinuz, memoryMiB: 1024, disks: [{ path: disk.path, bus: 'virtio' as const }] }
+  const append = `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`
+  let baseline: string[] = []
+  await t.test(`${series}: Debian by its own initramfs, to compare with`, async (t) => {
+    const initrd = ensureDebianInitramfs(root, kernel)
+    baseline = failedUnits(await bootScenario(t, spec(`debian-own-${series}`, { ...machine, initrd, append }, tapScript(REPORT))))
+    t.comment(`failed units: ${baseline.join(' ') || 'none'}`)
+  })
+  for (const engine of ['move', 'pivot'] as const) {
+    await t.test(`${series}: Debian by engine ${engine} to the login prompt`, async (t) => {
+      const initrd = await testImage(kernel, { include: sleeperIncludes() })
+      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? keptChecks() : '')
+      const result = await bootScenario(t, spec(`debian-${engine}-${series}`,
+        { ...machine, initrd, append: `${append} fulcrum.switch=${engine}` }, checks))
+      const worse = failedUnits(result).filter((unit) => !baseline.includes(unit))
+      t.same(worse, [], 'no unit fails that does not fail under Debian\'s own initramfs')
+    })
+  }
+}

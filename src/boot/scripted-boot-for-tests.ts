@@ -1,0 +1,154 @@
+// A whole boot on the model kernel: bootForever with lines typed at the rescue console.
+//
+// Nothing that is thrown leaves bootForever, so a script ends where PID 1 would wait for ever: reading past
+// the last typed line sleeps, and the sleep of this machine ends it. An exec is recorded with what the new
+// init would find; the boot then sees it as an execve that failed.
+
+import { parseCommandLine } from '../facts/cmdline.ts'
+import type { ErrnoName } from '../abi/errno.ts'
+import { errnoNumber } from '../abi/errno.ts'
+import { makeDev } from '../facts/mountinfo.ts'
+import { SyscallError } from '../kernel/errors.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { initramfsFiles, rootFiles } from '../kernel/model/booted.ts'
+import { createModelKernel } from '../kernel/model/model-kernel.ts'
+import type { ModelKernel } from '../kernel/model/model-kernel.ts'
+import { ExecCalled } from '../kernel/model/process-calls.ts'
+import type { Inherited } from '../kernel/model/process-calls.ts'
+import { charDevice, file, populate } from '../kernel/model/vfs.ts'
+import type { FileTree } from '../kernel/model/vfs.ts'
+import { visible } from '../kernel/contract/case.ts'
+import { bootForever } from './boot.ts'
+import { ext4Disk } from './devices/fake-kernel-for-tests.ts'
+import { recordStartState } from './hand-over.ts'
+import { createLog } from './log.ts'
+
+/** Thrown where PID 1 waits for ever. */
+export class Waiting extends Error {}
+
+const DISK_UUID = '11111111-2222-3333-4444-555555555555'
+
+export interface Machine {
+  readonly commandLine?: string
+  /** Linux before 7.0: the initramfs is the absolute root. */
+  readonly absoluteRoot?: boolean
+  /** Lines typed at the rescue console, in order. */
+  readonly typed?: readonly string[]
+  /** More files of the initramfs, and the files of the disk 'vda'. */
+  readonly files?: FileTree
+  readonly root?: FileTree
+  /** False: no disk. */
+  readonly disk?: boolean
+  /** Last changes before the start: injected failures, programs, missing files of /proc. */
+  readonly arrange?: (kernel: ModelKernel) => void
+  /** Every execve fails with this. */
+  readonly execErrno?: ErrnoName
+}
+
+/** What an exec would have handed over. */
+export interface Handed {
+  readonly inherited: Inherited
+  readonly mounts: readonly string[]
+  readonly record: string
+  /** What the descriptor behind --deserialize holds. */
+  readonly serialization: string | null
+}
+
+export interface Played {
+  readonly model: ModelKernel
+  /** Everything that was printed. */
+  readonly output: string
+  readonly execs: readonly Handed[]
+  /** Typed lines that nobody read. */
+  readonly left: readonly string[]
+}
+
+/** Makes the disk 'vda' known to sysfs and /dev, ext4 with a Debian-like root. */
+export function plugDisk(model: ModelKernel, files: FileTree = rootFiles): void {
+  const data = ext4Disk(DISK_UUID, 'root')
+  model.world.addDisk('vda', { major: 254, minor: 0, fstype: 'ext4', files, data })
+  populate(model.world.sys, {
+    '/class/block/vda/uevent': file('MAJOR=254\nMINOR=0\nDEVNAME=vda\nDEVTYPE=disk\nDISKSEQ=1\n'),
+    '/class/block/vda/size': file(`${data.length / 512}\n`),
+    '/class/block/vda/ro': file('0\n'),
+  })
+}
+
+function textIfThere(kernel: Kernel, path: string): string {
+  return kernel.exists(path) ? kernel.readText(path) : ''
+}
+
+function recordExec(model: ModelKernel, inherited: Inherited): Handed {
+  const at = inherited.argv.indexOf('--deserialize')
+  const fd = at < 0 ? undefined : inherited.argv[at + 1]
+  return {
+    inherited,
+    mounts: model.exists('/proc/self/mountinfo') ? visible(model) : [],
+    record: textIfThere(model, '/run/fulcrum/boot.json'),
+    serialization: fd === undefined ? null : model.readText(`/proc/self/fd/${fd}`),
+  }
+}
+
+/** Boots the machine until it waits for ever. Whatever else leaves bootForever is thrown on. */
+export function play(machine: Machine): Played {
+  const { commandLine = 'root=/dev/vda rw rd.timeout=5', typed = [], absoluteRoot = false } = machine
+  const model = createModelKernel({ absoluteRoot, files: { ...initramfsFiles, '/dev/console': charDevice(5, 1), ...machine.files } })
+  const { world } = model
+  world.procTexts.set('cmdline', `${commandLine}\n`)
+  world.procTexts.set('meminfo', 'MemTotal:         262144 kB\nMemFree:            1024 kB\nMemAvailable:       512 kB\nBuffers: 0 kB\n')
+  world.procTexts.set('sys/kernel/osrelease', '6.12.0-test\n')
+  if (machine.disk !== false) plugDisk(model, machine.root)
+  for (const fd of [0, 1, 2]) if (model.open('/dev/console', 2) !== fd) throw new Error(`descriptor ${fd} is taken`)
+  for (const slot of model.proc.fds.values()) slot.cloexec = false
+  // As Node leaves them.
+  model.proc.ignoredSignals.add(13).add(25)
+  model.setSoftLimit(7, 4096n)
+  machine.arrange?.(model)
+
+  const lines = [...typed]
+  const execs: Handed[] = []
+  const kernel: Kernel = {
+    ...model,
+    poll: (fds, timeoutMs) => (fds.some((fd) => fd === 0) ? fds.map((fd) => ({ fd, revents: 1 })) : model.poll(fds, timeoutMs)),
+    read: (fd: Fd, into, position) => {
+      if (fd !== 0) return model.read(fd, into, position)
+      const line = lines.shift()
+      if (line === undefined) return 0
+      const bytes = Buffer.from(`${line}\n`)
+      into.set(bytes)
+      return bytes.length
+    },
+    sleepMs: () => {
+      throw new Waiting('PID 1 waits')
+    },
+    execve: (path, argv, env) => {
+      const errno = machine.execErrno
+      if (errno !== undefined) throw new SyscallError('execve', [path], errnoNumber(errno) ?? 0)
+      try {
+        return model.execve(path, argv, env)
+      } catch (error) {
+        if (error instanceof ExecCalled) execs.push(recordExec(model, error.inherited))
+        throw error
+      }
+    },
+  }
+  const env = { HOME: '/', TERM: 'linux', ...Object.fromEntries(parseCommandLine(commandLine).words.map((w) => [w.key, w.value ?? ''])) }
+  try {
+    bootForever({ kernel, log: createLog(kernel), start: recordStartState(kernel), argv: ['/init'], env, arch: 'x64' })
+  } catch (error) {
+    if (!(error instanceof Waiting)) throw error
+  }
+  return { model, output: world.consoleOutput.join(''), execs, left: lines }
+}
+
+/** A device that appears while PID 1 waits: the node, sysfs and the uevent of it. */
+export function plugDiskLater(model: ModelKernel, afterMs: number): void {
+  model.world.after(BigInt(afterMs) * 1000n, () => {
+    plugDisk(model)
+    const strings = ['add@/devices/virtual/block/vda', 'ACTION=add', 'DEVPATH=/devices/virtual/block/vda', 'SUBSYSTEM=block', 'DEVNAME=vda', 'DEVTYPE=disk', 'SEQNUM=1']
+    model.world.uevents.push(Buffer.from(strings.map((s) => `${s}\0`).join('')))
+  })
+}
+
+/** Device number of the disk, as stat(2) gives it. */
+export const DISK_DEV = makeDev(254, 0)
