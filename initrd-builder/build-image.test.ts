@@ -176,3 +176,17 @@ t.test('what cannot be built says why and leaves nothing behind, not even the ol
   t.equal(readFileSync(old, 'utf8'), 'old image')
   t.notOk(existsSync(join(place.directory, 'no')))
 })
+
+t.test('what PID 1 needs comes first and the mark of the end last, so that half an image can be told', async t => {
+  const { output } = await setUp(t).build({ compress: 'none', load: ['virtio_blk'] })
+  const bytes = readFileSync(output)
+  const firstEnd = bytes.indexOf('TRAILER!!!')
+  for (const name of ['init\0', 'bin/fulcrum\0', 'dev/console\0', 'etc/fulcrum/image.begin\0']) {
+    const at = bytes.indexOf(name)
+    t.ok(at > 0 && at < firstEnd, `${name.slice(0, -1)} is in the first segment`)
+  }
+  const mark = bytes.lastIndexOf('etc/fulcrum/image.end\0')
+  const behind = bytes.subarray(mark).toString('latin1').split('070701')
+  t.equal(behind.length, 2, 'one header behind the mark')
+  t.match(behind[1], /TRAILER!!!/)
+})

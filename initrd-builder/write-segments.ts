@@ -5,8 +5,10 @@
 
 import { readFileSync } from 'node:fs'
 import type { CompressorName } from './compressor-names.ts'
+import type { CpioEntry } from './cpio/newc-entry.ts'
 import { arrangeEntries, writeNewc, type CpioSource } from './cpio/newc-writer.ts'
 import { segmentSources, type ImageEntry, type SegmentName } from './image/image-tree.ts'
+import { imageEnd } from './image/skeleton.ts'
 import { microcodeSources, microcodeVendors } from './image/microcode.ts'
 import { compress, compressorIdentity } from './io/compress.ts'
 import { cachedSegment } from './io/segment-cache.ts'
@@ -60,7 +62,7 @@ export async function makeSegments(
 ): Promise<Segment[]> {
   const { compressor, mtime, progress } = context
   const archiveOf = (sources: readonly CpioSource[]): Buffer =>
-    Buffer.concat([...writeNewc(arrangeEntries(sources, mtime))])
+    Buffer.concat([...writeNewc(endLast(arrangeEntries(sources, mtime)))])
   const segments: Segment[] = []
   if (microcode.length > 0) {
     const archive = archiveOf(microcode)
@@ -76,6 +78,12 @@ export async function makeSegments(
     segments.push(padded(data, { name, compressor, unpacked: archive.length, cached: hit }))
   }
   return segments
+}
+
+/** The mark of the end really comes last: it is unpacked only if everything was. */
+function endLast(entries: readonly CpioEntry[]): CpioEntry[] {
+  const isEnd = (entry: CpioEntry): boolean => `/${entry.path}` === imageEnd
+  return [...entries.filter(entry => !isEnd(entry)), ...entries.filter(isEnd)]
 }
 
 /**

@@ -152,6 +152,13 @@ async function main(): Promise<number> {
   const engine = options.engine === 'auto' ? 'by whatever engine this kernel allows' : `by '${options.engine}'`
   narrator.line(narrator.style('bold', 'fulcrum: from an initramfs to a real root') + `, ${engine}`)
   const prepared = await prepare(narrator, options)
+  // runGuest ends its QEMU when this process does, however it does.
+  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    process.once(signal, () => {
+      rmSync(prepared.initrd, { force: true })
+      process.exit(status)
+    })
+  }
   try {
     const result = await boot(narrator, options, prepared)
     const evidence = readEvidence(result.report)

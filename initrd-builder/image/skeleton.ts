@@ -11,21 +11,30 @@ export const commandNames = ['switch_root', 'pivot_root', 'run-init', 'shutdown'
 
 const layout = 'image layout'
 
+/**
+ * The image's first and last own file: PID 1 that finds the first and not the last knows that the kernel could
+ * not unpack all of it. The skeleton is in the first segment, so that PID 1 can say so.
+ */
+export const imageBegin = '/etc/fulcrum/image.begin'
+export const imageEnd = '/etc/fulcrum/image.end'
+
 /** Adds directories, links and nodes. The binary itself is added by the caller. */
 export function addSkeleton(tree: ImageTree): void {
   for (const path of ['/bin', '/lib', '/lib64', '/usr', '/dev', '/proc', '/sys', '/run', '/sysroot', '/etc']) {
-    tree.add(path, { type: 'directory', mode: 0o755 }, layout)
+    tree.add(path, { type: 'directory', mode: 0o755 }, layout, 'constant')
   }
-  tree.add('/tmp', { type: 'directory', mode: 0o1777 }, layout)
+  tree.add('/tmp', { type: 'directory', mode: 0o1777 }, layout, 'constant')
   for (const [path, target] of Object.entries(mergedDirectories)) {
-    tree.add(path, { type: 'symlink', target }, layout)
+    tree.add(path, { type: 'symlink', target }, layout, 'constant')
   }
-  tree.add('/dev/console', { type: 'char', mode: 0o600, major: 5, minor: 1 }, 'first descriptors of PID 1')
-  tree.add('/dev/null', { type: 'char', mode: 0o666, major: 1, minor: 3 }, 'Node refuses to start without it')
-  tree.add('/init', { type: 'symlink', target: '/bin/fulcrum' }, 'the kernel starts it as PID 1')
+  tree.add('/dev/console', { type: 'char', mode: 0o600, major: 5, minor: 1 }, 'first descriptors of PID 1', 'constant')
+  tree.add('/dev/null', { type: 'char', mode: 0o666, major: 1, minor: 3 }, 'Node refuses to start without it', 'constant')
+  tree.add('/init', { type: 'symlink', target: '/bin/fulcrum' }, 'the kernel starts it as PID 1', 'constant')
   for (const name of commandNames) {
-    tree.add(`/bin/${name}`, { type: 'symlink', target: '/bin/fulcrum' }, `fulcrum is also '${name}'`)
+    tree.add(`/bin/${name}`, { type: 'symlink', target: '/bin/fulcrum' }, `fulcrum is also '${name}'`, 'constant')
   }
+  tree.add(imageBegin, { type: 'file', mode: 0o444, data: new Uint8Array() }, 'first file of the image', 'constant')
+  tree.add(imageEnd, { type: 'file', mode: 0o444, data: new Uint8Array() }, 'last file of the image: all was unpacked')
 }
 
 /** What /etc/fulcrum/image.json tells PID 1 and the inspector. */
