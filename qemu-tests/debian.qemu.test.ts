@@ -27,7 +27,7 @@ echo "{\\"record\\":\\"analyze\\",\\"text\\":\\"$(systemd-analyze time | head -n
 
 const FULCRUM_REPORT = `
 like "systemd knows when the initramfs ran" "$(systemd-analyze time)" '\\(initrd\\)'
-no "systemd does not think that it is in an initramfs" test -e /etc/initrd-release
+no "the root is not marked as an initramfs" test -e /etc/initrd-release
 is "/run is from the initramfs, and kept" "$(record version | grep -c .)" 1
 no "no unit of an initrd is active" systemctl is-active --quiet initrd.target
 `

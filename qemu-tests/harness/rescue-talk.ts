@@ -1,4 +1,6 @@
 // Talking with the rescue console: waits for its prompt, types a command, hands back what it printed.
+// Every answer starts where the command was typed, so that a reason is never taken from an earlier failure.
+// The commands: src/boot/rescue; waiting and typing: console.ts.
 import type { Console } from './console.ts'
 
 const PROMPT = /^fulcrum> /m

@@ -3,7 +3,6 @@
 
 export const TEST_PACKAGES: readonly string[] = [
   'qemu-system-x86', // boots the guests
-  'ipxe-qemu', // option ROMs that QEMU's network-less q35 still asks for
   'gcc', 'libc6-dev', // the guests' own programs
   'busybox-static', // shell of the small test roots
   'e2fsprogs', 'xfsprogs', 'btrfs-progs', 'erofs-utils', 'squashfs-tools', // mkfs for the test disks

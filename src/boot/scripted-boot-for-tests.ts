@@ -5,9 +5,7 @@
 // init would find; the boot then sees it as an execve that failed.
 
 import { parseCommandLine } from '../facts/cmdline.ts'
-import type { ErrnoName } from '../abi/errno.ts'
-import { errnoNumber } from '../abi/errno.ts'
-import { makeDev } from '../facts/mountinfo.ts'
+import { errnoNumber, type ErrnoName } from '../abi/errno.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { initramfsFiles, rootFiles } from '../kernel/model/booted.ts'
@@ -63,14 +61,27 @@ export interface Played {
   readonly left: readonly string[]
 }
 
-/** Makes the disk 'vda' known to sysfs and /dev, ext4 with a Debian-like root. */
-export function plugDisk(model: ModelKernel, files: FileTree = rootFiles): void {
-  const data = ext4Disk(DISK_UUID, 'root')
-  model.world.addDisk('vda', { major: 254, minor: 0, fstype: 'ext4', files, data })
+/** A disk that is not as usual. */
+export interface PluggedDisk {
+  readonly name: string
+  readonly minor: number
+  readonly files?: FileTree
+  /** Its bytes for probing; an ext4 superblock labelled 'root' by default. */
+  readonly data?: Uint8Array
+  readonly corrupt?: boolean
+  readonly writeProtected?: boolean
+  /** What sysfs says in 'ro'. */
+  readonly readOnly?: boolean
+}
+
+/** Makes a disk known to sysfs and /dev: 'vda', ext4 with a Debian-like root, unless told otherwise. */
+export function plugDisk(model: ModelKernel, disk: PluggedDisk = { name: 'vda', minor: 0 }): void {
+  const { name, minor, files = rootFiles, data = ext4Disk(DISK_UUID, 'root'), corrupt = false, writeProtected = false, readOnly = false } = disk
+  model.world.addDisk(name, { major: 254, minor, fstype: 'ext4', files, data, corrupt, writeProtected })
   populate(model.world.sys, {
-    '/class/block/vda/uevent': file('MAJOR=254\nMINOR=0\nDEVNAME=vda\nDEVTYPE=disk\nDISKSEQ=1\n'),
-    '/class/block/vda/size': file(`${data.length / 512}\n`),
-    '/class/block/vda/ro': file('0\n'),
+    [`/class/block/${name}/uevent`]: file(`MAJOR=254\nMINOR=${minor}\nDEVNAME=${name}\nDEVTYPE=disk\nDISKSEQ=${minor + 1}\n`),
+    [`/class/block/${name}/size`]: file(`${data.length / 512}\n`),
+    [`/class/block/${name}/ro`]: file(readOnly ? '1\n' : '0\n'),
   })
 }
 
@@ -97,7 +108,7 @@ export function play(machine: Machine): Played {
   world.procTexts.set('cmdline', `${commandLine}\n`)
   world.procTexts.set('meminfo', 'MemTotal:         262144 kB\nMemFree:            1024 kB\nMemAvailable:       512 kB\nBuffers: 0 kB\n')
   world.procTexts.set('sys/kernel/osrelease', '6.12.0-test\n')
-  if (machine.disk !== false) plugDisk(model, machine.root)
+  if (machine.disk !== false) plugDisk(model, { name: 'vda', minor: 0, ...(machine.root === undefined ? {} : { files: machine.root }) })
   for (const fd of [0, 1, 2]) if (model.open('/dev/console', 2) !== fd) throw new Error(`descriptor ${fd} is taken`)
   for (const slot of model.proc.fds.values()) slot.cloexec = false
   // As Node leaves them.
@@ -149,6 +160,3 @@ export function plugDiskLater(model: ModelKernel, afterMs: number): void {
     model.world.uevents.push(Buffer.from(strings.map((s) => `${s}\0`).join('')))
   })
 }
-
-/** Device number of the disk, as stat(2) gives it. */
-export const DISK_DEV = makeDev(254, 0)

@@ -4,7 +4,8 @@
 // Man pages and sources are named in the file that is tested.
 
 import t from 'tap'
-import { hasOption, parseFstab, unescapeOctal, usrEntry } from './fstab.ts'
+import { hasOption, parseFstab, usrEntry } from './fstab.ts'
+import { unescapeOctal } from './octal.ts'
 
 t.test('fields, comments, defaults and escapes', async (t) => {
   const { entries, problems } = parseFstab(`# <file system> <mount point>

@@ -4,6 +4,8 @@
 // init starts. Octal escapes as getmntent(3); a line that cannot be one is left out and reported.
 // Man pages: fstab(5), getmntent(3), systemd.mount(5).
 
+import { unescapeOctal } from './octal.ts'
+
 /** One line of fstab(5), escapes decoded. */
 export interface FstabEntry {
   /** fs_spec: '/dev/sda2', 'UUID=…', 'LABEL=…', 'tmpfs', 'server:/dir'. */
@@ -24,15 +26,6 @@ export interface FstabEntry {
 export interface FstabProblem {
   readonly line: number
   readonly detail: string
-}
-
-/** Decodes the escapes of fstab and /proc/mounts: '\040' is a blank. Bytes above 0x7f are UTF-8. */
-export function unescapeOctal(text: string): string {
-  if (!text.includes('\\')) return text
-  return text.replace(/(?:\\[0-3][0-7]{2})+/g, (run) => {
-    const bytes = run.slice(1).split('\\').map((octal) => Number.parseInt(octal, 8))
-    return Buffer.from(bytes).toString('utf8')
-  })
 }
 
 /** Parses the text of an fstab. */

@@ -3,8 +3,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import {
-  childrenOf, isAbsoluteRoot, makeDev, mountContaining, parseMountInfo, rootMount, subtree, topMountAt, unescapeOctal,
+  childrenOf, isAbsoluteRoot, makeDev, mountContaining, parseMountInfo, rootMount, subtree, topMountAt,
 } from './mountinfo.ts'
+import { unescapeOctal } from './octal.ts'
 import { isWithin } from './mount-path.ts'
 
 t.test('a line with all optional fields, unknown ones too', async (t) => {

@@ -5,6 +5,7 @@
 // so everything here goes by id and parent.  Man page: proc_pid_mountinfo(5); fs/proc_namespace.c.
 
 import { mountPathPrefixes } from './mount-path.ts'
+import { unescapeOctal } from './octal.ts'
 
 /** The propagation of a mount; an empty object is a private one. Values are peer group ids. */
 export interface Propagation {
@@ -45,11 +46,6 @@ export function makeDev(major: number, minor: number): bigint {
   const ma = BigInt(major)
   const mi = BigInt(minor)
   return ((ma & 0xfffff000n) << 32n) | ((ma & 0xfffn) << 8n) | ((mi & 0xffffff00n) << 12n) | (mi & 0xffn)
-}
-
-/** Decodes the kernel's \ooo escapes (space, tab, newline, backslash, '#', ','). */
-export function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 function parseOptional(fields: readonly string[]): Propagation {

@@ -1,0 +1,73 @@
+// The images that are compared: ours in each compression, and peers that do the same job with Debian's own tools.
+// Each is made for the same kernel and the same root.
+
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { plainInitramfs } from '../../qemu-tests/harness/plain-initramfs.ts'
+import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
+import { parseModulesDep } from '../../src/kmod/modules-dep.ts'
+import { cacheDirectory } from '../setup/cache.ts'
+import { ensureDebianInitramfs, ensureDebianRoot } from '../setup/debian-root.ts'
+import type { Kernel } from '../setup/kernel.ts'
+import { runTool } from '../setup/run-tool.ts'
+
+export interface BenchImage {
+  readonly name: string
+  readonly path: string
+}
+
+/** Builds our image with each compression that the kernel can unpack. */
+export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonly string[]): BenchImage[] {
+  return compressions.map((compress) => {
+    const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${compress}.img`)
+    const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode', '--compress', compress]
+    runTool(fulcrum, args)
+    return { name: `fulcrum ${compress}`, path: output }
+  })
+}
+
+/** The modules that a root on ext4 on virtio-blk needs, dependencies first, as files of an image. */
+function rootModules(kernel: Kernel): { readonly tree: Tree, readonly names: readonly string[] } {
+  const folder = path.join(kernel.sysroot, 'lib/modules', kernel.release)
+  const table = parseModulesDep(fs.readFileSync(path.join(folder, 'modules.dep'), 'utf8'))
+  // Not in modules.dep: virtio_pci is the bus that virtio_blk's devices are found on.
+  const order = [...new Set(['virtio_pci', 'virtio_blk', 'ext4'].flatMap((name) => {
+    const entry = table.get(name)
+    return entry === undefined ? [] : [...entry.needs, entry.path]
+  }))]
+  const tree: Record<string, TreeEntry> = {}
+  const names = order.map((file) => path.basename(file).replace(/\.(xz|zst|gz)$/, ''))
+  for (const [index, file] of order.entries()) {
+    const source = path.join(cacheDirectory('bench'), `${kernel.release}-${names[index] ?? ''}`)
+    const command = file.endsWith('.xz') ? 'xz -dc' : file.endsWith('.zst') ? 'zstd -dc' : 'cat'
+    fs.writeFileSync(source, execFileSync('sh', ['-c', `${command} "$1"`, 'sh', path.join(folder, file)], { maxBuffer: 1 << 28 }))
+    tree[`modules/${names[index] ?? ''}`] = { type: 'file', source }
+  }
+  return { tree, names }
+}
+
+/** What a person would write by hand: busybox, a script, switch_root. */
+export function busyboxImage(kernel: Kernel): BenchImage {
+  const { tree, names } = rootModules(kernel)
+  const script = [
+    '#!/bin/sh', 'export PATH=/bin', 'mount -t proc proc /proc', 'mount -t devtmpfs dev /dev', 'mount -t sysfs sys /sys',
+    ...names.map((name) => `insmod /modules/${name}`),
+    'for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=} ;; esac; done',
+    'until device=$(findfs "$root" 2>/dev/null); do :; done', 'mount -o ro "$device" /root',
+    'exec switch_root /root /sbin/init', '',
+  ].join('\n')
+  const image: Record<string, TreeEntry> = {
+    ...tree,
+    init: { type: 'text', text: script, mode: 0o755 },
+    'bin/busybox': { type: 'file', source: '/bin/busybox', mode: 0o755 },
+  }
+  for (const applet of ['sh', 'mount', 'insmod', 'cat', 'findfs', 'switch_root']) image[`bin/${applet}`] = { type: 'link', target: 'busybox' }
+  for (const name of ['proc', 'sys', 'dev', 'root']) image[name] = { type: 'directory' }
+  return { name: 'busybox switch_root', path: plainInitramfs(image) }
+}
+
+/** What Debian makes by default: initramfs-tools with MODULES=most. */
+export function debianImage(kernel: Kernel): BenchImage {
+  return { name: 'initramfs-tools most', path: ensureDebianInitramfs(ensureDebianRoot(), kernel) }
+}
