@@ -14,8 +14,14 @@ const TSC = path.join(projectRoot, 'node_modules/typescript/bin/tsc')
 
 function emitDeclarations(directory: string): void {
   const project = path.join(projectRoot, 'bundle/tsconfig.lib.json')
-  const result = spawnSync(process.execPath, [TSC, '-p', project, '--outDir', directory], { encoding: 'utf8', cwd: projectRoot })
-  if (result.status !== 0) throw new Error(`Cannot emit declarations: tsc ended with status '${result.status}':\n${result.stdout}${result.stderr}`)
+  const result = spawnSync(process.execPath, [TSC, '-p', project, '--outDir', directory], {
+    encoding: 'utf8',
+    cwd: projectRoot,
+  })
+  if (result.status !== 0)
+    throw new Error(
+      `Cannot emit declarations: tsc ended with status '${result.status}':\n${result.stdout}${result.stderr}`,
+    )
 }
 
 /** Builds the library from src/index.ts into `directory`: index.js, and declarations laid out as src/ is. */

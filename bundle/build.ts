@@ -42,8 +42,8 @@ async function main(): Promise<void> {
     writeAtomically(path.join(out, 'fulcrum'), executable, 0o755)
     writeAtomically(path.join(out, 'koffi.node'), fs.readFileSync(koffiAddon), 0o755)
     process.stdout.write(
-      `${path.relative('.', path.join(out, 'fulcrum'))} ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, `
-      + `executable ${megabytes(executable.length)}, sha256 ${sha256(executable).slice(0, 16)}\n`,
+      `${path.relative('.', path.join(out, 'fulcrum'))} ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, ` +
+        `executable ${megabytes(executable.length)}, sha256 ${sha256(executable).slice(0, 16)}\n`,
     )
     if (!values['no-library']) await buildLibrary(path.join(out, 'lib'))
   } finally {

@@ -25,7 +25,9 @@ const withoutEmojiPattern: Plugin = {
     plugin.onLoad({ filter: /valibot[/\\]dist[/\\]index\.mjs$/ }, ({ path: file }) => {
       const source = fs.readFileSync(file, 'utf8')
       const contents = source.replace(/^const EMOJI_REGEX = \/.*\/u;$/m, 'const EMOJI_REGEX = /(?!)/;')
-      return contents === source ? { errors: [{ text: 'Cannot find the emoji pattern to replace' }] } : { contents, loader: 'js' }
+      return contents === source
+        ? { errors: [{ text: 'Cannot find the emoji pattern to replace' }] }
+        : { contents, loader: 'js' }
     })
   },
 }

@@ -72,7 +72,8 @@ export class ElfError extends Error {
 
 function u64(bytes: Buffer, at: number): number {
   const value = bytes.readBigUInt64LE(at)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new ElfError(`Cannot read ELF file: value too large at offset '${at}'`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new ElfError(`Cannot read ELF file: value too large at offset '${at}'`)
   return Number(value)
 }
 
@@ -119,16 +120,22 @@ function readSections(bytes: Buffer, shoff: number, shnum: number, shstrndx: num
  * Throws ElfError when it is something else or its tables lie outside the file.
  */
 export function parseElf64(bytes: Buffer): Elf64 {
-  if (bytes.length < ELF_HEADER_SIZE || bytes.readUInt32BE(0) !== 0x7f454c46) throw new ElfError('Cannot read ELF file: no ELF magic')
+  if (bytes.length < ELF_HEADER_SIZE || bytes.readUInt32BE(0) !== 0x7f454c46)
+    throw new ElfError('Cannot read ELF file: no ELF magic')
   if (bytes[4] !== 2 || bytes[5] !== 1) throw new ElfError('Cannot read ELF file: not 64-bit little-endian')
   const phoff = u64(bytes, 32)
   const shoff = u64(bytes, 40)
   const phnum = bytes.readUInt16LE(56)
   const shnum = shoff === 0 ? 0 : bytes.readUInt16LE(60)
-  if (phnum > 0 && bytes.readUInt16LE(54) !== PROGRAM_HEADER_SIZE) throw new ElfError('Cannot read ELF file: odd e_phentsize')
-  if (phoff + phnum * PROGRAM_HEADER_SIZE > bytes.length) throw new ElfError('Cannot read ELF file: program headers outside the file')
-  if (shoff + shnum * SECTION_HEADER_SIZE > bytes.length) throw new ElfError('Cannot read ELF file: section headers outside the file')
-  const programHeaders = Array.from({ length: phnum }, (_, i) => readProgramHeader(bytes, phoff + i * PROGRAM_HEADER_SIZE))
+  if (phnum > 0 && bytes.readUInt16LE(54) !== PROGRAM_HEADER_SIZE)
+    throw new ElfError('Cannot read ELF file: odd e_phentsize')
+  if (phoff + phnum * PROGRAM_HEADER_SIZE > bytes.length)
+    throw new ElfError('Cannot read ELF file: program headers outside the file')
+  if (shoff + shnum * SECTION_HEADER_SIZE > bytes.length)
+    throw new ElfError('Cannot read ELF file: section headers outside the file')
+  const programHeaders = Array.from({ length: phnum }, (_, i) =>
+    readProgramHeader(bytes, phoff + i * PROGRAM_HEADER_SIZE),
+  )
   return { phoff, programHeaders, sections: readSections(bytes, shoff, shnum, bytes.readUInt16LE(62)) }
 }
 
@@ -151,14 +158,17 @@ export function writeProgramHeader(bytes: Buffer, at: number, header: ProgramHea
 export function findSymbol(bytes: Buffer, elf: Elf64, matches: (name: string) => boolean): ElfSymbol {
   const table = elf.sections.find((section) => section.type === SHT_SYMTAB)
   const strings = table === undefined ? undefined : elf.sections[table.link]
-  if (table === undefined || strings === undefined) throw new ElfError('Cannot look up symbol: no symbol table')
+  if (table === undefined || strings === undefined)
+    throw new ElfError('Cannot look up symbol: no symbol table')
   const found: ElfSymbol[] = []
   for (let at = table.offset; at + SYMBOL_SIZE <= table.offset + table.size; at += SYMBOL_SIZE) {
     const size = u64(bytes, at + 16)
     if (size === 0) continue
-    if (matches(cString(bytes, strings.offset + bytes.readUInt32LE(at)))) found.push({ value: u64(bytes, at + 8), size })
+    if (matches(cString(bytes, strings.offset + bytes.readUInt32LE(at))))
+      found.push({ value: u64(bytes, at + 8), size })
   }
   const [symbol] = found
-  if (symbol === undefined || found.length > 1) throw new ElfError(`Cannot look up symbol: '${found.length}' matches`)
+  if (symbol === undefined || found.length > 1)
+    throw new ElfError(`Cannot look up symbol: '${found.length}' matches`)
   return symbol
 }

@@ -27,14 +27,18 @@ function openAddon(file: string): Koffi {
   const holder: { exports: Partial<Koffi> } = { exports: {} }
   process.dlopen(holder, file)
   if (!isKoffi(holder.exports)) {
-    throw new Error(`Cannot use '${file}': koffi version '${holder.exports.version}', expected '${FULCRUM_KOFFI_VERSION}'`)
+    throw new Error(
+      `Cannot use '${file}': koffi version '${holder.exports.version}', expected '${FULCRUM_KOFFI_VERSION}'`,
+    )
   }
   return holder.exports
 }
 
 /** Without /proc, execPath is argv[0]: a relative one says nothing, and must not load code from the working directory. */
 function besideExecutable(): string | undefined {
-  return path.isAbsolute(process.execPath) ? path.join(path.dirname(process.execPath), 'koffi.node') : undefined
+  return path.isAbsolute(process.execPath)
+    ? path.join(path.dirname(process.execPath), 'koffi.node')
+    : undefined
 }
 
 function writeAndOpen(addon: Uint8Array, directory: string): Koffi {
@@ -81,6 +85,35 @@ function loadAddon(): Koffi {
 const koffi = loadAddon()
 export default koffi
 export const {
-  address, alias, alignof, alloc, array, as, call, config, decode, disposable, encode, errno, free, inout, load, offsetof,
-  opaque, os, out, pointer, proto, register, reset, sizeof, struct, type, types, union, unregister, version, view,
+  address,
+  alias,
+  alignof,
+  alloc,
+  array,
+  as,
+  call,
+  config,
+  decode,
+  disposable,
+  encode,
+  errno,
+  free,
+  inout,
+  load,
+  offsetof,
+  opaque,
+  os,
+  out,
+  pointer,
+  proto,
+  register,
+  reset,
+  sizeof,
+  struct,
+  type,
+  types,
+  union,
+  unregister,
+  version,
+  view,
 } = koffi

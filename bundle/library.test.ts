@@ -16,8 +16,14 @@ console.log(names.join(' '))
 // Node's types are what a user of a Node library has anyway.
 const CONFIG = {
   compilerOptions: {
-    target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext', strict: true, noEmit: true, skipLibCheck: false,
-    types: ['node'], typeRoots: [path.join(projectRoot, 'node_modules/@types')],
+    target: 'es2023',
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ['node'],
+    typeRoots: [path.join(projectRoot, 'node_modules/@types')],
   },
   files: ['consumer.ts'],
 }
@@ -31,7 +37,10 @@ t.test('a package that depends on fulcrum', async (t) => {
   fs.writeFileSync(path.join(directory, 'consumer.ts'), CONSUMER)
   fs.writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(CONFIG))
 
-  const run = spawnSync(pinnedNode, ['--disable-warning=ExperimentalWarning', 'consumer.ts'], { cwd: directory, encoding: 'utf8' })
+  const run = spawnSync(pinnedNode, ['--disable-warning=ExperimentalWarning', 'consumer.ts'], {
+    cwd: directory,
+    encoding: 'utf8',
+  })
   t.match(run, { status: 0, stderr: '' })
   t.match(run.stdout, /\w/)
 

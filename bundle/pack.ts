@@ -39,10 +39,20 @@ export function pack(input: PackInput): Buffer {
   const child = path.join(import.meta.dirname, 'pkg-child.ts')
   const result = spawnSync(
     input.hostNode,
-    ['--disable-warning=ExperimentalWarning', child, injected, input.node.strippedNode, bundle, JSON.stringify(config)],
+    [
+      '--disable-warning=ExperimentalWarning',
+      child,
+      injected,
+      input.node.strippedNode,
+      bundle,
+      JSON.stringify(config),
+    ],
     { encoding: 'utf8', env: { ...process.env, TMPDIR: input.workDirectory } },
   )
   if (result.error !== undefined) throw result.error
-  if (result.status !== 0) throw new Error(`Cannot pack executable: pkg failed with status '${result.status}': ${result.stdout}${result.stderr}`)
+  if (result.status !== 0)
+    throw new Error(
+      `Cannot pack executable: pkg failed with status '${result.status}': ${result.stdout}${result.stderr}`,
+    )
   return removeRange(fs.readFileSync(injected), input.node.icu)
 }

@@ -40,9 +40,16 @@ function addGeneratorFlags(): void {
   const plain = promisify(childProcess.execFile)
   const withFlags = (file: string, args: readonly string[]) =>
     plain(file, args[0] === '--experimental-sea-config' ? [...GENERATOR_FLAGS, ...args] : args)
-  Reflect.set(childProcess, 'execFile', Object.assign(() => {
-    throw new Error('Cannot pack: pkg calls execFile in a way that is not known')
-  }, { [promisify.custom]: withFlags }))
+  Reflect.set(
+    childProcess,
+    'execFile',
+    Object.assign(
+      () => {
+        throw new Error('Cannot pack: pkg calls execFile in a way that is not known')
+      },
+      { [promisify.custom]: withFlags },
+    ),
+  )
 }
 
 function loadPkg(): PkgModules {
@@ -60,6 +67,14 @@ addGeneratorFlags()
 const pkg = loadPkg()
 pkg.setOptions({})
 const target: SeaTarget = {
-  nodeRange: `node${process.versions.node.split('.')[0]}`, platform: 'linux', arch: 'x64', output: path.resolve(output),
+  nodeRange: `node${process.versions.node.split('.')[0]}`,
+  platform: 'linux',
+  arch: 'x64',
+  output: path.resolve(output),
 }
-await pkg.sea(bundle, { targets: [target], nodePath: path.resolve(node), signature: false, seaConfig: JSON.parse(configText) })
+await pkg.sea(bundle, {
+  targets: [target],
+  nodePath: path.resolve(node),
+  signature: false,
+  seaConfig: JSON.parse(configText),
+})

@@ -40,6 +40,8 @@ export function prepareNode(node: string): PreparedNode {
   const bytes = fs.readFileSync(node)
   const key = sha256(STRIP_FORMAT, bytes).slice(0, 24)
   const strippedNode = cached(`${key}.stripped`, 0o755, () => stripElf(bytes))
-  const icu = cached(`${key}.icu.json`, 0o644, () => JSON.stringify(findSymbol(bytes, parseElf64(bytes), isIcuDataSymbol)))
+  const icu = cached(`${key}.icu.json`, 0o644, () =>
+    JSON.stringify(findSymbol(bytes, parseElf64(bytes), isIcuDataSymbol)),
+  )
   return { strippedNode, icu: readIcuRange(icu) }
 }

@@ -15,7 +15,8 @@ export const koffiAddon = path.join(projectRoot, 'node_modules/@koromix/koffi-li
 
 function stringField(file: string, field: string): string {
   const parsed: unknown = JSON.parse(fs.readFileSync(file, 'utf8'))
-  const value: unknown = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, field) : undefined
+  const value: unknown =
+    typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, field) : undefined
   if (typeof value !== 'string') throw new Error(`Cannot read '${field}' in '${file}': not a string`)
   return value
 }

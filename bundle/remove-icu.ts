@@ -5,7 +5,13 @@
 // Pure: bytes in, bytes out. elf(5); the kernel maps the hole in fs/binfmt_elf.c (a segment with p_memsz > p_filesz).
 
 import {
-  ElfError, PF_W, PROGRAM_HEADER_SIZE, PT_LOAD, PT_PHDR, parseElf64, writeProgramHeader,
+  ElfError,
+  PF_W,
+  PROGRAM_HEADER_SIZE,
+  PT_LOAD,
+  PT_PHDR,
+  parseElf64,
+  writeProgramHeader,
 } from './elf64.ts'
 import type { Elf64, ElfSymbol, ProgramHeader } from './elf64.ts'
 
@@ -41,7 +47,10 @@ export function removeRange(bytes: Buffer, range: ElfSymbol): Buffer {
   const removed = high - low
   if (removed <= 0) throw new ElfError('Cannot remove range: less than a page')
   const load = elf.programHeaders.find(
-    (header) => header.type === PT_LOAD && range.value >= header.vaddr && range.value + range.size <= header.vaddr + header.filesz,
+    (header) =>
+      header.type === PT_LOAD &&
+      range.value >= header.vaddr &&
+      range.value + range.size <= header.vaddr + header.filesz,
   )
   if (load === undefined) throw new ElfError('Cannot remove range: not inside one loaded segment')
   if ((load.flags & PF_W) !== 0) throw new ElfError('Cannot remove range: the segment is writable')
@@ -59,11 +68,14 @@ export function removeRange(bytes: Buffer, range: ElfSymbol): Buffer {
   }
   const straddles = (header: ProgramHeader) =>
     header !== load && header.offset < cut + removed && header.offset + header.filesz > cut
-  if (elf.programHeaders.some(straddles)) throw new ElfError('Cannot remove range: another program header covers it')
+  if (elf.programHeaders.some(straddles))
+    throw new ElfError('Cannot remove range: another program header covers it')
   requireRoomForOneHeader(elf, bytes)
   const headers = elf.programHeaders
     .flatMap((header) => (header === load ? [first, second] : [header]))
-    .map((header) => (header.offset >= cut + removed ? { ...header, offset: header.offset - removed } : header))
+    .map((header) =>
+      header.offset >= cut + removed ? { ...header, offset: header.offset - removed } : header,
+    )
   for (const header of headers) {
     if (header.type === PT_LOAD && header.align > 1 && (header.vaddr - header.offset) % header.align !== 0) {
       throw new ElfError('Cannot remove range: a segment would lose its alignment')
@@ -71,7 +83,8 @@ export function removeRange(bytes: Buffer, range: ElfSymbol): Buffer {
   }
 
   const out = Buffer.concat([bytes.subarray(0, cut), bytes.subarray(cut + removed)])
-  for (const [index, header] of headers.entries()) writeProgramHeader(out, elf.phoff + index * PROGRAM_HEADER_SIZE, header)
+  for (const [index, header] of headers.entries())
+    writeProgramHeader(out, elf.phoff + index * PROGRAM_HEADER_SIZE, header)
   out.writeUInt16LE(headers.length, 56)
   out.writeBigUInt64LE(0n, 40)
   out.writeUInt16LE(0, 60)

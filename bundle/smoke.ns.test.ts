@@ -74,13 +74,16 @@ t.test('the packed probe in a bare root', async (t) => {
     sh('umount', `${root}/run`)
   })
 
-  t.test('read-only without the addon as a file: an error that says what was tried, not a crash', async (t) => {
-    sh('mount', '-o', 'remount,ro', root)
-    const result = inRoot(root, '/bin/probe')
-    sh('mount', '-o', 'remount,rw', root)
-    t.match(result, { status: 1, signal: null })
-    t.match(result.stderr, /Cannot load koffi\.node: .*EROFS/)
-  })
+  t.test(
+    'read-only without the addon as a file: an error that says what was tried, not a crash',
+    async (t) => {
+      sh('mount', '-o', 'remount,ro', root)
+      const result = inRoot(root, '/bin/probe')
+      sh('mount', '-o', 'remount,rw', root)
+      t.match(result, { status: 1, signal: null })
+      t.match(result.stderr, /Cannot load koffi\.node: .*EROFS/)
+    },
+  )
 
   t.test('read-only with the addon where the image builder puts it', async (t) => {
     copyInto(root, koffiAddon, '/lib/fulcrum/koffi.node')
@@ -94,7 +97,8 @@ t.test('the packed probe in a bare root', async (t) => {
 t.test('fulcrum in a bare, read-only root', async (t) => {
   const root = makeRoot(t, { fulcrum })
   copyInto(root, koffiAddon, '/lib/fulcrum/koffi.node')
-  for (const name of ['switch_root', 'pivot_root', 'run-init']) fs.symlinkSync('fulcrum', `${root}/bin/${name}`)
+  for (const name of ['switch_root', 'pivot_root', 'run-init'])
+    fs.symlinkSync('fulcrum', `${root}/bin/${name}`)
   sh('mount', '-o', 'remount,ro', root)
   t.match(inRoot(root, '/bin/fulcrum', '--version'), { status: 0, stdout: `fulcrum ${projectVersion()}\n` })
   for (const name of ['switch_root', 'pivot_root', 'run-init']) {

@@ -27,16 +27,26 @@ t.test('the packed probe', async (t) => {
     const headers = parseElf64(bytes).programHeaders
     t.ok(bytes.length < 80e6, `${bytes.length} bytes`)
     t.ok(headers.some((header) => header.type === PT_GNU_RELRO))
-    t.ok(headers.some((header) => header.type === PT_LOAD && header.memsz - header.filesz > 30e6), 'its memory is a hole')
+    t.ok(
+      headers.some((header) => header.type === PT_LOAD && header.memsz - header.filesz > 30e6),
+      'its memory is a hole',
+    )
   })
 
   t.test('starts with no environment at all', async (t) => {
-    t.match(answerOf(run(probe, ['a', '-b'], {})), { ...EXPECTED, version: projectVersion(), argv: ['a', '-b'] })
+    t.match(answerOf(run(probe, ['a', '-b'], {})), {
+      ...EXPECTED,
+      version: projectVersion(),
+      argv: ['a', '-b'],
+    })
   })
 
-  t.test('NODE_OPTIONS and Node\'s own flags are not obeyed', async (t) => {
+  t.test("NODE_OPTIONS and Node's own flags are not obeyed", async (t) => {
     const env = { NODE_OPTIONS: '--require=/nonexistent', NODE_EXTRA_CA_CERTS: '/nonexistent' }
-    t.match(answerOf(run(probe, ['--inspect', '--version'], env)), { ...EXPECTED, argv: ['--inspect', '--version'] })
+    t.match(answerOf(run(probe, ['--inspect', '--version'], env)), {
+      ...EXPECTED,
+      argv: ['--inspect', '--version'],
+    })
   })
 
   t.test('the addon can be chosen, and a bad choice is not fatal', async (t) => {
@@ -54,7 +64,8 @@ t.test('the packed probe', async (t) => {
 
   t.test('extracting the asset leaves nothing behind', async (t) => {
     const left = ['/run', '/dev/shm', '/tmp', '/'].flatMap((directory) =>
-      fs.readdirSync(directory).filter((name) => name.startsWith('.fulcrum-koffi-')))
+      fs.readdirSync(directory).filter((name) => name.startsWith('.fulcrum-koffi-')),
+    )
     t.same(left, [])
   })
 })

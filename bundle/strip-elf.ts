@@ -4,7 +4,15 @@
 // Pure: bytes in, bytes out. elf(5), strip(1).
 
 import {
-  ELF_HEADER_SIZE, ElfError, PT_LOAD, SECTION_HEADER_SIZE, SHF_ALLOC, SHT_NOBITS, SHT_NULL, SHT_STRTAB, parseElf64,
+  ELF_HEADER_SIZE,
+  ElfError,
+  PT_LOAD,
+  SECTION_HEADER_SIZE,
+  SHF_ALLOC,
+  SHT_NOBITS,
+  SHT_NULL,
+  SHT_STRTAB,
+  parseElf64,
 } from './elf64.ts'
 import type { SectionHeader } from './elf64.ts'
 
@@ -34,14 +42,18 @@ export function stripElf(bytes: Buffer): Buffer {
   const kept = elf.sections.slice(0, firstUnloaded)
   const dropped = elf.sections.slice(firstUnloaded)
   if (dropped.some(isLoaded)) throw new ElfError('Cannot strip ELF file: loaded sections after unloaded ones')
-  if (kept.some((section) => section.link >= firstUnloaded)) throw new ElfError('Cannot strip ELF file: a loaded section links to a dropped one')
+  if (kept.some((section) => section.link >= firstUnloaded))
+    throw new ElfError('Cannot strip ELF file: a loaded section links to a dropped one')
 
   const endOfLoaded = Math.max(
     elf.phoff,
-    ...elf.programHeaders.filter((header) => header.type === PT_LOAD).map((header) => header.offset + header.filesz),
+    ...elf.programHeaders
+      .filter((header) => header.type === PT_LOAD)
+      .map((header) => header.offset + header.filesz),
     ...kept.filter((section) => section.type !== SHT_NOBITS).map((section) => section.offset + section.size),
   )
-  if (dropped.some((section) => section.offset < endOfLoaded)) throw new ElfError('Cannot strip ELF file: dropped sections inside the loaded part')
+  if (dropped.some((section) => section.offset < endOfLoaded))
+    throw new ElfError('Cannot strip ELF file: dropped sections inside the loaded part')
 
   const names = [...kept.map((section) => section.name), '.shstrtab']
   const strings = Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1')
@@ -50,10 +62,20 @@ export function stripElf(bytes: Buffer): Buffer {
   bytes.copy(out, 0, 0, endOfLoaded)
   strings.copy(out, endOfLoaded)
   const stringTable: SectionHeader = {
-    name: '.shstrtab', type: SHT_STRTAB, flags: 0n, addr: 0, offset: endOfLoaded, size: strings.length,
-    link: 0, info: 0, addralign: 1, entsize: 0,
+    name: '.shstrtab',
+    type: SHT_STRTAB,
+    flags: 0n,
+    addr: 0,
+    offset: endOfLoaded,
+    size: strings.length,
+    link: 0,
+    info: 0,
+    addralign: 1,
+    entsize: 0,
   }
-  const nameOffsets = names.map((_, index) => names.slice(0, index).reduce((sum, name) => sum + name.length + 1, 0))
+  const nameOffsets = names.map((_, index) =>
+    names.slice(0, index).reduce((sum, name) => sum + name.length + 1, 0),
+  )
   for (const [index, section] of [...kept, stringTable].entries()) {
     writeSectionHeader(out, shoff + index * SECTION_HEADER_SIZE, section, nameOffsets[index] ?? 0)
   }

@@ -9,7 +9,9 @@ function refuse(): never {
 }
 
 Reflect.deleteProperty(globalThis, 'Intl')
-for (const prototype of [Array, BigInt, Date, Number, Object.getPrototypeOf(Uint8Array)].map((it) => it.prototype)) {
+for (const prototype of [Array, BigInt, Date, Number, Object.getPrototypeOf(Uint8Array)].map(
+  (it) => it.prototype,
+)) {
   Reflect.set(prototype, 'toLocaleString', refuse)
 }
 Reflect.set(Date.prototype, 'toLocaleDateString', refuse)

@@ -124,7 +124,7 @@ function buildKernel(series: KernelSeries, names: readonly string[], jobs: numbe
       vmlinuz: join(sysroot, 'boot', `vmlinuz-${release}`), config: join(sysroot, 'boot', `config-${release}`) }
   }
   if (existsSync(sysroot)) return { kernel: kernelOf() }
-  const out = join(cacheDirectory('scratch'), `kernel-${key}`)
+  const out = `${sysroot}.out`
   const log = `${sysroot}.log`
   writeFileSync(log, '')
   mkdirSync(out, { recursive: true })

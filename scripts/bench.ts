@@ -37,7 +37,16 @@ const { values } = parseArgs({
 
 function rootTree(): Tree {
   const init = path.join(cacheDirectory('bench'), 'bench-init')
-  runTool('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-o', init, path.join(import.meta.dirname, 'bench/bench-init.c')])
+  runTool('gcc', [
+    '-static',
+    '-Os',
+    '-s',
+    '-Wall',
+    '-Wextra',
+    '-o',
+    init,
+    path.join(import.meta.dirname, 'bench/bench-init.c'),
+  ])
   const tree: Record<string, TreeEntry> = { 'sbin/init': { type: 'file', source: init, mode: 0o755 } }
   for (const name of ['dev', 'proc', 'sys', 'run', 'etc', 'tmp']) tree[name] = { type: 'directory' }
   // initramfs-tools looks for these before it calls a directory a root.
@@ -48,7 +57,10 @@ function rootTree(): Tree {
 function measure(image: BenchImage, kernel: Kernel, runs: number): Row {
   const disk = diskImage({ fileSystem: 'ext4', tree: rootTree() })
   const machine = {
-    kernel: kernel.vmlinuz, initrd: image.path, memoryMiB: 1024, disks: [{ path: disk.path, bus: 'virtio' as const }],
+    kernel: kernel.vmlinuz,
+    initrd: image.path,
+    memoryMiB: 1024,
+    disks: [{ path: disk.path, bus: 'virtio' as const }],
     append: `console=ttyS0 quiet panic=-1 initramfs_async=0 root=UUID=${disk.uuid ?? ''} ro`,
   }
   const times = Array.from({ length: runs }, () => measureBoot(machine))
@@ -62,24 +74,34 @@ function measure(image: BenchImage, kernel: Kernel, runs: number): Row {
 
 function print(rows: readonly Row[], kernel: Kernel, binaryBytes: number): void {
   if (values.json) {
-    process.stdout.write(`${JSON.stringify({ kernel: kernel.release, node: runTool(pinnedNode, ['--version']).trim(), binaryBytes, rows }, undefined, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ kernel: kernel.release, node: runTool(pinnedNode, ['--version']).trim(), binaryBytes, rows }, undefined, 2)}\n`,
+    )
     return
   }
-  process.stdout.write(`dist/fulcrum: ${(binaryBytes / 1e6).toFixed(1)} MB; kernel ${kernel.release}; virtual ms\n\n`)
-  process.stdout.write(`${'image'.padEnd(24)}${'MB'.padStart(8)}${'/init'.padStart(10)}${'real init'.padStart(12)}${'between'.padStart(10)}\n`)
+  process.stdout.write(
+    `dist/fulcrum: ${(binaryBytes / 1e6).toFixed(1)} MB; kernel ${kernel.release}; virtual ms\n\n`,
+  )
+  process.stdout.write(
+    `${'image'.padEnd(24)}${'MB'.padStart(8)}${'/init'.padStart(10)}${'real init'.padStart(12)}${'between'.padStart(10)}\n`,
+  )
   for (const row of rows) {
-    process.stdout.write(`${row.name.padEnd(24)}${(row.bytes / 1e6).toFixed(1).padStart(8)}${row.runInit.toFixed(0).padStart(10)}`
-      + `${row.realInit.toFixed(0).padStart(12)}${(row.realInit - row.runInit).toFixed(0).padStart(10)}\n`)
+    process.stdout.write(
+      `${row.name.padEnd(24)}${(row.bytes / 1e6).toFixed(1).padStart(8)}${row.runInit.toFixed(0).padStart(10)}` +
+        `${row.realInit.toFixed(0).padStart(12)}${(row.realInit - row.runInit).toFixed(0).padStart(10)}\n`,
+    )
   }
 }
 
 function main(): void {
   const series = KERNEL_SERIES.find((known) => known === values.kernel)
   const runs = Number(values.runs)
-  if (series === undefined || !Number.isInteger(runs) || runs < 1) throw new Error(`Cannot measure kernel '${values.kernel}', '${values.runs}' runs`)
+  if (series === undefined || !Number.isInteger(runs) || runs < 1)
+    throw new Error(`Cannot measure kernel '${values.kernel}', '${values.runs}' runs`)
   ensureDebianPackages(TEST_PACKAGES)
   const fulcrum = path.join(projectRoot, 'dist/fulcrum')
-  if (!fs.existsSync(fulcrum)) runTool(pinnedNode, [path.join(projectRoot, 'bundle/build.ts')], { show: true })
+  if (!fs.existsSync(fulcrum))
+    runTool(pinnedNode, [path.join(projectRoot, 'bundle/build.ts')], { show: true })
   const kernel = ensureKernel(series)
   const peers = values['no-peers'] ? [] : [busyboxImage(kernel), debianImage(kernel)]
   const rows = [...ourImages(kernel, fulcrum, values.compress), ...peers].map((image) => {

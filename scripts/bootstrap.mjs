@@ -60,9 +60,12 @@ function run(command, argumentsOf) {
 
 const [name, ...rest] = process.argv.slice(2)
 const target = Object.hasOwn(targets, name ?? '') ? targets[name] : undefined
-if (target === undefined) fail(`Cannot run '${name ?? ''}': not one of ${Object.keys(targets).join(', ')}`, 100)
-if (Number.parseInt(process.versions.node, 10) < 20) fail(`Cannot run under Node '${process.versions.node}': 20 or newer is needed`, 100)
-if (process.platform !== 'linux' || process.arch !== 'x64') fail(`Cannot run on '${process.platform} ${process.arch}': only Linux on x86-64 is supported`, 100)
+if (target === undefined)
+  fail(`Cannot run '${name ?? ''}': not one of ${Object.keys(targets).join(', ')}`, 100)
+if (Number.parseInt(process.versions.node, 10) < 20)
+  fail(`Cannot run under Node '${process.versions.node}': 20 or newer is needed`, 100)
+if (process.platform !== 'linux' || process.arch !== 'x64')
+  fail(`Cannot run on '${process.platform} ${process.arch}': only Linux on x86-64 is supported`, 100)
 
 const reason = installationReason()
 if (reason !== undefined) {

@@ -22,7 +22,6 @@ const { values } = parseArgs({
   },
 })
 
-
 function fail(message: string): never {
   process.stderr.write(`test: ${message}\n`)
   process.exit(100)
@@ -31,11 +30,15 @@ function fail(message: string): never {
 function selectFiles(): TestFile[] {
   const tiers = values.tier ?? TIERS
   for (const tier of tiers) {
-    if (!TIERS.some((known) => known === tier)) fail(`Cannot run tier '${tier}': not one of ${TIERS.join(', ')}`)
+    if (!TIERS.some((known) => known === tier))
+      fail(`Cannot run tier '${tier}': not one of ${TIERS.join(', ')}`)
   }
   const pattern = new RegExp(values.only ?? '')
-  const files = findTestFiles(projectRoot).filter((file) => tiers.includes(file.tier) && pattern.test(file.path))
-  if (files.length === 0) fail(`Cannot find a test file: nothing matches '${values.only ?? tiers.join(', ')}'`)
+  const files = findTestFiles(projectRoot).filter(
+    (file) => tiers.includes(file.tier) && pattern.test(file.path),
+  )
+  if (files.length === 0)
+    fail(`Cannot find a test file: nothing matches '${values.only ?? tiers.join(', ')}'`)
   return files
 }
 
@@ -44,7 +47,10 @@ function check(reporter: Reporter, name: string, args: string[]): Promise<boolea
   reporter.running(name)
   const started = performance.now()
   return new Promise((resolve) => {
-    const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...args], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...args], {
+      cwd: projectRoot,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const output: Buffer[] = []
     // Set-up downloads for minutes on a fresh machine: what it says is worth seeing at once.
     if (name === 'set-up') child.stderr.pipe(process.stderr)
@@ -52,10 +58,15 @@ function check(reporter: Reporter, name: string, args: string[]): Promise<boolea
     child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
     child.on('close', (status, signal) => {
       const details = Buffer.concat(output).toString('utf8').trimEnd().split('\n')
-      const failures = status === 0 ? [] : [{ name: `${name} ended with ${signal ?? `status ${status}`}`, details }]
+      const failures =
+        status === 0 ? [] : [{ name: `${name} ended with ${signal ?? `status ${status}`}`, details }]
       reporter.finished({
-        file: args[0] ?? name, tier: name, durationMs: performance.now() - started,
-        passed: failures.length === 0 ? 1 : 0, skipped: 0, failures,
+        file: args[0] ?? name,
+        tier: name,
+        durationMs: performance.now() - started,
+        passed: failures.length === 0 ? 1 : 0,
+        skipped: 0,
+        failures,
       })
       resolve(status === 0)
     })
@@ -68,16 +79,22 @@ interface Run {
   readonly groups: Set<number>
 }
 
-async function runFiles(files: readonly TestFile[], atOnce: number, { reporter, groups }: Run): Promise<void> {
+async function runFiles(
+  files: readonly TestFile[],
+  atOnce: number,
+  { reporter, groups }: Run,
+): Promise<void> {
   const queue = [...files]
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       reporter.running(`${file.tier} ${file.path} (${queue.length} to go)`)
-      reporter.finished(await runTestFile(file, {
-        root: projectRoot,
-        node: pinnedNode,
-        onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
-      }))
+      reporter.finished(
+        await runTestFile(file, {
+          root: projectRoot,
+          node: pinnedNode,
+          onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
+        }),
+      )
     }
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
@@ -113,14 +130,28 @@ function bootsGuests(file: TestFile): boolean {
   return file.tier === 'harness' || file.tier === 'qemu'
 }
 
-async function runTier(files: readonly TestFile[], tier: Tier, missing: (file: TestFile) => string | undefined, run: Run): Promise<void> {
+async function runTier(
+  files: readonly TestFile[],
+  tier: Tier,
+  missing: (file: TestFile) => string | undefined,
+  run: Run,
+): Promise<void> {
   const ofTier = files.filter((file) => file.tier === tier)
-  await runFiles(ofTier.filter((file) => missing(file) === undefined), tierWorkers(tier), run)
+  await runFiles(
+    ofTier.filter((file) => missing(file) === undefined),
+    tierWorkers(tier),
+    run,
+  )
   for (const file of ofTier) {
     const reason = missing(file)
     if (reason === undefined) continue
     run.reporter.finished({
-      file: file.path, tier, durationMs: 0, passed: 0, skipped: 0, failures: [{ name: `not run, because ${reason}`, details: [] }],
+      file: file.path,
+      tier,
+      durationMs: 0,
+      passed: 0,
+      skipped: 0,
+      failures: [{ name: `not run, because ${reason}`, details: [] }],
     })
   }
 }
@@ -139,8 +170,9 @@ async function main(): Promise<void> {
     await check(reporter, 'types', ['node_modules/typescript/bin/tsc', '-p', '.'])
     await check(reporter, 'lint', ['scripts/lint.ts'])
   }
-  const isBuilt = values['no-build'] || !files.some(needsBuild) || await check(reporter, 'build', ['bundle/build.ts'])
-  const isSetUp = values['no-setup'] || await setUp(reporter, files)
+  const isBuilt =
+    values['no-build'] || !files.some(needsBuild) || (await check(reporter, 'build', ['bundle/build.ts']))
+  const isSetUp = values['no-setup'] || (await setUp(reporter, files))
   const missing = (file: TestFile): string | undefined => {
     if (!isBuilt && needsBuild(file)) return 'the build failed'
     return !isSetUp && bootsGuests(file) ? 'the set-up failed' : undefined

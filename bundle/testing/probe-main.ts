@@ -18,21 +18,24 @@ function attempt(work: () => unknown): string {
 }
 
 const getpid = koffi.load(null).func('int getpid(void)')
-fs.writeSync(1, `${JSON.stringify({
-  version: FULCRUM_VERSION,
-  isSea: sea.isSea(),
-  execArgv: process.execArgv,
-  argv: process.argv.slice(2),
-  koffi: koffi.version,
-  isPidRight: getpid() === process.pid,
-  hasIntl: Reflect.has(globalThis, 'Intl'),
-  localeCompare: attempt(() => 'a'.localeCompare('b')),
-  dateToLocaleString: attempt(() => new Date(0).toLocaleString()),
-  numberToLocaleString: attempt(() => (1).toLocaleString()),
-  arrayToLocaleString: attempt(() => [1].toLocaleString()),
-  normalize: attempt(() => 'e\u0301'.normalize('NFC').length),
-  unicodeRegExp: attempt(() => /^\p{L}$/u.test('é')),
-  utf8: attempt(() => Buffer.from('é').toString('utf8')),
-  localHours: attempt(() => new Date(0).getHours()),
-  inspectDate: attempt(() => inspect(new Date(0))),
-})}\n`)
+fs.writeSync(
+  1,
+  `${JSON.stringify({
+    version: FULCRUM_VERSION,
+    isSea: sea.isSea(),
+    execArgv: process.execArgv,
+    argv: process.argv.slice(2),
+    koffi: koffi.version,
+    isPidRight: getpid() === process.pid,
+    hasIntl: Reflect.has(globalThis, 'Intl'),
+    localeCompare: attempt(() => 'a'.localeCompare('b')),
+    dateToLocaleString: attempt(() => new Date(0).toLocaleString()),
+    numberToLocaleString: attempt(() => (1).toLocaleString()),
+    arrayToLocaleString: attempt(() => [1].toLocaleString()),
+    normalize: attempt(() => 'e\u0301'.normalize('NFC').length),
+    unicodeRegExp: attempt(() => /^\p{L}$/u.test('é')),
+    utf8: attempt(() => Buffer.from('é').toString('utf8')),
+    localHours: attempt(() => new Date(0).getHours()),
+    inspectDate: attempt(() => inspect(new Date(0))),
+  })}\n`,
+)

@@ -28,9 +28,25 @@ export interface RunResult {
 }
 
 /** Runs a program with exactly `env`, and a time-out so that a hang is a failure. */
-export function run(file: string, args: readonly string[], env: Record<string, string>, argv0 = file): RunResult {
-  const result = spawnSync(file, args, { env, argv0, encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] })
-  return { status: result.status, signal: result.signal, stdout: result.stdout ?? '', stderr: result.stderr ?? '' }
+export function run(
+  file: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  argv0 = file,
+): RunResult {
+  const result = spawnSync(file, args, {
+    env,
+    argv0,
+    encoding: 'utf8',
+    timeout: 60_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return {
+    status: result.status,
+    signal: result.signal,
+    stdout: result.stdout ?? '',
+    stderr: result.stderr ?? '',
+  }
 }
 
 /** The probe's answer, or an object with what went wrong, so that a failed comparison shows it. */
@@ -62,7 +78,9 @@ export const EXPECTED = {
 /** The shared libraries a program is linked with, the dynamic linker included: paths on this machine. */
 export function librariesOf(file: string): string[] {
   const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' })
-  return [...stdout.matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) => (library === undefined ? [] : [library]))
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) =>
+    library === undefined ? [] : [library],
+  )
 }
 
 /** Copies a file into a root folder at the same path, following links. */

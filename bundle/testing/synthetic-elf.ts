@@ -6,7 +6,17 @@
 //   memory        as the file, from 0x400000 on; .data one page further up
 
 import {
-  ELF_HEADER_SIZE, PF_R, PF_W, PF_X, PROGRAM_HEADER_SIZE, PT_LOAD, PT_PHDR, SECTION_HEADER_SIZE, SHF_ALLOC, SHT_STRTAB, SHT_SYMTAB,
+  ELF_HEADER_SIZE,
+  PF_R,
+  PF_W,
+  PF_X,
+  PROGRAM_HEADER_SIZE,
+  PT_LOAD,
+  PT_PHDR,
+  SECTION_HEADER_SIZE,
+  SHF_ALLOC,
+  SHT_STRTAB,
+  SHT_SYMTAB,
   writeProgramHeader,
 } from '../elf64.ts'
 import type { ElfSymbol, ProgramHeader } from '../elf64.ts'
@@ -14,7 +24,14 @@ import type { ElfSymbol, ProgramHeader } from '../elf64.ts'
 export const BASE = 0x400000
 export const TABLE: ElfSymbol = { value: BASE + 0x2800, size: 5 * 4096 }
 
-const SECTIONS: readonly (readonly [name: string, type: number, flags: bigint, offset: number, size: number, link: number])[] = [
+const SECTIONS: readonly (readonly [
+  name: string,
+  type: number,
+  flags: bigint,
+  offset: number,
+  size: number,
+  link: number,
+])[] = [
   ['', 0, 0n, 0, 0, 0],
   ['.text', 1, SHF_ALLOC | 4n, 0x1000, 0x100, 0],
   ['.rodata', 1, SHF_ALLOC, 0x2000, 0x6000, 0],
@@ -30,7 +47,16 @@ function load(flags: number, offset: number, size: number, vaddr = BASE + offset
 }
 
 export const PROGRAM_HEADERS: readonly ProgramHeader[] = [
-  { type: PT_PHDR, flags: PF_R, offset: 64, vaddr: BASE + 64, paddr: BASE + 64, filesz: 0x200, memsz: 0x200, align: 8 },
+  {
+    type: PT_PHDR,
+    flags: PF_R,
+    offset: 64,
+    vaddr: BASE + 64,
+    paddr: BASE + 64,
+    filesz: 0x200,
+    memsz: 0x200,
+    align: 8,
+  },
   load(PF_R, 0, 0x1000),
   load(PF_R | PF_X, 0x1000, 0x1000),
   load(PF_R, 0x2000, 0x6000),
@@ -54,7 +80,8 @@ export function syntheticElf(headers: readonly ProgramHeader[] = PROGRAM_HEADERS
   out.writeUInt16LE(SECTION_HEADER_SIZE, 58)
   out.writeUInt16LE(SECTIONS.length, 60)
   out.writeUInt16LE(SECTIONS.length - 1, 62)
-  for (const [index, header] of headers.entries()) writeProgramHeader(out, ELF_HEADER_SIZE + index * PROGRAM_HEADER_SIZE, header)
+  for (const [index, header] of headers.entries())
+    writeProgramHeader(out, ELF_HEADER_SIZE + index * PROGRAM_HEADER_SIZE, header)
   for (let at = 0x2000; at < 0x8100; at += 4) out.writeUInt32LE(at, at)
   out.write('\0icudt99_dat\0main\0', 0x8160, 'latin1')
   out.writeUInt32LE(1, 0x8110 + 24)
@@ -78,8 +105,14 @@ export function syntheticElf(headers: readonly ProgramHeader[] = PROGRAM_HEADERS
 }
 
 /** What the loader would put at a memory address: file bytes, zero where the segment is longer than its file part. */
-export function memoryAt(bytes: Buffer, headers: readonly ProgramHeader[], address: number): number | undefined {
-  const segment = headers.find((header) => header.type === PT_LOAD && address >= header.vaddr && address < header.vaddr + header.memsz)
+export function memoryAt(
+  bytes: Buffer,
+  headers: readonly ProgramHeader[],
+  address: number,
+): number | undefined {
+  const segment = headers.find(
+    (header) => header.type === PT_LOAD && address >= header.vaddr && address < header.vaddr + header.memsz,
+  )
   if (segment === undefined) return undefined
   const within = address - segment.vaddr
   return within < segment.filesz ? bytes[segment.offset + within] : 0

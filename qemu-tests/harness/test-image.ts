@@ -1,7 +1,7 @@
 // Builds the initramfs images that the scenarios boot, with the project's own builder as a library.
 // Every test run builds them anew from dist/fulcrum as it is now; the builder's segment cache makes that quick.
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildImage } from '../../initrd-builder/index.ts'
 import type { BuildOptions } from '../../initrd-builder/index.ts'
@@ -29,7 +29,7 @@ export function sleeperIncludes(): { readonly source: string; readonly destinati
   ]
 }
 
-/** Builds an image for a kernel and returns its path. The same variant in one run is built over. */
+/** Builds an image for a kernel and returns its path; gone when this process ends. The same variant is built once. */
 export async function testImage(kernel: Kernel, variant: ImageVariant = {}): Promise<string> {
   const binary = dist('fulcrum')
   const key = createHash('sha256').update(JSON.stringify([kernel.release, variant])).digest('hex').slice(0, 16)
@@ -39,6 +39,8 @@ export async function testImage(kernel: Kernel, variant: ImageVariant = {}): Pro
     binary, addon: dist('koffi.node'), ...variant, output,
   }
   if (existsSync(output)) return output
+  // Artifacts of a bad boot hold a hard link of their own.
+  process.once('exit', () => rmSync(output, { force: true }))
   const version: unknown = Reflect.get(Object(JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))), 'version')
   const result = await buildImage(options, { version: String(version), env: process.env })
   for (const warning of result.warnings) process.stderr.write(`${warning}\n`)

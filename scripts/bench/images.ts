@@ -21,27 +21,46 @@ export interface BenchImage {
 export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonly string[]): BenchImage[] {
   return compressions.map((compress) => {
     const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${compress}.img`)
-    const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode', '--compress', compress]
+    const args = [
+      'build',
+      '--output',
+      output,
+      '--kernel',
+      kernel.release,
+      '--kernel-sysroot',
+      kernel.sysroot,
+      '--generic',
+      '--no-microcode',
+      '--compress',
+      compress,
+    ]
     runTool(fulcrum, args)
     return { name: `fulcrum ${compress}`, path: output }
   })
 }
 
 /** The modules that a root on ext4 on virtio-blk needs, dependencies first, as files of an image. */
-function rootModules(kernel: Kernel): { readonly tree: Tree, readonly names: readonly string[] } {
+function rootModules(kernel: Kernel): { readonly tree: Tree; readonly names: readonly string[] } {
   const folder = path.join(kernel.sysroot, 'lib/modules', kernel.release)
   const table = parseModulesDep(fs.readFileSync(path.join(folder, 'modules.dep'), 'utf8'))
   // Not in modules.dep: virtio_pci is the bus that virtio_blk's devices are found on.
-  const order = [...new Set(['virtio_pci', 'virtio_blk', 'ext4'].flatMap((name) => {
-    const entry = table.get(name)
-    return entry === undefined ? [] : [...entry.needs, entry.path]
-  }))]
+  const order = [
+    ...new Set(
+      ['virtio_pci', 'virtio_blk', 'ext4'].flatMap((name) => {
+        const entry = table.get(name)
+        return entry === undefined ? [] : [...entry.needs, entry.path]
+      }),
+    ),
+  ]
   const tree: Record<string, TreeEntry> = {}
   const names = order.map((file) => path.basename(file).replace(/\.(xz|zst|gz)$/, ''))
   for (const [index, file] of order.entries()) {
     const source = path.join(cacheDirectory('bench'), `${kernel.release}-${names[index] ?? ''}`)
     const command = file.endsWith('.xz') ? 'xz -dc' : file.endsWith('.zst') ? 'zstd -dc' : 'cat'
-    fs.writeFileSync(source, execFileSync('sh', ['-c', `${command} "$1"`, 'sh', path.join(folder, file)], { maxBuffer: 1 << 28 }))
+    fs.writeFileSync(
+      source,
+      execFileSync('sh', ['-c', `${command} "$1"`, 'sh', path.join(folder, file)], { maxBuffer: 1 << 28 }),
+    )
     tree[`modules/${names[index] ?? ''}`] = { type: 'file', source }
   }
   return { tree, names }
@@ -51,18 +70,25 @@ function rootModules(kernel: Kernel): { readonly tree: Tree, readonly names: rea
 export function busyboxImage(kernel: Kernel): BenchImage {
   const { tree, names } = rootModules(kernel)
   const script = [
-    '#!/bin/sh', 'export PATH=/bin', 'mount -t proc proc /proc', 'mount -t devtmpfs dev /dev', 'mount -t sysfs sys /sys',
+    '#!/bin/sh',
+    'export PATH=/bin',
+    'mount -t proc proc /proc',
+    'mount -t devtmpfs dev /dev',
+    'mount -t sysfs sys /sys',
     ...names.map((name) => `insmod /modules/${name}`),
     'for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=} ;; esac; done',
-    'until device=$(findfs "$root" 2>/dev/null); do :; done', 'mount -o ro "$device" /root',
-    'exec switch_root /root /sbin/init', '',
+    'until device=$(findfs "$root" 2>/dev/null); do :; done',
+    'mount -o ro "$device" /root',
+    'exec switch_root /root /sbin/init',
+    '',
   ].join('\n')
   const image: Record<string, TreeEntry> = {
     ...tree,
     init: { type: 'text', text: script, mode: 0o755 },
     'bin/busybox': { type: 'file', source: '/bin/busybox', mode: 0o755 },
   }
-  for (const applet of ['sh', 'mount', 'insmod', 'cat', 'findfs', 'switch_root']) image[`bin/${applet}`] = { type: 'link', target: 'busybox' }
+  for (const applet of ['sh', 'mount', 'insmod', 'cat', 'findfs', 'switch_root'])
+    image[`bin/${applet}`] = { type: 'link', target: 'busybox' }
   for (const name of ['proc', 'sys', 'dev', 'root']) image[name] = { type: 'directory' }
   return { name: 'busybox switch_root', path: plainInitramfs(image) }
 }

@@ -25,18 +25,32 @@ function withSteadyDisk(argument: string): string {
 
 function timeOf(output: string, pattern: RegExp): number {
   const seconds = pattern.exec(output)?.[1]
-  if (seconds === undefined) throw new Error(`Cannot measure boot: no '${pattern.source}' in the guest's output:\n${output.slice(-2000)}`)
+  if (seconds === undefined)
+    throw new Error(
+      `Cannot measure boot: no '${pattern.source}' in the guest's output:\n${output.slice(-2000)}`,
+    )
   return Number(seconds) * 1000
 }
 
 /** Boots `machine` once, whose real init is bench-init. Throws with the end of the console when it does not get there. */
 export function measureBoot(machine: Machine): BootTimes {
   for (const disk of machine.disks ?? []) fs.readFileSync(disk.path)
-  const plain = qemuArguments({ ...machine, icount: true }, { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } })
+  const plain = qemuArguments(
+    { ...machine, icount: true },
+    { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } },
+  )
   const lock = process.env['FULCRUM_QEMU_LOCK']
-  const { stdout } = spawnSync('flock', ['--no-fork', lock ? lock : '/tmp/qemu.lock', 'qemu-system-x86_64', ...plain.map(withSteadyDisk)], {
-    encoding: 'utf8', timeout: TIMEOUT_MS, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20,
-  })
+  const { stdout } = spawnSync(
+    'flock',
+    ['--no-fork', lock ? lock : '/tmp/qemu.lock', 'qemu-system-x86_64', ...plain.map(withSteadyDisk)],
+    {
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'inherit'],
+      maxBuffer: 64 << 20,
+    },
+  )
   return {
     runInit: timeOf(stdout, /bench: log .*\[ *(\d+\.\d+)\] Run \S+ as init process/),
     realInit: timeOf(stdout, /bench: init (\d+\.\d+)/),

@@ -11,11 +11,24 @@ export const kernelDoor: FileRule = (file) => {
   if (isTest(file.path) || file.path.startsWith('bundle/')) return []
   return file.imports.flatMap((it) => {
     if (it.specifier === 'koffi' && !isFfi(file.path)) {
-      return [finding(file, it.start, 'kernel-door', "Cannot import 'koffi' here: only src/kernel/ffi-*.ts may")]
+      return [
+        finding(file, it.start, 'kernel-door', "Cannot import 'koffi' here: only src/kernel/ffi-*.ts may"),
+      ]
     }
     const isImplementation = it.resolved !== undefined && isFfi(it.resolved) && !it.isTypeOnly
-    if (isImplementation && !file.path.startsWith('src/kernel/') && !/^src\/(main|index)\.ts$/.test(file.path)) {
-      return [finding(file, it.start, 'kernel-door', `Cannot import '${it.specifier}' here: be handed a Kernel instead`)]
+    if (
+      isImplementation &&
+      !file.path.startsWith('src/kernel/') &&
+      !/^src\/(main|index)\.ts$/.test(file.path)
+    ) {
+      return [
+        finding(
+          file,
+          it.start,
+          'kernel-door',
+          `Cannot import '${it.specifier}' here: be handed a Kernel instead`,
+        ),
+      ]
     }
     return []
   })
@@ -25,8 +38,18 @@ export const kernelDoor: FileRule = (file) => {
 export const mainThread: FileRule = (file) => {
   if (isTest(file.path) || !/^src\/(execute|plan|kernel|processes)\//.test(file.path)) return []
   return file.imports
-    .filter((it) => ['node:fs/promises', 'node:worker_threads', 'fs/promises'].includes(it.specifier) && !it.isTypeOnly)
-    .map((it) => finding(file, it.start, 'main-thread', `Cannot import '${it.specifier}' here: its threads keep the old mount namespace`))
+    .filter(
+      (it) =>
+        ['node:fs/promises', 'node:worker_threads', 'fs/promises'].includes(it.specifier) && !it.isTypeOnly,
+    )
+    .map((it) =>
+      finding(
+        file,
+        it.start,
+        'main-thread',
+        `Cannot import '${it.specifier}' here: its threads keep the old mount namespace`,
+      ),
+    )
 }
 
 const PURE = [
@@ -40,17 +63,31 @@ const PURE = [
 const PURE_MODULES = /^(node:path(\/posix)?|node:buffer|node:util|node:zlib|smol-toml|valibot)$/
 
 const IMPURE_GLOBALS = new Set([
-  'process', 'performance', 'console', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'crypto', 'require',
+  'process',
+  'performance',
+  'console',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'fetch',
+  'crypto',
+  'require',
 ])
 
 /** Whether an identifier is a use of a global and not a property, a key or a name that is being declared. */
-function isGlobalUse(parent: { readonly type: string, readonly [field: string]: unknown } | undefined, name: string, node: unknown): boolean {
+function isGlobalUse(
+  parent: { readonly type: string; readonly [field: string]: unknown } | undefined,
+  name: string,
+  node: unknown,
+): boolean {
   if (parent === undefined) return true
   if (parent.type === 'MemberExpression') return parent['object'] === node || parent['computed'] === true
   if (/Property|Specifier|Method|Signature|TSQualifiedName|TSTypeReference|Label|Param/.test(parent.type)) {
     return parent.type === 'Property' && parent['value'] === node && name !== ''
   }
-  return !/Function|VariableDeclarator|Class|TSInterface|TSTypeAlias/.test(parent.type) || parent['id'] !== node
+  return (
+    !/Function|VariableDeclarator|Class|TSInterface|TSTypeAlias/.test(parent.type) || parent['id'] !== node
+  )
 }
 
 /** What makes one file impure by itself, or an empty list. */
@@ -64,10 +101,19 @@ function impurities(file: SourceFile): Finding[] {
     if (name !== undefined && IMPURE_GLOBALS.has(name) && isGlobalUse(parent, name, node)) {
       found.push(finding(file, node.start, 'purity', `Cannot use '${name}' in pure code`))
     }
-    if (name === 'Date' && (parent?.type === 'NewExpression' || parent?.type === 'CallExpression' || text(child(parent ?? node, 'property'), 'name') === 'now')) {
+    if (
+      name === 'Date' &&
+      (parent?.type === 'NewExpression' ||
+        parent?.type === 'CallExpression' ||
+        text(child(parent ?? node, 'property'), 'name') === 'now')
+    ) {
       found.push(finding(file, node.start, 'purity', "Cannot read the clock in pure code: 'Date'"))
     }
-    if (name === 'Math' && parent?.type === 'MemberExpression' && text(child(parent, 'property'), 'name') === 'random') {
+    if (
+      name === 'Math' &&
+      parent?.type === 'MemberExpression' &&
+      text(child(parent, 'property'), 'name') === 'random'
+    ) {
       found.push(finding(file, node.start, 'purity', "Cannot use 'Math.random' in pure code"))
     }
   })
@@ -77,22 +123,33 @@ function impurities(file: SourceFile): Finding[] {
 /** Law 2: pure code, and everything it imports at run time, touches no file, process or clock. */
 export const purity: ProjectRule = (files) => {
   const byPath = new Map(files.map((file) => [file.path, file]))
-  return files.filter((file) => !isTest(file.path) && PURE.some((pattern) => pattern.test(file.path))).flatMap((file) => {
-    const own = impurities(file)
-    const seen = new Set([file.path])
-    const reach = (from: SourceFile, through: readonly string[]): Finding[] => from.imports.flatMap((it) => {
-      const target = it.resolved === undefined || it.isTypeOnly ? undefined : byPath.get(it.resolved)
-      if (target === undefined || seen.has(target.path)) return []
-      seen.add(target.path)
-      const chain = [...through, target.path]
-      const [first] = impurities(target)
-      const mine = first === undefined || PURE.some((pattern) => pattern.test(target.path))
-        ? []
-        : [finding(file, it.start, 'purity', `Cannot reach impure code from pure code: ${chain.join(' -> ')}: ${first.message}`)]
-      return [...mine, ...reach(target, chain)]
+  return files
+    .filter((file) => !isTest(file.path) && PURE.some((pattern) => pattern.test(file.path)))
+    .flatMap((file) => {
+      const own = impurities(file)
+      const seen = new Set([file.path])
+      const reach = (from: SourceFile, through: readonly string[]): Finding[] =>
+        from.imports.flatMap((it) => {
+          const target = it.resolved === undefined || it.isTypeOnly ? undefined : byPath.get(it.resolved)
+          if (target === undefined || seen.has(target.path)) return []
+          seen.add(target.path)
+          const chain = [...through, target.path]
+          const [first] = impurities(target)
+          const mine =
+            first === undefined || PURE.some((pattern) => pattern.test(target.path))
+              ? []
+              : [
+                  finding(
+                    file,
+                    it.start,
+                    'purity',
+                    `Cannot reach impure code from pure code: ${chain.join(' -> ')}: ${first.message}`,
+                  ),
+                ]
+          return [...mine, ...reach(target, chain)]
+        })
+      return [...own, ...reach(file, [])]
     })
-    return [...own, ...reach(file, [])]
-  })
 }
 
 /** Law 8: no import cycles, imports of types included: a cycle of types is two files that are one concept. */
@@ -125,11 +182,23 @@ export const bundleSafe: FileRule = (file) => {
   const found: Finding[] = []
   walk(file.program, (node, ancestors) => {
     if (node.type === 'MetaProperty' && text(child(node, 'meta'), 'name') === 'import') {
-      found.push(finding(file, node.start, 'bundle-safe', "Cannot use 'import.meta' here: the bundle is CommonJS"))
+      found.push(
+        finding(file, node.start, 'bundle-safe', "Cannot use 'import.meta' here: the bundle is CommonJS"),
+      )
     }
     const isTopLevel = !ancestors.some((it) => /Function/.test(it.type))
-    if ((node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node['await'] === true)) && isTopLevel) {
-      found.push(finding(file, node.start, 'bundle-safe', "Cannot use 'await' at the top level here: the bundle is CommonJS"))
+    if (
+      (node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node['await'] === true)) &&
+      isTopLevel
+    ) {
+      found.push(
+        finding(
+          file,
+          node.start,
+          'bundle-safe',
+          "Cannot use 'await' at the top level here: the bundle is CommonJS",
+        ),
+      )
     }
   })
   return found

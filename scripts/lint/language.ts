@@ -14,10 +14,13 @@ function isAsConst(node: SyntaxNode): boolean {
 export const typeHoles: FileRule = (file) => {
   const found: Finding[] = []
   walk(file.program, (node) => {
-    if (node.type === 'TSAnyKeyword') found.push(finding(file, node.start, 'type-hole', "Cannot use 'any': say 'unknown' and check"))
-    if (node.type === 'TSNonNullExpression') found.push(finding(file, node.start, 'type-hole', "Cannot use '!': handle the missing value"))
+    if (node.type === 'TSAnyKeyword')
+      found.push(finding(file, node.start, 'type-hole', "Cannot use 'any': say 'unknown' and check"))
+    if (node.type === 'TSNonNullExpression')
+      found.push(finding(file, node.start, 'type-hole', "Cannot use '!': handle the missing value"))
     const isCast = node.type === 'TSTypeAssertion' || (node.type === 'TSAsExpression' && !isAsConst(node))
-    if (isCast && !isFfi(file.path)) found.push(finding(file, node.start, 'type-hole', "Cannot cast with 'as': narrow by a check"))
+    if (isCast && !isFfi(file.path))
+      found.push(finding(file, node.start, 'type-hole', "Cannot cast with 'as': narrow by a check"))
   })
   for (const comment of file.comments) {
     if (/@ts-(ignore|expect-error|nocheck)/.test(comment.value)) {
@@ -30,7 +33,8 @@ export const typeHoles: FileRule = (file) => {
 function isMutableContainer(declarator: SyntaxNode): boolean {
   const init = child(declarator, 'init')
   const isTyped = child(child(declarator, 'id') ?? declarator, 'typeAnnotation') !== undefined
-  if (init === undefined || isTyped && /Readonly|readonly/.test(JSON.stringify(declarator['id']))) return false
+  if (init === undefined || (isTyped && /Readonly|readonly/.test(JSON.stringify(declarator['id']))))
+    return false
   if (init.type === 'NewExpression') {
     const name = text(child(init, 'callee'), 'name') ?? ''
     // A set or map made from a list is a table; an empty one is there to be filled.
@@ -43,17 +47,35 @@ function isMutableContainer(declarator: SyntaxNode): boolean {
 /** No top-level mutable state: PID 1 runs several plans in one life, and tests run many in one process. */
 export const topLevelState: FileRule = (file) => {
   if (isTest(file.path)) return []
-  const statements = list(file.program, 'body').map((node) => (node.type === 'ExportNamedDeclaration' ? child(node, 'declaration') ?? node : node))
+  const statements = list(file.program, 'body').map((node) =>
+    node.type === 'ExportNamedDeclaration' ? (child(node, 'declaration') ?? node) : node,
+  )
   return statements.flatMap((node) => {
     if (node.type === 'VariableDeclaration') {
-      if (text(node, 'kind') !== 'const' && node['declare'] !== true) return [finding(file, node.start, 'state', 'Cannot keep state at the top level: use const')]
-      return list(node, 'declarations').filter(isMutableContainer)
-        .map((it) => finding(file, it.start, 'state', 'Cannot keep state at the top level: an empty container is there to be filled'))
+      if (text(node, 'kind') !== 'const' && node['declare'] !== true)
+        return [finding(file, node.start, 'state', 'Cannot keep state at the top level: use const')]
+      return list(node, 'declarations')
+        .filter(isMutableContainer)
+        .map((it) =>
+          finding(
+            file,
+            it.start,
+            'state',
+            'Cannot keep state at the top level: an empty container is there to be filled',
+          ),
+        )
     }
     if (node.type !== 'ClassDeclaration') return []
     return list(child(node, 'body') ?? node, 'body')
       .filter((it) => it.type === 'PropertyDefinition' && it['static'] === true && it['readonly'] !== true)
-      .map((it) => finding(file, it.start, 'state', 'Cannot keep state at the top level: a static property has to be readonly'))
+      .map((it) =>
+        finding(
+          file,
+          it.start,
+          'state',
+          'Cannot keep state at the top level: a static property has to be readonly',
+        ),
+      )
   })
 }
 
@@ -64,11 +86,14 @@ export const withoutIcu: FileRule = (file) => {
   if (!endsInExecutable(file.path)) return []
   const found: Finding[] = []
   walk(file.program, (node) => {
-    const name = node.type === 'Identifier' ? text(node, 'name') ?? '' : ''
+    const name = node.type === 'Identifier' ? (text(node, 'name') ?? '') : ''
     const regex: unknown = node.type === 'Literal' ? node['regex'] : undefined
-    const pattern = typeof regex === 'object' && regex !== null && 'pattern' in regex ? String(regex.pattern) : ''
-    if (/\\p\{(\w*Emoji|Extended_Pictographic)/i.test(pattern)) found.push(finding(file, node.start, 'icu', 'Cannot match emoji: the executable has no ICU data'))
-    if (name === 'Intl' || LOCALE_METHODS.test(name)) found.push(finding(file, node.start, 'icu', `Cannot use '${name}': the executable has no ICU data`))
+    const pattern =
+      typeof regex === 'object' && regex !== null && 'pattern' in regex ? String(regex.pattern) : ''
+    if (/\\p\{(\w*Emoji|Extended_Pictographic)/i.test(pattern))
+      found.push(finding(file, node.start, 'icu', 'Cannot match emoji: the executable has no ICU data'))
+    if (name === 'Intl' || LOCALE_METHODS.test(name))
+      found.push(finding(file, node.start, 'icu', `Cannot use '${name}': the executable has no ICU data`))
   })
   return found
 }
@@ -79,10 +104,12 @@ function literalMessage(node: SyntaxNode): string | undefined {
   if (first === undefined) return undefined
   if (first.type === 'Literal') return text(first, 'value')
   if (first.type !== 'TemplateLiteral') return undefined
-  return list(first, 'quasis').map((quasi) => {
-    const value: unknown = quasi['value']
-    return typeof value === 'object' && value !== null && 'cooked' in value ? String(value.cooked) : ''
-  }).join('…')
+  return list(first, 'quasis')
+    .map((quasi) => {
+      const value: unknown = quasi['value']
+      return typeof value === 'object' && value !== null && 'cooked' in value ? String(value.cooked) : ''
+    })
+    .join('…')
 }
 
 /** Error messages: no full stop, no contractions. docs/errors.md */
@@ -90,11 +117,14 @@ export const errorText: FileRule = (file) => {
   if (!endsInExecutable(file.path)) return []
   const found: Finding[] = []
   walk(file.program, (node) => {
-    const isError = node.type === 'NewExpression' && /(Error|Refusal)$/.test(text(child(node, 'callee'), 'name') ?? '')
+    const isError =
+      node.type === 'NewExpression' && /(Error|Refusal)$/.test(text(child(node, 'callee'), 'name') ?? '')
     const message = isError ? literalMessage(node) : undefined
     if (message === undefined) return
-    if (/[^.]\.$/.test(message)) found.push(finding(file, node.start, 'error-text', 'Cannot end an error message with a full stop'))
-    if (/\b(\w+n't|can't|it's)\b/i.test(message)) found.push(finding(file, node.start, 'error-text', 'Cannot use a contraction in an error message'))
+    if (/[^.]\.$/.test(message))
+      found.push(finding(file, node.start, 'error-text', 'Cannot end an error message with a full stop'))
+    if (/\b(\w+n't|can't|it's)\b/i.test(message))
+      found.push(finding(file, node.start, 'error-text', 'Cannot use a contraction in an error message'))
   })
   return found
 }
@@ -105,12 +135,26 @@ export const headerComment: FileRule = (file) => {
   const count = lines.findIndex((line) => !line.startsWith('//'))
   const least = isTest(file.path) ? 1 : 2
   if (count >= least && count <= 16) return []
-  return [{ path: file.path, line: 1, rule: 'header', message: `Cannot do without a header comment: '${Math.max(count, 0)}' lines, three to eight are wanted` }]
+  return [
+    {
+      path: file.path,
+      line: 1,
+      rule: 'header',
+      message: `Cannot do without a header comment: '${Math.max(count, 0)}' lines, three to eight are wanted`,
+    },
+  ]
 }
 
 /** A file is one concept. Tables in tests and generated matrices may be longer. */
 export const fileLength: FileRule = (file) => {
   const lines = file.text.split('\n').length - 1
   if (isTest(file.path) || lines <= 300) return []
-  return [{ path: file.path, line: 301, rule: 'length', message: `Cannot be one concept: '${lines}' lines, split past 300` }]
+  return [
+    {
+      path: file.path,
+      line: 301,
+      rule: 'length',
+      message: `Cannot be one concept: '${lines}' lines, split past 300`,
+    },
+  ]
 }

@@ -38,18 +38,28 @@ export interface SourceFile {
 }
 
 export function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
-    && 'start' in value && typeof value.start === 'number'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    typeof value.type === 'string' &&
+    'start' in value &&
+    typeof value.start === 'number'
+  )
 }
 
 /** The children of a node, in no particular order. */
 function childrenOf(node: SyntaxNode): SyntaxNode[] {
-  return Object.values(node).flatMap((value) => (Array.isArray(value) ? value : [value])).filter(isNode)
+  return Object.values(node)
+    .flatMap((value) => (Array.isArray(value) ? value : [value]))
+    .filter(isNode)
 }
 
 /** Calls `visit` for `node` and everything below it; `ancestors` ends with the parent. */
 export function walk(
-  node: SyntaxNode, visit: (node: SyntaxNode, ancestors: readonly SyntaxNode[]) => void, ancestors: readonly SyntaxNode[] = [],
+  node: SyntaxNode,
+  visit: (node: SyntaxNode, ancestors: readonly SyntaxNode[]) => void,
+  ancestors: readonly SyntaxNode[] = [],
 ): void {
   visit(node, ancestors)
   const below = [...ancestors, node]
@@ -77,16 +87,22 @@ export function text(node: SyntaxNode | undefined, field: string): string | unde
 function isTypeOnly(declaration: SyntaxNode): boolean {
   if (text(declaration, 'importKind') === 'type' || text(declaration, 'exportKind') === 'type') return true
   const specifiers = list(declaration, 'specifiers')
-  return specifiers.length > 0 && specifiers.every((it) => text(it, 'importKind') === 'type' || text(it, 'exportKind') === 'type')
+  return (
+    specifiers.length > 0 &&
+    specifiers.every((it) => text(it, 'importKind') === 'type' || text(it, 'exportKind') === 'type')
+  )
 }
 
 function importsOf(file: string, program: SyntaxNode): ImportedModule[] {
   const imports: ImportedModule[] = []
   walk(program, (node) => {
-    const isImport = node.type === 'ImportDeclaration' || node.type.startsWith('Export') || node.type === 'ImportExpression'
+    const isImport =
+      node.type === 'ImportDeclaration' || node.type.startsWith('Export') || node.type === 'ImportExpression'
     const specifier = isImport ? text(child(node, 'source'), 'value') : undefined
     if (specifier === undefined) return
-    const resolved = specifier.startsWith('.') ? path.posix.join(path.posix.dirname(file), specifier) : undefined
+    const resolved = specifier.startsWith('.')
+      ? path.posix.join(path.posix.dirname(file), specifier)
+      : undefined
     imports.push({ specifier, resolved, isTypeOnly: isTypeOnly(node), start: node.start })
   })
   return imports
@@ -96,8 +112,11 @@ function importsOf(file: string, program: SyntaxNode): ImportedModule[] {
 export function parseSourceFile(file: string, source: string): SourceFile {
   try {
     const result = parse(source, {
-      sourceType: 'module', plugins: ['typescript', ['estree', { classFeatures: true }]],
-      createImportExpressions: true, errorRecovery: true, attachComment: false,
+      sourceType: 'module',
+      plugins: ['typescript', ['estree', { classFeatures: true }]],
+      createImportExpressions: true,
+      errorRecovery: true,
+      attachComment: false,
     })
     const parsed: unknown = result.program
     if (!isNode(parsed)) throw new Error('Cannot parse: no syntax tree')
@@ -105,12 +124,22 @@ export function parseSourceFile(file: string, source: string): SourceFile {
       path: file,
       text: source,
       program: parsed,
-      comments: (result.comments ?? []).map((comment) => ({ value: comment.value, start: comment.start ?? 0 })),
+      comments: (result.comments ?? []).map((comment) => ({
+        value: comment.value,
+        start: comment.start ?? 0,
+      })),
       imports: importsOf(file, parsed),
       syntaxErrors: (result.errors ?? []).map((error) => String(error.reasonCode)),
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    return { path: file, text: source, program: { type: 'Program', start: 0, end: 0 }, comments: [], imports: [], syntaxErrors: [message] }
+    return {
+      path: file,
+      text: source,
+      program: { type: 'Program', start: 0, end: 0 },
+      comments: [],
+      imports: [],
+      syntaxErrors: [message],
+    }
   }
 }

@@ -18,18 +18,21 @@ const LEFT_OUT = new Set(['.git', 'node_modules', 'dist', '.tap'])
 function ignoredPatterns(root: string): RegExp[] {
   const file = path.join(root, '.gitignore')
   const lines = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : []
-  return lines.filter((line) => line.startsWith('*.')).map((line) => new RegExp(`${line.slice(1).replaceAll('.', '\\.')}$`))
+  return lines
+    .filter((line) => line.startsWith('*.'))
+    .map((line) => new RegExp(`${line.slice(1).replaceAll('.', '\\.')}$`))
 }
 
 /** Reads all files of the checkout that git would not ignore. */
 export function readTree(root: string): TreeFile[] {
   const ignored = ignoredPatterns(root)
-  const read = (folder: string): TreeFile[] => fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const file = path.posix.join(folder, entry.name)
-    if (LEFT_OUT.has(entry.name) || ignored.some((pattern) => pattern.test(entry.name))) return []
-    if (entry.isDirectory()) return read(file)
-    return entry.isFile() ? [{ path: file, bytes: fs.readFileSync(path.join(root, file)) }] : []
-  })
+  const read = (folder: string): TreeFile[] =>
+    fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const file = path.posix.join(folder, entry.name)
+      if (LEFT_OUT.has(entry.name) || ignored.some((pattern) => pattern.test(entry.name))) return []
+      if (entry.isDirectory()) return read(file)
+      return entry.isFile() ? [{ path: file, bytes: fs.readFileSync(path.join(root, file)) }] : []
+    })
   return read('').sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
@@ -52,15 +55,33 @@ const LARGE_ALLOWED = new Set(['package-lock.json'])
 export function treeFindings(file: TreeFile): Finding[] {
   const found: Finding[] = []
   if (file.bytes.length > MAX_BYTES && !LARGE_ALLOWED.has(file.path)) {
-    found.push({ path: file.path, line: 1, rule: 'tree', message: `Cannot keep a file of '${file.bytes.length}' bytes in the tree: is it generated?` })
+    found.push({
+      path: file.path,
+      line: 1,
+      rule: 'tree',
+      message: `Cannot keep a file of '${file.bytes.length}' bytes in the tree: is it generated?`,
+    })
   }
   if (file.bytes.subarray(0, 8192).includes(0)) {
-    return [...found, { path: file.path, line: 1, rule: 'tree', message: 'Cannot keep a binary file in the tree: make it by a script' }]
+    return [
+      ...found,
+      {
+        path: file.path,
+        line: 1,
+        rule: 'tree',
+        message: 'Cannot keep a binary file in the tree: make it by a script',
+      },
+    ]
   }
   const content = file.bytes.toString('utf8')
   const match = REGISTRY_HOSTS.map((pattern) => pattern.exec(content)).find((it) => it !== null)
   if (match !== undefined && match !== null) {
-    found.push({ path: file.path, line: lineOf(content, match.index), rule: 'registry', message: `Cannot name a registry or mirror: '${match[0]}'` })
+    found.push({
+      path: file.path,
+      line: lineOf(content, match.index),
+      rule: 'registry',
+      message: `Cannot name a registry or mirror: '${match[0]}'`,
+    })
   }
   return found
 }

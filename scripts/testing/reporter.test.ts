@@ -9,7 +9,14 @@ t.test('the last line counts points', async (t) => {
   const reporter = new Reporter((text) => lines.push(text), false)
   reporter.running('not shown in a pipe')
   reporter.finished({ file: 'a.test.ts', tier: 'unit', durationMs: 10, passed: 3, skipped: 1, failures: [] })
-  reporter.finished({ file: 'b.test.ts', tier: 'unit', durationMs: 10, passed: 0, skipped: 0, failures: [{ name: 'x > y', details: ['why'] }] })
+  reporter.finished({
+    file: 'b.test.ts',
+    tier: 'unit',
+    durationMs: 10,
+    passed: 0,
+    skipped: 0,
+    failures: [{ name: 'x > y', details: ['why'] }],
+  })
   reporter.summary(20)
   const text = lines.join('')
   t.equal(text.trimEnd().split('\n').at(-1), '3 passed, 1 failed, 1 skipped')
@@ -34,7 +41,14 @@ t.test('test files are found in the order of their tiers', async (t) => {
     'qemu-tests': { scenarios: { 'z.qemu.test.ts': '' }, harness: { 'h.qemu.test.ts': '' } },
     dist: { 'x.test.ts': '' },
   })
-  t.same(findTestFiles(root).map((file) => file.path), [
-    'bundle/deep/a.test.ts', 'src/b.test.ts', 'src/b.ns.test.ts', 'qemu-tests/harness/h.qemu.test.ts', 'qemu-tests/scenarios/z.qemu.test.ts',
-  ])
+  t.same(
+    findTestFiles(root).map((file) => file.path),
+    [
+      'bundle/deep/a.test.ts',
+      'src/b.test.ts',
+      'src/b.ns.test.ts',
+      'qemu-tests/harness/h.qemu.test.ts',
+      'qemu-tests/scenarios/z.qemu.test.ts',
+    ],
+  )
 })

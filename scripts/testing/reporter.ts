@@ -33,7 +33,9 @@ export class Reporter {
     const failed = result.failures.length > 0 ? `, ${result.failures.length} FAILED` : ''
     const word = result.failures.length > 0 ? 'FAIL' : 'ok  '
     const clear = this.#isTerminal ? '\r\x1b[K' : ''
-    this.#write(`${clear}${word} ${result.tier.padEnd(8)} ${result.file}: ${result.passed} passed${failed}${skipped}, ${seconds(result.durationMs)}\n`)
+    this.#write(
+      `${clear}${word} ${result.tier.padEnd(8)} ${result.file}: ${result.passed} passed${failed}${skipped}, ${seconds(result.durationMs)}\n`,
+    )
     if (result.failures.length > 0) this.#failedFiles.push(result)
     this.#details(result)
   }

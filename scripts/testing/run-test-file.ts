@@ -44,12 +44,20 @@ export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 /** What the end of the process adds to what its TAP said. */
-function exitFailures(tap: TapResults, status: number | null, signal: string | null, timedOutS: number | undefined, stderr: string): Failure[] {
+function exitFailures(
+  tap: TapResults,
+  status: number | null,
+  signal: string | null,
+  timedOutS: number | undefined,
+  stderr: string,
+): Failure[] {
   const details = stderr.trimEnd().split('\n').slice(-25)
   if (timedOutS !== undefined) return [{ name: `timed out after ${timedOutS} s`, details }]
   if (signal !== null) return [{ name: `killed by ${signal}`, details }]
-  if (status !== 0 && tap.failures.length === 0) return [{ name: `exit status ${status ?? 'unknown'} though no point failed`, details }]
-  if (tap.failures.some((failure) => failure.name.startsWith('TAP: ')) && stderr.trim() !== '') return [{ name: 'standard error', details }]
+  if (status !== 0 && tap.failures.length === 0)
+    return [{ name: `exit status ${status ?? 'unknown'} though no point failed`, details }]
+  if (tap.failures.some((failure) => failure.name.startsWith('TAP: ')) && stderr.trim() !== '')
+    return [{ name: 'standard error', details }]
   return []
 }
 
@@ -81,7 +89,14 @@ export function runTestFile(file: TestFile, options: RunOptions): Promise<FileRe
     child.on('error', (error) => {
       clearTimeout(timer)
       const failure = { name: `Cannot run '${command}': ${error.message}`, details: [] }
-      resolve({ file: file.path, tier: file.tier, durationMs: performance.now() - started, passed: 0, skipped: 0, failures: [failure] })
+      resolve({
+        file: file.path,
+        tier: file.tier,
+        durationMs: performance.now() - started,
+        passed: 0,
+        skipped: 0,
+        failures: [failure],
+      })
     })
     if (pid !== undefined) options.onGroup?.(pid, true)
     // A grandchild may hold the pipes open after the file's process ended: its group ends with it.
@@ -93,10 +108,20 @@ export function runTestFile(file: TestFile, options: RunOptions): Promise<FileRe
       clearTimeout(killer)
       if (pid !== undefined) options.onGroup?.(pid, false)
       const tap = parseTap(Buffer.concat(stdout).toString('utf8'))
-      const wrong = exitFailures(tap, status, signal, timedOut ? timeoutS : undefined, Buffer.concat(stderr).toString('utf8'))
+      const wrong = exitFailures(
+        tap,
+        status,
+        signal,
+        timedOut ? timeoutS : undefined,
+        Buffer.concat(stderr).toString('utf8'),
+      )
       resolve({
-        file: file.path, tier: file.tier, durationMs: performance.now() - started,
-        passed: tap.passed, skipped: tap.skipped, failures: [...wrong, ...tap.failures],
+        file: file.path,
+        tier: file.tier,
+        durationMs: performance.now() - started,
+        passed: tap.passed,
+        skipped: tap.skipped,
+        failures: [...wrong, ...tap.failures],
       })
     })
   })

@@ -23,12 +23,20 @@ export interface TapResults {
 const NOISE = new Set(['source', 'typeName', 'functionName', 'methodName', 'isToplevel', 'columnNumber'])
 
 function describe(value: unknown, indent = ''): string[] {
-  if (typeof value !== 'object' || value === null) return String(value).trimEnd().split('\n').map((line) => indent + line)
-  return Object.entries(value).filter(([key]) => !NOISE.has(key)).flatMap(([key, inner]) => {
-    const lines = describe(inner, `${indent}  `)
-    const [only = ''] = lines
-    return lines.length === 1 && typeof inner !== 'object' ? [`${indent}${key}: ${only.trim()}`] : [`${indent}${key}:`, ...lines]
-  })
+  if (typeof value !== 'object' || value === null)
+    return String(value)
+      .trimEnd()
+      .split('\n')
+      .map((line) => indent + line)
+  return Object.entries(value)
+    .filter(([key]) => !NOISE.has(key))
+    .flatMap(([key, inner]) => {
+      const lines = describe(inner, `${indent}  `)
+      const [only = ''] = lines
+      return lines.length === 1 && typeof inner !== 'object'
+        ? [`${indent}${key}: ${only.trim()}`]
+        : [`${indent}${key}:`, ...lines]
+    })
 }
 
 class Counter {
@@ -51,7 +59,8 @@ class Counter {
       this.follow(child, child.name === '' ? path : [...path, child.name])
     })
     parser.on('assert', (result: Result) => {
-      const saidInside = result.closingTestPoint && this.total > before && (result.ok || this.failures.length > failedBefore)
+      const saidInside =
+        result.closingTestPoint && this.total > before && (result.ok || this.failures.length > failedBefore)
       if (!saidInside) this.point(result, path)
       before = this.total
     })
@@ -67,13 +76,15 @@ class Counter {
   /** What is wrong with a stream or a subtest as a whole, which no point says. */
   stream(results: FinalResults, path: readonly string[]): void {
     const reasons: string[] = []
-    if (path.length === 0 && results.bailout !== false) reasons.push(`Bail out! ${results.bailout === true ? '' : results.bailout}`.trim())
+    if (path.length === 0 && results.bailout !== false)
+      reasons.push(`Bail out! ${results.bailout === true ? '' : results.bailout}`.trim())
     for (const failure of results.failures) {
       if (typeof failure.tapError === 'string') reasons.push(failure.tapError)
     }
     if (reasons.length === 0 && path.length === 0 && results.count === 0) reasons.push('no test point')
     if (reasons.length === 0 && !results.ok && this.failures.length === 0) reasons.push('not ok')
-    for (const reason of reasons) this.failures.push({ name: ['TAP', ...path, reason].join(': '), details: [] })
+    for (const reason of reasons)
+      this.failures.push({ name: ['TAP', ...path, reason].join(': '), details: [] })
   }
 }
 

@@ -26,7 +26,10 @@ export function tierOf(file: string): Tier | undefined {
 /** All test files of the checkout at `root`, in the order of their tiers and then of their names. */
 export function findTestFiles(root: string): TestFile[] {
   const found = FOLDERS.filter((folder) => fs.existsSync(path.join(root, folder))).flatMap((folder) =>
-    fs.readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => path.join(folder, file)))
+    fs
+      .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => path.join(folder, file)),
+  )
   return found
     .filter((file) => !file.includes('node_modules/'))
     .flatMap((file) => {

@@ -140,6 +140,7 @@ function attempt(state: BootState): never {
   const plan = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = plan
   for (const line of describePlan(plan)) log.debug(line)
+  for (const note of plan.notes) log.warn(note)
   if (state.parameters.dryRun) {
     stop(state, 'pre-switch', ['dry run: nothing was done', ...describePlan(plan)])
   }

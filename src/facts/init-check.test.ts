@@ -48,7 +48,7 @@ t.test('links are followed inside the root, absolute and relative', async (t) =>
   t.equal(chaseInRoot(kernel, root, '/sbin/init'), '/usr/lib/systemd/systemd')
   t.equal(chaseInRoot(kernel, root, '/a/b/systemd'), '/usr/lib/systemd/systemd', '".." stops at the root')
   t.equal(chaseInRoot(kernel, root, '/'), '/')
-  t.strictSame(checkInit(kernel, root, 'x64', ['/sbin/init']), { path: '/sbin/init', resolved: '/usr/lib/systemd/systemd', problem: null })
+  t.strictSame(checkInit(kernel, root, 'x64', ['/sbin/init']), { path: '/sbin/init', resolved: '/usr/lib/systemd/systemd', problem: null, passedOver: [] })
 })
 
 t.test('a loop of links ends', async (t) => {
@@ -59,7 +59,9 @@ t.test('a loop of links ends', async (t) => {
 
 t.test('the first candidate that can run is taken; if none can, the first is explained', async (t) => {
   const root = tree(t, { 'bin/sh': good, 'sbin/init': { data: 'no magic' } })
-  t.equal(checkInit(kernel, root, 'x64', ['/sbin/init', '/etc/init', '/bin/sh']).path, '/bin/sh')
+  const found = checkInit(kernel, root, 'x64', ['/sbin/init', '/etc/init', '/bin/sh'])
+  t.equal(found.path, '/bin/sh')
+  t.match(found, { passedOver: [/'\/sbin\/init': neither an ELF file nor a script/] }, 'and it says which was there but could not run')
   const none = checkInit(kernel, root, 'x64', ['/sbin/init', '/etc/init'])
   t.equal(none.path, '/sbin/init')
   t.equal(none.problem?.reason, 'init-not-executable')

@@ -14,7 +14,13 @@ import { inRoot } from './paths.ts'
 
 /** The verdict on one candidate. `resolved` is the final file inside the new root. */
 export type InitCheck =
-  | { readonly path: string; readonly resolved: string; readonly problem: null }
+  | {
+      readonly path: string
+      readonly resolved: string
+      readonly problem: null
+      /** Candidates before this one that are there and cannot run, and why; the kernel warns of them too. */
+      readonly passedOver: readonly string[]
+    }
   | { readonly path: string; readonly resolved: string | null; readonly problem: Refusal }
 
 /** BINPRM_MAX_RECURSION of the kernel: scripts whose interpreter is a script. */
@@ -75,13 +81,15 @@ function checkFile(kernel: Doors, root: string, arch: string, path: string, role
  */
 export function checkInit(kernel: Doors, root: string, arch: string, candidates: readonly string[]): InitCheck {
   let first: InitCheck | null = null
+  const passedOver: string[] = []
   for (const path of candidates) {
     const { resolved, problem: found } = checkFile(kernel, root, arch, path, 'init', 0)
     const check: InitCheck =
       found === null && resolved !== null
-        ? { path, resolved, problem: null }
+        ? { path, resolved, problem: null, passedOver }
         : { path, resolved, problem: found ?? problem('init-missing', `Cannot find init '${path}'`, 'name the right one with init=') }
     if (check.problem === null) return check
+    if (check.problem.reason !== 'init-missing') passedOver.push(check.problem.detail)
     first ??= check
   }
   return first ?? { path: '', resolved: null, problem: problem('init-missing', 'Cannot choose an init: no candidate was named', 'name one with init=') }

@@ -24,15 +24,18 @@ const PROT_READ_WRITE = 3
 const PROT_READ_EXEC = 5
 const MAP_PRIVATE_ANONYMOUS = 0x22
 
-/** Arms the handler. Returns false where there is no machine code for this architecture. */
+/**
+ * Arms the handler. Returns a function that installs it again, for when the dispositions were reset; null where
+ * there is no machine code for this architecture.
+ */
 export function armCrashExec(
   libc: Libc,
   arch: string,
   path: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-): boolean {
-  if (arch !== 'x64') return false
+): (() => void) | null {
+  if (arch !== 'x64') return null
   const page = BigInt(libc.raw('intptr_t mmap(intptr_t, size_t, int, int, int, long)', 0, PAGE * 2, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0))
   // SAFETY: the mapping is ours, two pages long, and never unmapped: the handler must outlive everything.
   const memory = Buffer.from(koffi.view(page, PAGE * 2))
@@ -54,12 +57,13 @@ export function armCrashExec(
   const table = [string(path), vector(argv), vector(Object.entries(env).map(([k, v]) => `${k}=${v}`))]
   table.forEach((pointer, i) => memory.writeBigUInt64LE(pointer, code.length + i * 8))
   libc.raw('int mprotect(intptr_t, size_t, int)', page, PAGE * 2, PROT_READ_EXEC)
-  for (const signal of FATAL) {
+  const install = (): void => {
     // struct sigaction of glibc on x86-64: handler at 0, mask 128 bytes, flags at 136. NODEFER so that nothing stays blocked after execve.
     const action = Buffer.alloc(152)
     action.writeBigUInt64LE(page, 0)
     action.writeInt32LE(SA_NODEFER, 136)
-    libc.raw('int sigaction(int, const void *, void *)', signal, action, null)
+    for (const signal of FATAL) libc.raw('int sigaction(int, const void *, void *)', signal, action, null)
   }
-  return true
+  install()
+  return install
 }

@@ -5,7 +5,7 @@
 // MADV_DONTFORK and the child would die on return to JavaScript (docs/node-as-pid1.md). posix_spawn(3), poll(2), pidfd_open(2).
 
 import * as koffi from 'koffi'
-import { O_CLOEXEC, O_RDONLY, O_RDWR, POLLIN, RLIMIT_NOFILE, SIGKILL, SIGPIPE, SIGXFSZ } from '../abi/process.ts'
+import { O_CLOEXEC, O_RDONLY, O_RDWR, POLLIN, RLIMIT_NOFILE, SIGKILL } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
 import type { RunOptions, RunResult } from './kernel.ts'
 import type { Libc } from './ffi-libc.ts'
@@ -15,6 +15,10 @@ const POSIX_SPAWN_SETSIGMASK = 0x08
 const POSIX_SPAWN_SETSID = 0x80
 /** Larger than glibc's posix_spawn_file_actions_t (80) and posix_spawnattr_t (336). */
 const OPAQUE_BYTES = 512
+/** sigset_t of glibc, of which the kernel has the first 64 bits. */
+const SIGSET_BYTES = 128
+const SIGNALS = 64
+/** What a pipe holds: one read empties it. */
 const READ_CHUNK = 65536
 const POLLFD_BYTES = 8
 
@@ -59,10 +63,12 @@ export function spawn(
         dup2(wiring.output.err, 2)
       }
     }
-    const defaults = Buffer.alloc(128)
-    for (const signal of [SIGPIPE, SIGXFSZ]) libc.raw('int sigaddset(void *, int)', defaults, signal)
+    // All 64 signals, by their bits: Node ignores SIGPIPE and SIGXFSZ, and posix_spawn itself leaves 32 and 33
+    // ignored, which sigaddset(3) refuses to name.
+    const defaults = Buffer.alloc(SIGSET_BYTES)
+    defaults.fill(0xff, 0, SIGNALS / 8)
     libc.raw('int posix_spawnattr_setsigdefault(void *, const void *)', attributes, defaults)
-    libc.raw('int posix_spawnattr_setsigmask(void *, const void *)', attributes, Buffer.alloc(128))
+    libc.raw('int posix_spawnattr_setsigmask(void *, const void *)', attributes, Buffer.alloc(SIGSET_BYTES))
     const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (wiring.session ? POSIX_SPAWN_SETSID : 0)
     libc.raw('int posix_spawnattr_setflags(void *, short)', attributes, flags)
     libc.raw('int prlimit64(int, int, const void *, void *)', 0, RLIMIT_NOFILE, null, saved)
@@ -90,65 +96,90 @@ function pipe(libc: Libc): { read: number; write: number } {
   return { read: pair.readInt32LE(0), write: pair.readInt32LE(4) }
 }
 
-/** Drains both pipes until they close, or until the deadline; returns whether the deadline passed. */
-function drain(libc: Libc, fds: readonly number[], sinks: readonly Buffer[][], deadline: number | null): boolean {
+/** poll(2) for reading: the descriptors that answered, or null when the time was over. Negative ones are left out. */
+function ready(libc: Libc, fds: readonly number[], waitMs: number): readonly number[] | null {
+  const polled = Buffer.alloc(POLLFD_BYTES * fds.length)
+  fds.forEach((fd, i) => {
+    polled.writeInt32LE(fd, i * POLLFD_BYTES)
+    polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
+  })
+  const count = libc.raw('int poll(void *, unsigned long, int)', polled, fds.length, waitMs)
+  if (count === 0) return null
+  // EINTR leaves the answers as they were, all zero.
+  return fds.filter((_, i) => polled.readInt16LE(i * POLLFD_BYTES + 6) !== 0)
+}
+
+const left = (deadline: number | null): number => (deadline === null ? -1 : Math.max(0, Math.ceil(deadline - performance.now())))
+
+/**
+ * Reads the pipes until both are closed or the child has ended: a daemon that it left behind may hold them for
+ * ever. Returns whether the deadline passed.
+ */
+function drain(libc: Libc, pidfd: number, fds: readonly number[], sinks: readonly Buffer[][], deadline: number | null): boolean {
   const open = new Set(fds)
   const chunk = Buffer.alloc(READ_CHUNK)
+  const read = (fd: number): void => {
+    const n = libc.raw('long read(int, void *, size_t)', fd, chunk, READ_CHUNK)
+    if (n > 0) sinks[fds.indexOf(fd)]?.push(Buffer.from(chunk.subarray(0, n)))
+    else if (n === 0) open.delete(fd)
+  }
   while (open.size > 0) {
-    const list = [...open]
-    const polled = Buffer.alloc(POLLFD_BYTES * list.length)
-    list.forEach((fd, i) => {
-      polled.writeInt32LE(fd, i * POLLFD_BYTES)
-      polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
-    })
-    const wait = deadline === null ? -1 : Math.max(0, Math.ceil(deadline - performance.now()))
-    const ready = libc.raw('int poll(void *, unsigned long, int)', polled, list.length, wait)
-    if (ready === 0) return true
-    list.forEach((fd, i) => {
-      if (polled.readInt16LE(i * POLLFD_BYTES + 6) === 0) return
-      const n = libc.raw('long read(int, void *, size_t)', fd, chunk, READ_CHUNK)
-      if (n <= 0) open.delete(fd)
-      else sinks[fds.indexOf(fd)]?.push(Buffer.from(chunk.subarray(0, n)))
-    })
+    const found = ready(libc, [...open, pidfd], left(deadline))
+    if (found === null) return true
+    for (const fd of found) if (fd !== pidfd) read(fd)
+    if (!found.includes(pidfd)) continue
+    // What was written between the look at a pipe and the end of the child.
+    for (const fd of ready(libc, [...open], 0) ?? []) read(fd)
+    return false
   }
   return false
+}
+
+function waitsTooLong(libc: Libc, pidfd: number, deadline: number): boolean {
+  for (;;) {
+    const found = ready(libc, [pidfd], left(deadline))
+    if (found === null) return true
+    if (found.length > 0) return false
+  }
+}
+
+function notStarted(error: unknown): RunResult {
+  return { code: null, signal: null, stdout: '', stderr: '', error: error instanceof Error ? error.message : String(error) }
 }
 
 /** Runs a program to its end; see Kernel.run. */
 export function run(libc: Libc, path: string, args: readonly string[], options: RunOptions, softNofile: bigint): RunResult {
   const capture = (options.stdio ?? 'capture') === 'capture' && options.terminal === undefined
-  const out = capture ? pipe(libc) : null
-  const err = capture ? pipe(libc) : null
-  const close = (fd: number | undefined): void => {
-    if (fd !== undefined) libc.raw('int close(int)', fd)
-  }
+  const pipes: { read: number; write: number }[] = []
+  const close = (fd: number): void => void libc.raw('int close(int)', fd)
   const sinks: Buffer[][] = [[], []]
   const deadline = options.timeoutMs === undefined ? null : performance.now() + options.timeoutMs
   let pid: number
   try {
-    const output = out === null || err === null ? null : { out: out.write, err: err.write }
+    if (capture) for (const _ of sinks) pipes.push(pipe(libc))
+    const [out, err] = pipes
+    const output = out === undefined || err === undefined ? null : { out: out.write, err: err.write }
     const terminal = options.terminal ?? null
     pid = spawn(libc, path, args, options.env, softNofile, { output, terminal, session: terminal !== null })
   } catch (error) {
-    for (const fd of [out?.read, out?.write, err?.read, err?.write]) close(fd)
-    return { code: null, signal: null, stdout: '', stderr: '', error: error instanceof Error ? error.message : String(error) }
+    for (const { read, write } of pipes) [read, write].forEach(close)
+    return notStarted(error)
   }
-  close(out?.write)
-  close(err?.write)
-  let late = false
-  if (out !== null && err !== null) late = drain(libc, [out.read, err.read], sinks, deadline)
-  if (deadline !== null) {
-    const pidfd = libc.raw('long syscall(long, long, long, long, long, long, long)', libc.numbers.pidfd_open, pid, 0, 0, 0, 0, 0)
-    if (pidfd >= 0) {
-      if (!late) late = drain(libc, [], sinks, deadline) || waitsTooLong(libc, pidfd, deadline)
-      close(pidfd)
-    }
-    if (late) libc.raw('int kill(int, int)', pid, SIGKILL)
-  }
+  for (const { write } of pipes) close(write)
+  // KERNEL(5.3): -1 on older ones, which poll(2) leaves out.
+  const pidfd = libc.raw('long syscall(long, long, long, long, long, long, long)', libc.numbers.pidfd_open, pid, 0, 0, 0, 0, 0)
+  let late = drain(libc, pidfd, pipes.map((p) => p.read), sinks, deadline)
+  if (!late && deadline !== null && pidfd >= 0) late = waitsTooLong(libc, pidfd, deadline)
+  if (pidfd >= 0) close(pidfd)
+  if (late) libc.raw('int kill(int, int)', pid, SIGKILL)
   const status = Buffer.alloc(4)
-  while (libc.raw('int waitpid(int, void *, int)', pid, status, 0) === -1 && libc.errno() === koffi.os.errno['EINTR']) continue
-  close(out?.read)
-  close(err?.read)
+  let waited: number
+  do waited = libc.raw('int waitpid(int, void *, int)', pid, status, 0)
+  while (waited === -1 && libc.errno() === koffi.os.errno['EINTR'])
+  const waitErrno = waited === -1 ? libc.errno() : null
+  for (const { read } of pipes) close(read)
+  // Somebody else took the status (SIGCHLD ignored): never to be mistaken for success.
+  if (waitErrno !== null) return notStarted(new SyscallError('waitpid', [pid], waitErrno))
   const word = status.readInt32LE(0)
   const signal = word & 0x7f
   const text = (sink: Buffer[] | undefined): string => Buffer.concat(sink ?? []).toString()
@@ -159,11 +190,4 @@ export function run(libc: Libc, path: string, args: readonly string[], options: 
     stderr: text(sinks[1]),
     error: late ? `timed out after ${options.timeoutMs} ms` : undefined,
   }
-}
-
-function waitsTooLong(libc: Libc, pidfd: number, deadline: number): boolean {
-  const polled = Buffer.alloc(POLLFD_BYTES)
-  polled.writeInt32LE(pidfd, 0)
-  polled.writeInt16LE(POLLIN, 4)
-  return libc.raw('int poll(void *, unsigned long, int)', polled, 1, Math.max(0, Math.ceil(deadline - performance.now()))) === 0
 }

@@ -31,8 +31,8 @@ switch (scenario) {
     await new Promise((resolve) => void setTimeout(resolve, 1))
     handOver(k, { op: 'exec', path: '/bin/sh', argv: shell, env, kind: 'plain' }, start)
     break
-  case 'serialization':
-    handOver(k, { op: 'exec', path: '/bin/sh', argv: shell, env, kind: 'systemd' }, { termios: [], realtimeUs: 12n, monotonicUs: 3n })
+  case 'systemd':
+    handOver(k, { op: 'exec', path: script, argv: ['init', '3'], env, kind: 'systemd' }, { termios: [], realtimeUs: 12n, monotonicUs: 3n })
     break
   case 'abort':
     k.armCrashExec('/bin/sh', shell, env)

@@ -29,6 +29,7 @@ const CAP_VERSION_3 = 0x20080522
 
 class KoffiKernel extends KoffiFileCalls implements Kernel {
   readonly #libc: Libc
+  #installCrashExec: (() => void) | null = null
 
   constructor(libc: Libc) {
     super(libc)
@@ -182,11 +183,16 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
   execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
     const variables = Object.entries(env).map(([k, v]) => `${k}=${v}`)
     const definition = 'int execve(const char *, const char **, const char **)'
-    this.#libc.call('execve', definition, [path, [...argv, null], [...variables, null]], [path, raw(JSON.stringify(argv))])
+    try {
+      this.#libc.call('execve', definition, [path, [...argv, null], [...variables, null]], [path, raw(JSON.stringify(argv))])
+    } finally {
+      // Still here: whoever reset the signals for this has to live on, as safe as before.
+      this.#installCrashExec?.()
+    }
     throw new SyscallError('execve', [path], 0)
   }
   armCrashExec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void {
-    armCrashExec(this.#libc, process.arch, path, argv, env)
+    this.#installCrashExec = armCrashExec(this.#libc, process.arch, path, argv, env)
   }
 }
 

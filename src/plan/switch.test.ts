@@ -22,7 +22,7 @@ const ABSOLUTE = `1 1 0:2 / / rw - rootfs rootfs rw${API}`
 const NULLFS = `2 1 0:3 / / rw - rootfs rootfs rw${API.replaceAll(/^(\d+) 1 /gm, '$1 2 ').replaceAll('22 2 0:5', '22 2 0:5')}`
 const PRIVATE = NULLFS.replace('shared:5 ', '')
 
-const goodInit: InitCheck = { path: '/sbin/init', resolved: '/usr/lib/systemd/systemd', problem: null }
+const goodInit: InitCheck = { path: '/sbin/init', resolved: '/usr/lib/systemd/systemd', problem: null, passedOver: [] }
 const directories: Record<string, TargetState> = { '/proc': 'directory', '/sys': 'directory', '/dev': 'directory', '/run': 'directory' }
 
 function request(more: Partial<SwitchRequest> = {}): SwitchRequest {

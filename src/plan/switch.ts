@@ -113,6 +113,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   const notes = carried
     .filter((m) => facts.targets[m.mountPoint] === 'mount-same')
     .map((m) => `'${m.mountPoint}' is mounted in the new root already, left as it is`)
+  if (facts.init.problem === null) notes.push(...facts.init.passedOver)
   for (const m of moved) {
     if (facts.targets[m.mountPoint] === 'mount-other') notes.push(`'${m.mountPoint}' is carried on top of another mount in the new root`)
   }

@@ -14,14 +14,21 @@ export interface ContractCase {
   /**
    * 'mount': "/" is a private tmpfs called bed, an ordinary mount with a parent, proc on /proc.
    * 'absolute': "/" is the absolute root with a private tmpfs called bed on /dev and proc on /dev/proc.
+   * 'nullfs': since Linux 7.0 that root is an empty nullfs: "/" is it, with the bed on it, which only "/.." reaches.
    */
-  readonly bed: 'mount' | 'absolute'
+  readonly bed: 'mount' | Bottom
   readonly arrange?: (k: Kernel) => void
   /** The call or calls under test. What it returns is observed instead of the visible mounts. */
   readonly act: (k: Kernel) => Observation | void
   /** The errno of a failing act, or what is observed after it. */
   readonly expect: ErrnoName | Observation
 }
+
+/** What lies at the bottom of a mount namespace; a kernel has the one or the other. */
+export type Bottom = 'absolute' | 'nullfs'
+
+/** Where each bed is, as a prefix of its paths. */
+export const BED_ROOTS: Readonly<Record<ContractCase['bed'], string>> = { mount: '', absolute: '/dev', nullfs: '/..' }
 
 export type Observation = readonly string[]
 
@@ -59,7 +66,7 @@ export function visible(k: Kernel, mountinfo = '/proc/self/mountinfo'): string[]
 export function observe(k: Kernel, c: ContractCase): string | Observation {
   c.arrange?.(k)
   try {
-    return c.act(k) ?? visible(k, c.bed === 'absolute' ? '/dev/proc/self/mountinfo' : '/proc/self/mountinfo')
+    return c.act(k) ?? visible(k, `${BED_ROOTS[c.bed]}/proc/self/mountinfo`)
   } catch (error) {
     if (error instanceof SyscallError) return error.code
     throw error

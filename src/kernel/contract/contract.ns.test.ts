@@ -8,8 +8,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { mountCases } from './mount-cases.ts'
-import { pivotCases } from './pivot-cases.ts'
+import { allCases } from './all-cases.ts'
 
 const TIME_LIMIT_MS = 120_000
 
@@ -29,13 +28,20 @@ interface Answer {
   readonly observed?: unknown
   readonly error?: string
 }
+const [first = '{}', ...lines] = child.stdout.split('\n').filter((line) => line !== '')
+const { bottom }: { readonly bottom?: unknown } = JSON.parse(first)
 const answers = new Map<string, Answer>()
-for (const line of child.stdout.split('\n').filter((l) => l !== '')) {
+for (const line of lines) {
   const answer: Answer = JSON.parse(line)
   answers.set(answer.name, answer)
 }
 
-for (const c of [...pivotCases, ...mountCases]) {
+t.test(`the bottom of the namespaces: ${bottom === 'nullfs' ? 'nullfs (since Linux 7.0)' : 'the absolute root (before Linux 7.0)'}`, async (t) => {
+  t.ok(bottom === 'nullfs' || bottom === 'absolute', String(bottom))
+  t.comment(`cases of the bed '${bottom === 'nullfs' ? 'absolute' : 'nullfs'}' are for other kernels`)
+})
+
+for (const c of allCases.filter((one) => one.bed === 'mount' || one.bed === bottom)) {
   t.test(c.name, async (t) => {
     const answer = answers.get(c.name)
     t.strictSame(answer?.observed, c.expect, answer === undefined ? 'no answer' : (answer.error ?? ''))

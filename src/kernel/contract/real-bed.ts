@@ -1,16 +1,15 @@
 // Runs the contract table on the running kernel and prints what was observed, one line of JSON a case.
 //
-// Started by contract.ns.test.ts. Each case gets a fresh copy of the mount namespace with propagation private,
+// The first line says what lies at the bottom of its namespaces: cases of the other kind are left out. Started by contract.ns.test.ts. Each case gets a fresh copy of the mount namespace with propagation private,
 // so whatever it does to mounts and roots ends with it; setns(2) leads back. Argument: an empty directory.
 
-import { MNT_DETACH, MS_PRIVATE, MS_REC } from '../../abi/mount.ts'
+import { MNT_DETACH, MS_PRIVATE, MS_REC, NULL_FS_MAGIC } from '../../abi/mount.ts'
 import { CLONE_FS, CLONE_NEWNS, O_RDONLY } from '../../abi/process.ts'
 import { errorLine } from '../errors.ts'
 import { toFd, type Fd, type Kernel } from '../kernel.ts'
 import { createKoffiKernel } from '../koffi-kernel.ts'
-import { makeBed, observe, type ContractCase } from './case.ts'
-import { mountCases } from './mount-cases.ts'
-import { pivotCases } from './pivot-cases.ts'
+import { allCases } from './all-cases.ts'
+import { BED_ROOTS, makeBed, observe, type Bottom, type ContractCase } from './case.ts'
 
 /** A private tmpfs as "/", nothing else of the host in sight. */
 function mountBed(k: Kernel, directory: string): void {
@@ -25,29 +24,45 @@ function mountBed(k: Kernel, directory: string): void {
 }
 
 /**
- * The absolute root as "/". SAFETY: the namespace is a copy; once its visible root is lazily unmounted in it,
- * setns(2) to the namespace itself lands on the bottom. Nothing is ever written there: the bed lies on its /dev.
+ * Goes to the bottom of the namespace, and says what lies there. SAFETY: the namespace is a copy; once its visible
+ * root is lazily unmounted in it, setns(2) to the namespace itself lands on the bottom.
  */
-function absoluteBed(k: Kernel): void {
+function toBottom(k: Kernel): Bottom {
   const namespace = k.open('/proc/self/ns/mnt', O_RDONLY)
   k.umount2('/', MNT_DETACH)
   k.setns(namespace, CLONE_NEWNS)
   k.close(namespace)
-  k.mount('bed', '/dev', 'tmpfs', 0, null)
-  makeBed(k, '/dev')
+  return k.statfs('/').type === NULL_FS_MAGIC ? 'nullfs' : 'absolute'
+}
+
+/** The bottom as "/". Nothing is ever written there: the bed lies on its /dev, or on nullfs itself. */
+function bottomBed(k: Kernel, bottom: Bottom): void {
+  const found = toBottom(k)
+  if (found !== bottom) throw new Error(`Cannot make the bed '${bottom}': '${found}' is at the bottom`)
+  k.mount('bed', bottom === 'nullfs' ? '/' : '/dev', 'tmpfs', 0, null)
+  makeBed(k, BED_ROOTS[bottom])
+}
+
+/** A copy of the mount namespace in which everything is private, left again afterwards. */
+function inNamespace<T>(k: Kernel, home: Fd, body: () => T): T {
+  k.unshare(CLONE_NEWNS)
+  k.mount('none', '/', null, MS_REC | MS_PRIVATE, null)
+  try {
+    return body()
+  } finally {
+    k.setns(home, CLONE_NEWNS)
+  }
 }
 
 function runCase(k: Kernel, home: Fd, c: ContractCase, directory: string): string {
   try {
-    k.unshare(CLONE_NEWNS)
-    k.mount('none', '/', null, MS_REC | MS_PRIVATE, null)
-    if (c.bed === 'absolute') absoluteBed(k)
-    else mountBed(k, directory)
-    return JSON.stringify({ name: c.name, observed: observe(k, c) })
+    return inNamespace(k, home, () => {
+      if (c.bed === 'mount') mountBed(k, directory)
+      else bottomBed(k, c.bed)
+      return JSON.stringify({ name: c.name, observed: observe(k, c) })
+    })
   } catch (error) {
     return JSON.stringify({ name: c.name, error: errorLine(error) })
-  } finally {
-    k.setns(home, CLONE_NEWNS)
   }
 }
 
@@ -57,4 +72,6 @@ const kernel = createKoffiKernel()
 const home = kernel.open('/proc/self/ns/mnt', O_RDONLY)
 // setns(2) to a mount namespace wants a file system state that no other thread shares.
 kernel.unshare(CLONE_FS)
-for (const c of [...pivotCases, ...mountCases]) kernel.write(toFd(1), `${runCase(kernel, home, c, directory)}\n`)
+const bottom = inNamespace(kernel, home, () => toBottom(kernel))
+kernel.write(toFd(1), `${JSON.stringify({ bottom })}\n`)
+for (const c of allCases) if (c.bed === 'mount' || c.bed === bottom) kernel.write(toFd(1), `${runCase(kernel, home, c, directory)}\n`)
