@@ -8,12 +8,16 @@ import fs from 'node:fs'
 import { qemuArguments } from '../../qemu-tests/harness/qemu-arguments.ts'
 import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
 
-/** Virtual milliseconds since the kernel's clock started. */
+/** Virtual milliseconds since the kernel's clock started, unless said otherwise. */
 export interface BootTimes {
+  /** How long the kernel unpacks the image. */
+  readonly unpack: number
   /** The kernel starts /init of the image. */
   readonly runInit: number
   /** The first instruction of the real root's init. */
   readonly realInit: number
+  /** MemAvailable two seconds later, KiB. */
+  readonly availableKiB: number
 }
 
 const TIMEOUT_MS = 600_000

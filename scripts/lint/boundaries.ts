@@ -56,7 +56,9 @@ const PURE = [
   /^src\/(abi|plan|kmod)\//,
   /^src\/facts\//,
   /^src\/boot\/parameters\.ts$/,
-  /^initrd-builder\/(cpio|elf|manifest|config)\b/,
+  /^initrd-builder\/(cpio|elf|image)\//,
+  /^initrd-builder\/(config-file|features|options)\.ts$/,
+  /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/leading-options)\.ts$/,
 ]
 
 /** Modules without effects on anything outside, so that pure code may use them. */

@@ -114,7 +114,8 @@ export function listEntries(dir: VNode, viewer: Viewer): string[] {
 /** Makes an entry. EEXIST, EROFS, ENOSPC as the file system would say. */
 export function addEntry(dir: VNode, name: string, mode: number, content: Content, rdev = 0n): VNode {
   if (dir.content.kind !== 'dir') throw new Errno('ENOTDIR')
-  if (dir.unlinked) throw new Errno('ENOENT')
+  // nullfs is one directory that counts as removed.
+  if (dir.unlinked || dir.sb.fstype === 'nullfs') throw new Errno('ENOENT')
   if (dir.content.entries.has(name)) throw new Errno('EEXIST')
   if (dir.content.dynamic !== undefined) throw new Errno(dir.sb.fstype === 'proc' ? 'ENOENT' : 'EPERM')
   const node = createNode(dir, name, mode, content, rdev)

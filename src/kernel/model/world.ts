@@ -60,7 +60,6 @@ export class ModelWorld {
     let under: ModelMount | undefined
     if (!options.absoluteRoot) {
       const nullfs = createSuperBlock('nullfs', this.anonymousDev(), 'nullfs')
-      nullfs.readOnly = true
       under = this.mounts.create(nullfs, nullfs.root, 0)
       under.ns = ns
     }
