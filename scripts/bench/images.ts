@@ -7,7 +7,7 @@ import path from 'node:path'
 import { plainInitramfs } from '../../qemu-tests/harness/plain-initramfs.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
 import { parseModulesDep } from '../../src/kmod/modules-dep.ts'
-import { cacheDirectory } from '../setup/cache.ts'
+import { cacheDirectory, makeAtomically } from '../setup/cache.ts'
 import { ensureDebianInitramfs, ensureDebianRoot } from '../setup/debian-root.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { runTool } from '../setup/run-tool.ts'
@@ -15,28 +15,36 @@ import { runTool } from '../setup/run-tool.ts'
 export interface BenchImage {
   readonly name: string
   readonly path: string
+  /** Words for the kernel command line, where one image is measured in several ways. */
+  readonly append?: string
 }
 
-/** Builds our image with each compression that the kernel can unpack. */
+function buildOurs(kernel: Kernel, fulcrum: string, compress: string, name: string, options: readonly string[]): BenchImage {
+  const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${name}.img`)
+  const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
+  runTool(fulcrum, [...args, '--compress', compress, ...options])
+  return { name: `fulcrum ${name}`, path: output }
+}
+
+/** Names of all modules but those that a root on ext4 on virtio-blk needs: what an image for one machine leaves out. */
+function needlessModules(kernel: Kernel): string[] {
+  const table = parseModulesDep(fs.readFileSync(path.join(kernel.sysroot, 'lib/modules', kernel.release, 'modules.dep'), 'utf8'))
+  const needed = new Set(rootModules(kernel).names.map((file) => file.replace(/\.ko$/, '').replaceAll('-', '_')))
+  return [...table.keys()].map((name) => name.replaceAll('-', '_')).filter((name) => !needed.has(name))
+}
+
+/** Our image in each compression that is asked for (the default: pivot, initramfs kept), then the ways to switch, and a small one. */
 export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonly string[]): BenchImage[] {
-  return compressions.map((compress) => {
-    const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${compress}.img`)
-    const args = [
-      'build',
-      '--output',
-      output,
-      '--kernel',
-      kernel.release,
-      '--kernel-sysroot',
-      kernel.sysroot,
-      '--generic',
-      '--no-microcode',
-      '--compress',
-      compress,
-    ]
-    runTool(fulcrum, args)
-    return { name: `fulcrum ${compress}`, path: output }
-  })
+  const images = compressions.map((compress) => buildOurs(kernel, fulcrum, compress, compress, []))
+  const [compress = 'zstd'] = compressions.includes('zstd') ? ['zstd'] : compressions
+  const base = images.find(({ name }) => name === `fulcrum ${compress}`)
+  if (base === undefined) return images
+  return [
+    ...images,
+    { name: `fulcrum ${compress} pivot, freed`, path: base.path, append: 'fulcrum.switch=pivot fulcrum.keep=none' },
+    { name: `fulcrum ${compress} move, freed`, path: base.path, append: 'fulcrum.switch=move fulcrum.keep=none' },
+    buildOurs(kernel, fulcrum, compress, `${compress} minimal`, needlessModules(kernel).flatMap((name) => ['--omit-module', name])),
+  ]
 }
 
 /** The modules that a root on ext4 on virtio-blk needs, dependencies first, as files of an image. */
@@ -93,7 +101,23 @@ export function busyboxImage(kernel: Kernel): BenchImage {
   return { name: 'busybox switch_root', path: plainInitramfs(image) }
 }
 
-/** What Debian makes by default: initramfs-tools with MODULES=most. */
-export function debianImage(kernel: Kernel): BenchImage {
-  return { name: 'initramfs-tools most', path: ensureDebianInitramfs(ensureDebianRoot(), kernel) }
+/** What Debian makes by default (MODULES=most), and with nothing but the modules that this root needs. */
+export function debianImages(kernel: Kernel): BenchImage[] {
+  const root = ensureDebianRoot()
+  const small = path.join(cacheDirectory('bench'), `initramfs-tools-list-${root.key}-${kernel.release}.img`)
+  if (!fs.existsSync(small)) {
+    const script = [
+      'set -e', 'mount --bind "$1" "$1"', 'mount -t proc proc "$1/proc"', 'mount -t tmpfs tmp "$1/tmp"', 'mount -t tmpfs tmp "$1/var/tmp"',
+      'cp -a "$1/etc/initramfs-tools" "$1/tmp/conf"', 'sed -i s/^MODULES=.*/MODULES=list/ "$1/tmp/conf/initramfs.conf"',
+      'printf "virtio_pci\\nvirtio_blk\\next4\\n" > "$1/tmp/conf/modules"',
+      'chroot "$1" mkinitramfs -d /tmp/conf -o /tmp/initrd.img "$2"', 'cp "$1/tmp/initrd.img" "$3"',
+    ].join('\n')
+    makeAtomically(small, (temporary) => {
+      runTool('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', root.tree, kernel.release, temporary])
+    })
+  }
+  return [
+    { name: 'initramfs-tools most', path: ensureDebianInitramfs(root, kernel) },
+    { name: 'initramfs-tools list', path: small },
+  ]
 }

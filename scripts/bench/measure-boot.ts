@@ -27,13 +27,12 @@ function withSteadyDisk(argument: string): string {
   return argument.startsWith('virtio-blk-pci,') ? `${argument},ioeventfd=off` : argument
 }
 
-function timeOf(output: string, pattern: RegExp): number {
-  const seconds = pattern.exec(output)?.[1]
-  if (seconds === undefined)
-    throw new Error(
-      `Cannot measure boot: no '${pattern.source}' in the guest's output:\n${output.slice(-2000)}`,
-    )
-  return Number(seconds) * 1000
+function numberOf(output: string, pattern: RegExp): number {
+  const text = pattern.exec(output)?.[1]
+  if (text === undefined) {
+    throw new Error(`Cannot measure boot: no '${pattern.source}' in the guest's output:\n${output.slice(-2000)}`)
+  }
+  return Number(text)
 }
 
 /** Boots `machine` once, whose real init is bench-init. Throws with the end of the console when it does not get there. */
@@ -55,8 +54,11 @@ export function measureBoot(machine: Machine): BootTimes {
       maxBuffer: 64 << 20,
     },
   )
+  const ms = (pattern: RegExp): number => numberOf(stdout, pattern) * 1000
   return {
-    runInit: timeOf(stdout, /bench: log .*\[ *(\d+\.\d+)\] Run \S+ as init process/),
-    realInit: timeOf(stdout, /bench: init (\d+\.\d+)/),
+    unpack: ms(/bench: log .*\[ *(\d+\.\d+)\] Freeing initrd/) - ms(/bench: log .*\[ *(\d+\.\d+)\] Trying to unpack/),
+    runInit: ms(/bench: log .*\[ *(\d+\.\d+)\] Run \S+ as init process/),
+    realInit: ms(/bench: init (\d+\.\d+)/),
+    availableKiB: numberOf(stdout, /bench: MemAvailable: *(\d+) kB/),
   }
 }

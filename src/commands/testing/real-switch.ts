@@ -8,6 +8,8 @@ import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { MNT_DETACH, MS_PRIVATE, MS_REC, MS_SHARED } from '../../abi/mount.ts'
+import { O_NONBLOCK, O_WRONLY } from '../../abi/process.ts'
+import { isErrno } from '../../kernel/errors.ts'
 import { createKoffiKernel } from '../../kernel/koffi-kernel.ts'
 import { runInitCommand } from '../run-init.ts'
 import { switchCommand } from '../switch.ts'
@@ -23,6 +25,22 @@ function put(from: string, root: string, mode: number): void {
   fs.mkdirSync(join(to, '..'), { recursive: true })
   fs.copyFileSync(from, to)
   fs.chmodSync(to, mode)
+}
+
+/**
+ * Returns once somebody reads the fifo: a process that has not come that far when the root goes away would miss its
+ * libraries or the fifo, and die of that.
+ */
+function waitForReader(fifo: string): void {
+  for (;;) {
+    try {
+      k.close(k.open(fifo, O_WRONLY | O_NONBLOCK))
+      return
+    } catch (error) {
+      if (!isErrno(error, 'ENXIO')) throw error
+      k.sleepMs(1)
+    }
+  }
 }
 
 const shell: readonly string[] = (process.env['SHELL_FILES'] ?? '').split(' ')
@@ -47,7 +65,8 @@ k.mount('PTS', '/dev/pts', 'tmpfs', 0, null)
 k.mknod('/dev/null', 0o020666, 0x103n)
 // An early process, in the initramfs for as long as the test runs: nobody ever writes to its fifo.
 k.mknod('/dev/fifo', 0o010600, 0n)
-const early = spawn('/bin/sh', ['-c', 'read -r line < /dev/fifo'], { stdio: 'ignore' })
+const early = spawn('/bin/sh', ['-c', 'exec 3<>/dev/fifo; read -r line <&3'], { stdio: 'ignore' })
+waitForReader('/dev/fifo')
 k.umount2('/host', MNT_DETACH)
 k.rmdir('/host')
 if (propagation === 'shared') k.mount('none', '/', null, MS_REC | MS_SHARED, null)
