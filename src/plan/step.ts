@@ -72,7 +72,6 @@ export type RefusalReason =
   | 'root-invalid'
   | 'root-not-found'
   | 'root-no-filesystem'
-  | 'root-not-mountable'
   | 'fsck-errors'
   | 'image-truncated'
 
