@@ -11,6 +11,7 @@ import type { StartState } from './boot/hand-over.ts'
 import type { BootContext } from './boot/boot-state.ts'
 import { RAMFS_MAGIC, TMPFS_MAGIC } from './abi/mount.ts'
 import { SIGUSR1 } from './abi/process.ts'
+import { EXIT_SYSTEM } from './commands/command.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 import type { Kernel } from './kernel/kernel.ts'
 
@@ -28,6 +29,11 @@ function isInit(kernel: Kernel): boolean {
   return name === 'fulcrum' && kernel.exists('/etc/initrd-release') && !kernel.exists('/run/.containerenv') && !args.includes('--help') && !args.includes('--version')
 }
 
+/** The environment as execve takes it: KEY=VALUE words of the kernel command line are in it, for init. */
+function definedEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
+}
+
 function bootContext(kernel: Kernel, start: StartState): BootContext {
   return { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch }
 }
@@ -36,7 +42,8 @@ function boot(kernel: Kernel): never {
   // Node opens its inspector on SIGUSR1, which anybody may send to PID 1.
   kernel.resetSignal(SIGUSR1)
   const crashed = process.env[CRASH_VARIABLE]
-  kernel.armCrashExec('/proc/self/exe', ['/init', ...args], { HOME: '/', TERM: 'linux', [CRASH_VARIABLE]: '1' })
+  // /proc/self/exe is right wherever the root is by then, /init while there is no /proc yet.
+  kernel.armCrashExec(['/proc/self/exe', '/init'], ['/init', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })
   const start = recordStartState(kernel)
   const context = bootContext(kernel, start)
   process.on('exit', (code) => rescueAfterCrash(context, `Node ended with exit code ${code}`))
@@ -46,11 +53,10 @@ function boot(kernel: Kernel): never {
 }
 
 /** A command that failed as PID 1 of an initramfs must not exit: that is a kernel panic. */
-function failedAsInit(kernel: Kernel, status: number): void {
+function failedAsInit(kernel: Kernel, why: string): void {
   const { type } = kernel.statfs('/')
-  if (status === 0 || (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC)) return
-  const context = bootContext(kernel, recordStartState(kernel))
-  rescueAfterCrash(context, `${name} ended with status ${status}, and this is PID 1`)
+  if (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) return
+  rescueAfterCrash(bootContext(kernel, recordStartState(kernel)), `${why}, and this is PID 1`)
 }
 
 async function commandLine(kernel: () => Kernel): Promise<number> {
@@ -65,19 +71,30 @@ async function commandLine(kernel: () => Kernel): Promise<number> {
   return await dispatch(name, args, io)
 }
 
+/** Runs the command line and ends the process with its status, unless that would be a panic. */
+async function runCommandLine(kernel: () => Kernel): Promise<void> {
+  let status: number
+  let why: string
+  try {
+    status = await commandLine(kernel)
+    why = `${name} ended with status ${status}`
+  } catch (error) {
+    status = EXIT_SYSTEM
+    why = `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+    process.stderr.write(`${why}\n`)
+  }
+  if (process.pid === 1 && status !== 0) failedAsInit(kernel(), why)
+  process.exitCode = status
+}
+
 function main(): void {
-  if (process.pid === 1) {
-    const kernel = createKoffiKernel()
-    if (isInit(kernel)) boot(kernel)
-    void commandLine(() => kernel).then((status) => {
-      failedAsInit(kernel, status)
-      process.exitCode = status
-    })
+  if (process.pid !== 1) {
+    void runCommandLine(createKoffiKernel)
     return
   }
-  void commandLine(createKoffiKernel).then((status) => {
-    process.exitCode = status
-  })
+  const kernel = createKoffiKernel()
+  if (isInit(kernel)) boot(kernel)
+  void runCommandLine(() => kernel)
 }
 
 main()

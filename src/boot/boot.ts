@@ -44,7 +44,9 @@ function point(state: BootState, at: BreakPoint): void {
     stop(state, at, [])
   }
   const env = { ROOT: state.parameters.root ?? '' }
-  for (const run of state.trace.measure('hooks', at, () => runHooks(state.kernel, at, env), (runs) => ({ hooks: runs.map((r) => r.hook) }))) {
+  const announce = (hook: string): void => state.log.info(`hook ${hook}`)
+  const runs = state.trace.measure('hooks', at, () => runHooks(state.kernel, at, env, announce), (all) => ({ hooks: all.map((r) => r.hook) }))
+  for (const run of runs) {
     if (run.problem !== null) state.log.warn(`Cannot run hook '${run.hook}': ${run.problem}, ignoring`)
   }
 }
@@ -141,6 +143,10 @@ function attempt(state: BootState): never {
   state.lastPlan = plan
   for (const line of describePlan(plan)) log.debug(line)
   for (const note of plan.notes) log.warn(note)
+  if (state.parameters.dryRun && !state.parameters.rescueShell) {
+    // Nobody can be asked, and to go on would be the opposite of what was asked for.
+    throw errorFailure('pre-switch', new Error('fulcrum.dry_run: nothing was done, and rd.shell=0 lets nobody continue'), describePlan(plan))
+  }
   if (state.parameters.dryRun) {
     stop(state, 'pre-switch', ['dry run: nothing was done', ...describePlan(plan)])
   }

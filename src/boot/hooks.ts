@@ -17,8 +17,16 @@ export interface HookRun {
   readonly problem: string | null
 }
 
-/** Runs every executable of a point, its output on the console. A failure is reported, the next one runs. */
-export function runHooks(kernel: Kernel, point: BreakPoint, env: Readonly<Record<string, string>>): HookRun[] {
+/**
+ * Runs every executable of a point, its output on the console. A failure is reported, the next one runs. There is no
+ * time limit, since a hook may ask for a passphrase: `announce` says before each what a person waits for.
+ */
+export function runHooks(
+  kernel: Kernel,
+  point: BreakPoint,
+  env: Readonly<Record<string, string>>,
+  announce: (hook: string) => void = () => undefined,
+): HookRun[] {
   const directory = `${HOOKS_DIRECTORY}/${point}`
   let names: string[]
   try {
@@ -29,6 +37,7 @@ export function runHooks(kernel: Kernel, point: BreakPoint, env: Readonly<Record
   }
   return names.map((name) => {
     const hook = `${directory}/${name}`
+    announce(hook)
     const result = kernel.run(hook, [], { env: { PATH: '/bin', HOME: '/', FULCRUM_POINT: point, NEWROOT: '/sysroot', ...env }, stdio: 'inherit' })
     const problem = result.code === 0 ? null : (result.error ?? (result.signal === null ? `exit status ${result.code}` : `ended by ${result.signal}`))
     return { hook, status: result.code, problem }

@@ -179,8 +179,8 @@ export interface HandOverCalls {
   setCloexecRange(first: number, last: number): void
   /** Replaces the process. Returns only by throwing. */
   execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never
-  /** Installs a handler that execs this program when Node dies of a fatal signal (abort, SEGV, heap exhaustion). */
-  armCrashExec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void
+  /** Installs a handler that execs the first of these programs that can be, when Node dies of a fatal signal (abort, SEGV, heap exhaustion). */
+  armCrashExec(paths: readonly [string, string], argv: readonly string[], env: Readonly<Record<string, string>>): void
 }
 
 export interface Kernel extends FileCalls, MountCalls, ProcessCalls, HandOverCalls {}

@@ -35,21 +35,21 @@ switch (scenario) {
     handOver(k, { op: 'exec', path: script, argv: ['init', '3'], env, kind: 'systemd' }, { termios: [], realtimeUs: 12n, monotonicUs: 3n })
     break
   case 'abort':
-    k.armCrashExec('/bin/sh', shell, env)
+    k.armCrashExec(['/bin/sh', '/nosuch'], shell, env)
     process.abort()
     break
   case 'abort-after-exec':
-    k.armCrashExec('/bin/sh', shell, env)
+    k.armCrashExec(['/nosuch', '/bin/sh'], shell, env)
     cleanProcess(k, start)
     failExec()
     process.abort()
     break
   case 'kill':
-    k.armCrashExec('/bin/sh', shell, env)
+    k.armCrashExec(['/nosuch', '/bin/sh'], shell, env)
     k.kill(process.pid, Number(process.argv[4]))
     break
   case 'out-of-memory': {
-    k.armCrashExec('/bin/sh', shell, env)
+    k.armCrashExec(['/nosuch', '/bin/sh'], shell, env)
     const hoard: number[][] = []
     for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i + 0.5))
     break

@@ -191,8 +191,8 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
     }
     throw new SyscallError('execve', [path], 0)
   }
-  armCrashExec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void {
-    this.#installCrashExec = armCrashExec(this.#libc, process.arch, path, argv, env)
+  armCrashExec(paths: readonly [string, string], argv: readonly string[], env: Readonly<Record<string, string>>): void {
+    this.#installCrashExec = armCrashExec(this.#libc, process.arch, paths, argv, env)
   }
 }
 

@@ -7,6 +7,7 @@
 import { nearest } from '../../facts/nearest.ts'
 import { errorLine } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { findParameter } from '../parameter-table.ts'
 import { rebootMachine } from '../../shutdown/reboot-machine.ts'
 import { actCommands, setParameters } from './commands-act.ts'
 import { leaveCommands } from './commands-leave.ts'
@@ -52,7 +53,7 @@ function runLine(session: Session, line: string): RescueOutcome | undefined {
   const command = rescueCommands().find((candidate) => candidate.name === name)
   try {
     if (command !== undefined) return command.run(session, args) ?? undefined
-    if (name.includes('=')) setParameters(session, split.words)
+    if (name.includes('=') || findParameter(name) !== undefined) setParameters(session, split.words)
     else {
       const guess = nearest(name, rescueCommands().map((candidate) => candidate.name))
       console.print(`Cannot find a command '${name}'${guess === undefined ? "; 'help' lists them" : ` (did you mean '${guess}'?)`}`)

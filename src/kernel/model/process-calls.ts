@@ -154,6 +154,6 @@ export function processCalls(door: Door): ProcessCalls & HandOverCalls {
         proc.comm = exe.node.name
         throw new ExecCalled(inherited)
       }),
-    armCrashExec: (path, argv) => door.call('sigaction', [path, { raw: JSON.stringify(argv) }], () => undefined),
+    armCrashExec: (paths, argv) => door.call('sigaction', [paths[0], { raw: JSON.stringify(argv) }], () => undefined),
   }
 }
