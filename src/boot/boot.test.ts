@@ -107,6 +107,13 @@ t.test('a dry run shows the plan, and goes on only when told to', async (t) => {
   t.strictSame(on.execs[0]?.mounts, PIVOTED)
 })
 
+t.test('a dry run never boots, not even where nobody can be asked', async (t) => {
+  const played = play({ commandLine: 'root=/dev/vda fulcrum.dry_run rd.shell=0 fulcrum.panic=-1' })
+  t.strictSame(played.execs, [])
+  t.match(played.output, /fulcrum\.dry_run: nothing was done/)
+  t.notOk(played.model.calls.some((call) => call.syscall === 'pivot_root'))
+})
+
 t.test('each break point stops once, and continue goes on', async (t) => {
   for (const at of breakPoints) {
     const played = play({ commandLine: `root=/dev/vda rd.break=${at}`, typed: ['continue'] })
@@ -120,7 +127,7 @@ t.test('each break point stops once, and continue goes on', async (t) => {
 })
 
 t.test('retry at a break point begins anew with what was set', async (t) => {
-  const other = play({ commandLine: 'root=/dev/vda ro rd.break=mount', typed: ['set rw', 'retry'] })
+  const other = play({ commandLine: 'root=/dev/vda ro rd.break=mount', typed: ['rw', 'retry'] })
   t.match(JSON.parse(other.execs[0]?.record ?? ''), { root: { options: 'rw' }, rescues: 0 }, 'the root was mounted again')
   t.equal(other.output.split('Stopped at').length, 2, 'a break point that was passed does not stop again')
   t.strictSame(other.execs[0]?.mounts, PIVOTED)
