@@ -77,7 +77,7 @@ function print(rows: readonly Row[], kernel: Kernel, binaryBytes: number, runs: 
   }
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(1)
   process.stdout.write(`dist/fulcrum: ${mb(binaryBytes)} MB; kernel ${kernel.release}; virtual ms, the fastest of ${runs}\n\n`)
-  const columns = ['packed MB', 'MB', 'unpack', '/init at', 'real init at', 'between', 'MiB available']
+  const columns = ['packed MB', 'unpacked MB', 'unpack', '/init at', 'real init at', 'between', 'MiB available']
   const width = Math.max(...rows.map(({ name }) => name.length)) + 2
   process.stdout.write(`${'image'.padEnd(width)}${columns.map((title) => title.padStart(title.length + 2)).join('')}\n`)
   for (const row of rows) {

@@ -28,8 +28,8 @@ export type { ExecStep, Plan, PlanResult, Refusal, RefusalReason, Step } from '.
 export { planPrepare } from './plan/prepare.ts'
 export { planSwitch } from './plan/switch.ts'
 export { planUndo } from './plan/undo.ts'
-export { ROOTFS_DIRECTORY } from './plan/switch-types.ts'
-export type { EngineChoice, Keep, SwitchFacts, SwitchRequest, TargetState } from './plan/switch-types.ts'
+export { ROOTFS_DIRECTORY } from './facts/switch-types.ts'
+export type { EngineChoice, Keep, SwitchFacts, SwitchRequest, TargetState } from './facts/switch-types.ts'
 
 export { executePlan, executeUndo, StepError } from './execute/execute.ts'
 export type { Handles } from './execute/execute.ts'

@@ -7,7 +7,7 @@
 import type { CommandLine } from '../facts/cmdline.ts'
 import { lastWord, normalKey, parseBoolean, wordsOf } from '../facts/cmdline.ts'
 import { nearest } from '../facts/nearest.ts'
-import type { EngineChoice, Keep } from '../plan/switch-types.ts'
+import type { EngineChoice, Keep } from '../facts/switch-types.ts'
 import { findParameter, parameters } from './parameter-table.ts'
 
 /** Where rd.break= can stop a boot, in the order in which they are passed. */

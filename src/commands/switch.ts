@@ -2,7 +2,7 @@
 //
 // The stand-ins fix the choices that their originals made; this one offers them.
 
-import type { EngineChoice, Keep } from '../plan/switch-types.ts'
+import type { EngineChoice, Keep } from '../facts/switch-types.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
 import { parseLeadingOptions } from './leading-options.ts'

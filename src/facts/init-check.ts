@@ -6,11 +6,11 @@
 import { O_RDONLY, S_IFMT, S_IFREG } from '../abi/process.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Refusal, RefusalReason } from '../plan/step.ts'
 import { chaseInRoot } from './chase.ts'
 import { classifyExecutable, EXECUTABLE_HEAD_BYTES, machineName, machineRuns } from './executable.ts'
 import type { Executable } from './executable.ts'
 import { inRoot } from './paths.ts'
+import type { Refusal, RefusalReason } from './refusal.ts'
 
 /** The verdict on one candidate. `resolved` is the final file inside the new root. */
 export type InitCheck =

@@ -4,6 +4,9 @@
 // words so that a printed plan reads like the strace of its run.
 
 import { mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+import type { Refusal, RefusalReason } from '../facts/refusal.ts'
+
+export type { Refusal, RefusalReason }
 
 /** One change to the system. `handle` names an O_PATH descriptor that an earlier 'open-root' step keeps. */
 export type Step =
@@ -44,36 +47,6 @@ export interface Plan {
   /** What a user should know: skipped or stacked mounts, what will not be visible. */
   readonly notes: readonly string[]
 }
-
-/** Why nothing will be done. */
-export interface Refusal {
-  /** Stable identifier, listed in docs/errors.md, for instance 'init-missing'. */
-  readonly reason: RefusalReason
-  /** One sentence without full stop: "Cannot …". */
-  readonly detail: string
-  /** What the user can do. */
-  readonly remedy: string
-}
-
-export type RefusalReason =
-  | 'new-root-missing'
-  | 'new-root-not-directory'
-  | 'new-root-is-root'
-  | 'not-initramfs'
-  | 'not-pid1'
-  | 'init-missing'
-  | 'init-not-executable'
-  | 'init-wrong-architecture'
-  | 'init-interpreter-missing'
-  | 'mount-point-missing'
-  | 'pivot-impossible'
-  | 'no-permission'
-  | 'root-not-given'
-  | 'root-invalid'
-  | 'root-not-found'
-  | 'root-no-filesystem'
-  | 'fsck-errors'
-  | 'image-truncated'
 
 /** Either a plan or the reason why there is none. */
 export type PlanResult = { readonly plan: Plan; readonly refusal: null } | { readonly plan: null; readonly refusal: Refusal }

@@ -6,7 +6,7 @@ import { parseMountInfo } from '../facts/mountinfo.ts'
 import { planPrepare } from './prepare.ts'
 import { describePlan, describeStep } from './step.ts'
 import type { Plan, PlanResult } from './step.ts'
-import type { SwitchFacts, SwitchRequest, TargetState } from './switch-types.ts'
+import type { SwitchFacts, SwitchRequest, TargetState } from '../facts/switch-types.ts'
 import { planSwitch } from './switch.ts'
 import { planUndo } from './undo.ts'
 

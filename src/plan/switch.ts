@@ -7,12 +7,12 @@
 import { MNT_DETACH, MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
-import { carriedMounts } from './carried.ts'
+import { carriedMounts } from '../facts/carried.ts'
 import { prepareSteps, privateSteps } from './prepare.ts'
 import { refuse } from './step.ts'
 import type { ExecStep, PlanResult, Refusal, Step } from './step.ts'
-import { ROOTFS_DIRECTORY } from './switch-types.ts'
-import type { Keep, SwitchFacts, SwitchRequest } from './switch-types.ts'
+import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import type { Keep, SwitchFacts, SwitchRequest } from '../facts/switch-types.ts'
 
 /** Modes of mount points that have to be made: proc and sysfs are read-only places. */
 const TARGET_MODES: Readonly<Record<string, number>> = { '/proc': 0o555, '/sys': 0o555 }

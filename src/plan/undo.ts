@@ -5,7 +5,7 @@
 // first; the bind trick and private propagation stay, they harm nobody.
 
 import { MNT_DETACH, MS_BIND, MS_MOVE } from '../abi/mount.ts'
-import { ROOTFS_DIRECTORY } from './switch-types.ts'
+import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import { OLD_ROOT } from './switch.ts'
 import { STAGING } from './prepare.ts'
 import type { Plan, Step } from './step.ts'

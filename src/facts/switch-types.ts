@@ -1,10 +1,10 @@
 // What a switch of root is asked for, and what must be known to plan it.
 //
-// Types only. SwitchFacts is everything that the pure planner looks at; src/facts/switch-facts.ts
+// Types only. SwitchFacts is everything that the pure planner looks at; switch-facts.ts
 // reads it from a Kernel.
 
-import type { InitCheck } from '../facts/init-check.ts'
-import type { Mount } from '../facts/mountinfo.ts'
+import type { InitCheck } from './init-check.ts'
+import type { Mount } from './mountinfo.ts'
 
 export type EngineChoice = 'auto' | 'move' | 'pivot'
 export type Keep = 'full' | 'none'

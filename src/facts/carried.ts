@@ -4,9 +4,9 @@
 // mounted on them follows by itself. Moving the upper ones only keeps every submount, where a list
 // of four fixed names loses /dev/pts on a kernel without devtmpfs.
 
-import { childrenOf, mountContaining, rootMount } from '../facts/mountinfo.ts'
-import type { Mount } from '../facts/mountinfo.ts'
-import { isBelow } from '../facts/paths.ts'
+import { childrenOf, mountContaining, rootMount } from './mountinfo.ts'
+import type { Mount } from './mountinfo.ts'
+import { isBelow } from './paths.ts'
 import { CARRIED_PREFIXES } from './switch-types.ts'
 
 /**

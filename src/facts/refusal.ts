@@ -1,0 +1,34 @@
+// Refusal: why something will not be done, as a value.
+//
+// Facts can carry one (an init that cannot run), plans answer with one, the rescue console and --json show
+// it. A refusal changes nothing and is never an exception. docs/errors.md lists every reason.
+
+/** Why nothing will be done. */
+export interface Refusal {
+  /** Stable identifier, listed in docs/errors.md, for instance 'init-missing'. */
+  readonly reason: RefusalReason
+  /** One sentence without full stop: "Cannot …". */
+  readonly detail: string
+  /** What the user can do. */
+  readonly remedy: string
+}
+
+export type RefusalReason =
+  | 'new-root-missing'
+  | 'new-root-not-directory'
+  | 'new-root-is-root'
+  | 'not-initramfs'
+  | 'not-pid1'
+  | 'init-missing'
+  | 'init-not-executable'
+  | 'init-wrong-architecture'
+  | 'init-interpreter-missing'
+  | 'mount-point-missing'
+  | 'pivot-impossible'
+  | 'no-permission'
+  | 'root-not-given'
+  | 'root-invalid'
+  | 'root-not-found'
+  | 'root-no-filesystem'
+  | 'fsck-errors'
+  | 'image-truncated'
