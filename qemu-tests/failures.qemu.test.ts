@@ -7,6 +7,7 @@ import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { diskImage } from './harness/disk-images.ts'
 import type { DiskSpec } from './harness/disk-images.ts'
+import { foreignProgram } from './harness/foreign-program.ts'
 import { RescueTalk } from './harness/rescue-talk.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
@@ -19,17 +20,6 @@ ensureDebianPackages(TEST_PACKAGES)
 
 function without(tree: Tree, ...paths: readonly string[]): Tree {
   return Object.fromEntries(Object.entries(tree).filter(([path]) => !paths.includes(path)))
-}
-
-/** The first 64 bytes of a static AArch64 program: enough to be told apart, and never run. */
-function foreignProgram(): string {
-  const header = Buffer.alloc(64)
-  header.write('\x7fELF\x02\x01\x01', 'latin1')
-  header.writeUInt16LE(2, 16) // e_type ET_EXEC
-  header.writeUInt16LE(183, 18) // e_machine EM_AARCH64
-  header.writeUInt32LE(1, 20)
-  header.writeUInt16LE(64, 52)
-  return header.toString('base64')
 }
 
 const root = smallRoot()

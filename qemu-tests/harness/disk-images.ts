@@ -3,7 +3,7 @@
 // that images can be made in any sandbox. Kept in the cache under a hash of everything that they consist of.
 // Man pages: mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.erofs(1), mksquashfs(1), sfdisk(8).
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool, tryTool } from '../../scripts/setup/run-tool.ts'
@@ -125,6 +125,15 @@ function wrapInTable(table: 'gpt' | 'mbr', content: string, image: string): void
   runTool('dd', [`if=${content}`, `of=${image}`, 'bs=1M', `seek=${PARTITION_START / MIB}`, 'conv=notrunc,sparse', 'status=none'])
 }
 
+/** Removes the disks that no test has used for a week: each change of the guests' programs makes a new set. */
+function removeUnused(directory: string): void {
+  const limit = Date.now() - 7 * 24 * 3600 * 1000
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name)
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? limit) < limit) rmSync(path, { force: true })
+  }
+}
+
 /** The image of a disk, made if the cache has none. Needs root, for the owners and devices in it. */
 export function diskImage(spec: DiskSpec): DiskImage {
   const { tree, base, ...rest } = spec
@@ -140,7 +149,11 @@ export function diskImage(spec: DiskSpec): DiskImage {
     ...(table === 'gpt' ? { partuuid: PARTUUID, partlabel: PARTLABEL } : {}),
     ...(table === 'mbr' ? { partuuid: `${MBR_ID}-01` } : {}),
   }
-  if (existsSync(path)) return image
+  if (existsSync(path)) {
+    utimesSync(path, new Date(), new Date())
+    return image
+  }
+  removeUnused(cacheDirectory('disks'))
   const folder = scratchFolder('disk')
   try {
     if (base !== undefined) runTool('cp', ['-a', '--reflink=auto', `${base.folder}/.`, folder])

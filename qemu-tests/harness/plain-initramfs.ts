@@ -4,12 +4,14 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
+import { ownPath } from './own-files.ts'
 import { scratchFolder, treeKey, writeTree } from './tree.ts'
 import type { Tree } from './tree.ts'
 
-/** Path of an archive of the tree, in the cache. */
-export function plainInitramfs(tree: Tree): string {
-  const path = join(cacheDirectory('initramfs'), `${treeKey(tree)}.cpio`)
+/** Path of an archive of the tree. It is kept in the cache, unless it is only `forThisRun`. */
+export function plainInitramfs(tree: Tree, options: { readonly forThisRun?: boolean } = {}): string {
+  const key = treeKey(tree)
+  const path = options.forThisRun === true ? ownPath('images', key, '.cpio') : join(cacheDirectory('initramfs'), `${key}.cpio`)
   if (existsSync(path)) return path
   const folder = scratchFolder('initramfs')
   try {

@@ -48,6 +48,12 @@ t.test('disks: one controller each kind, throw-away writes', async (t) => {
   t.equal(devices.filter((device) => device.startsWith('virtio-scsi')).length, 1)
 })
 
+t.test('a controller for a disk that comes late', async (t) => {
+  const devices = values(qemuArguments({ ...machine, controllers: ['scsi'] }, channels), '-device')
+  t.ok(devices.includes('virtio-scsi-pci,id=scsi'))
+  t.notOk(devices.some((device) => device.startsWith('scsi-hd')))
+})
+
 t.test('shares: virtiofs needs shared memory, 9p does not', async (t) => {
   const nine = qemuArguments({ ...machine, shares: [{ kind: '9p', tag: 'root', path: '/tree' }] }, channels)
   t.same(values(nine, '-fsdev'), ['local,id=share0,path=/tree,security_model=none'])

@@ -32,6 +32,8 @@ export interface Machine {
   readonly append: string
   readonly memoryMiB: number
   readonly disks?: readonly Disk[]
+  /** Controllers to have although no disk is on them yet: for one that is plugged in while the guest runs. */
+  readonly controllers?: readonly ('scsi' | 'sata')[]
   readonly shares?: readonly Share[]
   /** File that the guest finds as fw_cfg opt/org.fulcrum/script. */
   readonly script?: string
@@ -92,7 +94,8 @@ function shareArguments(share: Share, index: number): string[] {
 export function qemuArguments(machine: Machine, channels: Channels): string[] {
   const disks = machine.disks ?? []
   const shares = machine.shares ?? []
-  const uses = (bus: Bus): boolean => disks.some((disk) => disk.bus === bus)
+  const uses = (bus: 'scsi' | 'sata'): boolean =>
+    disks.some((disk) => disk.bus === bus) || machine.controllers?.includes(bus) === true
   const memory = `${machine.memoryMiB}M`
   // vhost-user devices read the guest's memory, which must therefore be shared.
   const sharedMemory = shares.some((share) => share.kind === 'virtiofs')

@@ -33,6 +33,8 @@ export interface GuestSpec {
   readonly timeoutMs?: number
   /** Talks with the guest while it runs. What it throws is a complaint, and ends the guest. */
   readonly converse?: (console: Console, qmp: Qmp) => Promise<void>
+  /** Starts what QEMU needs beside it, before each try; what it returns ends that again. */
+  readonly beside?: () => Promise<() => void>
 }
 
 export interface GuestResult {
@@ -175,7 +177,8 @@ export async function runGuest(spec: GuestSpec): Promise<GuestResult> {
       machine = { ...machine, script }
     }
     for (let retries = 0; ; retries++) {
-      const { observation, wallMs } = await bootOnce(spec, machine, folder, sockets)
+      const endBeside = await spec.beside?.()
+      const { observation, wallMs } = await bootOnce(spec, machine, folder, sockets).finally(() => endBeside?.())
       if (diedBeforeInit(observation) && retries < MAX_RETRIES) {
         appendFileSync(join(folder, 'console.log'), '\n--- died before PID 1, booted again ---\n')
         continue

@@ -11,7 +11,8 @@ import type { Kernel } from '../../scripts/setup/kernel.ts'
 const APPLETS = ['sh', 'cat', 'ls', 'mkdir', 'mount', 'umount', 'readlink', 'stat', 'grep', 'sed', 'awk', 'sleep', 'ps', 'test',
   'echo', 'printf', 'dmesg', 'find', 'head', 'tail', 'cut', 'tr', 'wc', 'kill', 'pidof', 'uname', 'touch', 'rm', 'df', 'sync']
 
-function busybox(): string {
+/** The host's static busybox. */
+export function busybox(): string {
   const path = ['/bin/busybox', '/usr/bin/busybox'].find((candidate) => existsSync(candidate))
   if (path === undefined) throw new Error(`Cannot find busybox: install Debian package 'busybox-static'`)
   return path

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { cacheDirectory } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
+import { ownPath } from './own-files.ts'
 
 export type TreeEntry =
   | { readonly type: 'directory'; readonly mode?: number }
@@ -55,9 +55,9 @@ export function writeTree(tree: Tree, folder: string): void {
   }
 }
 
-/** A folder in the cache to write a tree into for a moment; the caller removes it. */
+/** An empty folder in the cache to write a tree into, gone at the end of the process at the latest. */
 export function scratchFolder(name: string): string {
-  const folder = join(cacheDirectory('scratch'), `${name}-${process.pid}`)
+  const folder = ownPath('scratch', name)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   return folder

@@ -16,7 +16,8 @@ export function cacheDirectory(...parts: string[]): string {
   return directory
 }
 
-function processIsAlive(pid: number): boolean {
+/** Whether a process of this number exists, whoever it is. */
+export function processIsAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -161,9 +161,9 @@ function failAtSwitch(k: ModelKernel, syscall: string, match: (args: readonly Sy
 t.test('an exec that fails is undone, and the console shows plan and step', async (t) => {
   const played = play({ execErrno: 'ENOMEM', typed: ['plan', 'retry', 'mounts'] })
   t.strictSame(reasons(played), ['exec', 'exec'])
-  t.match(played.output, /step: {3}9 of 9: execve\("\/sbin\/init"/)
+  t.match(played.output, /step: {3}10 of 10: execve\("\/sbin\/init"/)
   t.match(played.output, /undone: \d+ steps/)
-  t.match(played.output, / ! +9\. execve/)
+  t.match(played.output, / ! +10\. execve/)
   t.equal(played.model.proc.root.mnt.sb, played.model.world.initramfs, 'PID 1 stands in the initramfs')
   const freed = play({ execErrno: 'ENOMEM', commandLine: 'root=/dev/vda fulcrum.keep=none' })
   t.match(freed.output, /Cannot undo: the contents of the initramfs are deleted/)

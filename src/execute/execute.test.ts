@@ -65,6 +65,12 @@ t.test('an undo goes on after a failure and reports it', async (t) => {
   t.notOk(fs.existsSync(`${dir}/here`))
 })
 
+t.test('a file is written with its directories', async (t) => {
+  const dir = t.testdir({ a: {} })
+  executePlan(kernel, plan([{ op: 'write-file', path: `${dir}/a/b/c.conf`, text: 'x\n' }]), trace(), new Map())
+  t.equal(fs.readFileSync(`${dir}/a/b/c.conf`, 'utf8'), 'x\n')
+})
+
 t.test('a handle that nobody opened is an error', async (t) => {
   t.throws(() => executePlan(kernel, plan([{ op: 'fchdir', handle: 'nobody' }]), trace(), new Map()), /no step opened it/)
 })

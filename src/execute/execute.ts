@@ -67,6 +67,11 @@ const executors: Executors = {
   mount: (kernel, step) => kernel.mount(step.source, step.target, step.fstype, step.flags, step.data),
   umount: (kernel, step) => kernel.umount2(step.target, step.flags),
   mkdir: (kernel, step) => makeDirectory(kernel, step.path, step.mode),
+  'write-file': (kernel, step) => {
+    const parts = step.path.split('/').slice(1, -1)
+    parts.forEach((_, i) => makeDirectory(kernel, `/${parts.slice(0, i + 1).join('/')}`, 0o755))
+    kernel.writeFile(step.path, step.text)
+  },
   rmdir: (kernel, step) => kernel.rmdir(step.path),
   chdir: (kernel, step) => kernel.chdir(step.path),
   fchdir: (kernel, step, handles) => kernel.fchdir(handleFd(handles, step.handle)),

@@ -13,6 +13,8 @@ export type Step =
   | { readonly op: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
   | { readonly op: 'umount'; readonly target: string; readonly flags: number }
   | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  /** Makes the missing parent directories, 0755, and writes the file, 0644. */
+  | { readonly op: 'write-file'; readonly path: string; readonly text: string }
   | { readonly op: 'rmdir'; readonly path: string }
   | { readonly op: 'fchdir'; readonly handle: string }
   | { readonly op: 'chdir'; readonly path: string }
@@ -70,6 +72,8 @@ export function describeStep(step: Step | ExecStep): string {
       return `umount2(${q(step.target)}, ${umountFlagsToString(step.flags)})`
     case 'mkdir':
       return `mkdir(${q(step.path)}, 0${step.mode.toString(8)})`
+    case 'write-file':
+      return `write ${q(step.text)} to ${q(step.path)}`
     case 'rmdir':
       return `rmdir(${q(step.path)})`
     case 'fchdir':

@@ -59,7 +59,10 @@ t.test('pivot on a kernel with nullfs: carried mounts, then pivot_root, the init
     'chdir("/sysroot")',
     'pivot_root(".", "run/rootfs")',
     'chdir("/")',
+    'write "# The kept initramfs: in use until the machine is off.\\n[Unit]\\nDefaultDependencies=no\\n" to "/run/systemd/system/run-rootfs.mount.d/50-fulcrum.conf"',
   ])
+  const other = planned(planSwitch(request(), facts(PRIVATE, { init: { ...goodInit, resolved: '/bin/busybox' } })))
+  t.equal(lines(other).at(-1), 'chdir("/")', 'nothing for systemd where init is another')
   t.strictSame(plan.exec?.argv, ['/sbin/init', '3'])
   t.equal(plan.exec?.kind, 'systemd')
   t.equal(plan.pointOfNoReturn, plan.steps.length, 'everything can be undone')

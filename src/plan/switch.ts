@@ -94,9 +94,23 @@ function tail(request: SwitchRequest, engine: Engine, keep: Keep): Step[] {
   return steps
 }
 
+/**
+ * systemd makes a mount unit of what it finds at /run/rootfs and would try in vain to unmount it at shutdown: a
+ * process of the initramfs may still live there.  systemd.mount(5), systemd.unit(5).
+ */
+const SYSTEMD_DROP_IN: Step = {
+  op: 'write-file',
+  path: '/run/systemd/system/run-rootfs.mount.d/50-fulcrum.conf',
+  text: '# The kept initramfs: in use until the machine is off.\n[Unit]\nDefaultDependencies=no\n',
+}
+
+function isSystemd(facts: SwitchFacts): boolean {
+  return (facts.init.resolved ?? '').endsWith('/systemd')
+}
+
 /** Argv as the kernel builds it: the path as it was asked for, then the arguments. */
 function execStep(request: SwitchRequest, facts: SwitchFacts): ExecStep {
-  const systemd = request.timestamps && (facts.init.resolved ?? '').endsWith('/systemd')
+  const systemd = request.timestamps && isSystemd(facts)
   return { op: 'exec', path: facts.init.path, argv: [facts.init.path, ...request.initArgs], env: request.env, kind: systemd ? 'systemd' : 'plain' }
 }
 
@@ -165,6 +179,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   } else {
     steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: ROOTFS_DIRECTORY.slice(1) }, { op: 'chdir', path: '/' })
   }
+  if (keep === 'full' && !base.onNewRoot && isSystemd(facts)) steps.push(SYSTEMD_DROP_IN)
   const end = tail(request, engine, keep)
   const deletion = end.findIndex((step) => step.op === 'delete-contents')
   const pointOfNoReturn = deletion < 0 ? steps.length + end.length : steps.length + deletion
