@@ -7,7 +7,7 @@ import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { elfClosure } from './harness/elf-closure.ts'
-import { compareFingerprints } from './harness/fingerprint.ts'
+import { FROM_MEMORY, compareFingerprints } from './harness/fingerprint.ts'
 import { kernelReference } from './harness/kernel-reference.ts'
 import { plainInitramfs } from './harness/plain-initramfs.ts'
 import { RescueTalk } from './harness/rescue-talk.ts'
@@ -33,13 +33,14 @@ interface DropIn {
   readonly wrongFirst?: string
 }
 
+/** By path: Debian's static busybox takes its own switch_root and run-init before any in PATH. */
 const DROP_INS: Readonly<Record<KernelSeries, DropIn>> = {
   '6.1': {
-    command: 'switch_root /disk /sbin/init', directory: '', keeps: false,
-    wrongFirst: 'switch_root /disk /sbin/absent',
+    command: '/bin/switch_root /disk /sbin/init', directory: '', keeps: false,
+    wrongFirst: '/bin/switch_root /disk /sbin/absent',
   },
-  '6.12': { command: 'fulcrum switch --engine pivot /disk/deep/root /sbin/init', directory: 'deep/root/', keeps: true },
-  '7.x': { command: 'run-init /disk /sbin/init', directory: '', keeps: false },
+  '6.12': { command: '/bin/fulcrum switch --engine pivot /disk/deep/root /sbin/init', directory: 'deep/root/', keeps: true },
+  '7.x': { command: '/bin/run-init /disk /sbin/init', directory: '', keeps: false },
 }
 
 const MOUNTS = `#!/bin/sh
@@ -64,7 +65,7 @@ function busyboxInitramfs({ command, wrongFirst }: DropIn): string {
   const tree: Tree = {
     ...elfClosure([program, addon]),
     ...Object.fromEntries([...links, ...tools, ...empty]),
-    init: { type: 'text', mode: 0o755, text: `${MOUNTS}export PATH=/bin\nexec ${wrongFirst ?? command} "$@"\n` },
+    init: { type: 'text', mode: 0o755, text: `${MOUNTS}exec ${wrongFirst ?? command} "$@"\n` },
     // What a person types after a wrong one. The words are those that the kernel gave to /init.
     again: { type: 'text', mode: 0o755, text: `#!/bin/sh\nexec ${command} word "two words" last\n` },
     'bin/busybox': { type: 'file', source: busybox(), mode: 0o755 },
@@ -121,8 +122,7 @@ for (const series of KERNEL_SERIES) {
     })
     if (dropIn.wrongFirst !== undefined) t.match(told, /Cannot find init '\/sbin\/absent'[^]*switch_root ended with status 1, and this is PID 1/)
     // The tools hand on the environment that they were given, which the shell has added to.
-    const differences = compareFingerprints(expected, fingerprint(result)).filter((line) => !line.startsWith('environment'))
-    t.same(differences, [], 'the hand-over is that of the kernel')
+    t.same(compareFingerprints(expected, fingerprint(result), [/^environment$/]), [], 'the hand-over is that of the kernel')
   })
 
   const engine = CRASHES[series]
@@ -141,7 +141,7 @@ for (const series of KERNEL_SERIES) {
         const talk = new RescueTalk(console)
         await talk.prompt()
         talk.last('shell')
-        await console.waitFor(/# $/)
+        await console.waitFor(/^\/ # /m)
         talk.last('kill -ABRT 1; exit')
         await console.waitFor(/^fulcrum: version /m)
         seen.push(['it says that it died', await talk.prompt(), /stopped at 'crash'[^]*Node died of a fatal signal/])
@@ -153,6 +153,7 @@ for (const series of KERNEL_SERIES) {
     })
     for (const [name, text, pattern] of seen) t.match(text, pattern, name)
     t.equal(seen.length, 2, 'every step was taken')
-    t.same(compareFingerprints(expected, fingerprint(result)), [], 'the hand-over is that of the kernel')
+    // The reference was made with the other image, which left another amount of memory free.
+    t.same(compareFingerprints(expected, fingerprint(result), [FROM_MEMORY]), [], 'the hand-over is that of the kernel')
   })
 }

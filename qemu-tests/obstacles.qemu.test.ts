@@ -93,7 +93,7 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
       expect('the init that cannot run is told', started[0], /aarch64/i)
       // The kernel's own list ends at /bin/sh, and so does ours.
       await console.waitFor(/ms since the kernel started; starting \/bin\/sh/)
-      await console.waitFor(/# $/)
+      await console.waitFor(/^\/ # /m)
       talk.last('exec /sbin/true-init')
     },
     script: tapScript(rootChecks({ fileSystem: 'ext4', engine: 'pivot' }), keptChecks(), 'is "rescues in the record" "$(record rescues)" 2'),

@@ -44,7 +44,8 @@ function boot(kernel: Kernel): never {
   const crashed = process.env[CRASH_VARIABLE]
   // /proc/self/exe is right wherever the root is by then, /init while there is no /proc yet.
   kernel.armCrashExec(['/proc/self/exe', '/init'], ['/init', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })
-  const start = recordStartState(kernel)
+  // performance.now() counts from the start of Node, so the initramfs's time begins with the program.
+  const start = recordStartState(kernel, performance.now())
   const context = bootContext(kernel, start)
   process.on('exit', (code) => rescueAfterCrash(context, `Node ended with exit code ${code}`))
   process.on('uncaughtException', (error) => rescueAfterCrash(context, error.stack ?? error.message))

@@ -27,6 +27,12 @@ t.test('O_LARGEFILE and limits that follow memory', async (t) => {
   t.equal(compareFingerprints(kernel, bad).length, 3, 'O_NONBLOCK, a changed limit and a queued signal are seen')
 })
 
+t.test('what cannot be compared is left out by name, and nothing else', async (t) => {
+  const other = lines.map((line) => line.replace('HOME=/', 'HOME=/root').replace('1024:4096', '1:1'))
+  const actual = fingerprintOf(parseGuestReport(other.join('\n')).records)
+  t.same(compareFingerprints(reference, actual, [/^environment$/]), ['limits.nofile: kernel 1024:4096, we 1:1'])
+})
+
 t.test('each leak is named', async (t) => {
   const leaks: readonly (readonly [string, string, RegExp])[] = [
     ['"cloexec":0', '"cloexec":1', /^fd\.0\.cloexec: kernel 0, we 1$/],

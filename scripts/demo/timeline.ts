@@ -29,7 +29,8 @@ export function stages(evidence: Evidence): Stage[] {
   return [
     ...between('kernel', 0, runInitUs ?? boot.initUs),
     ...between('  unpacks the initramfs', evidence.unpackUs, evidence.unpackedUs),
-    ...between('/init: Node starts', runInitUs, boot.initUs),
+    ...between('/init is loaded', runInitUs, boot.initUs),
+    ...between('  Node.js starts', boot.initUs, events[0]?.us ?? null),
     ...span('  /proc, /sys, /dev, /run', events, ['api-mounts']),
     ...span('  modules of the image', events, ['modules']),
     ...span('  hooks', hooks, ['hooks']),

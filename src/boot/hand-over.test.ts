@@ -170,6 +170,8 @@ t.test('a descriptor that was no terminal at the start is left alone', async (t)
 t.test('the start state is what the terminals, the clock and the kernel said', async (t) => {
   const state = recordStartState({ tcgetattr: (fd) => (fd === 1 ? null : Uint8Array.of(fd)), realtimeUs: () => 7n, monotonicUs: () => 5n })
   t.strictSame(state, { termios: [Uint8Array.of(0), null, Uint8Array.of(2)], realtimeUs: 7n, monotonicUs: 5n })
+  const later = recordStartState({ tcgetattr: () => null, realtimeUs: () => 9000n, monotonicUs: () => 5000n }, 1.5)
+  t.match(later, { realtimeUs: 7500n, monotonicUs: 3500n }, 'less what the program had been running by then')
 })
 
 t.test('EACCES of execve is a SyscallError', async (t) => {

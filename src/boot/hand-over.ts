@@ -27,9 +27,14 @@ export interface StartState {
   readonly monotonicUs: bigint
 }
 
-/** Records the state. To be called first thing. */
-export function recordStartState(kernel: Pick<Kernel, 'tcgetattr' | 'realtimeUs' | 'monotonicUs'>): StartState {
-  return { termios: STANDARD.map((fd) => kernel.tcgetattr(fd)), realtimeUs: kernel.realtimeUs(), monotonicUs: kernel.monotonicUs() }
+/** Records the state. To be called first thing; `sinceStartMs` is how long the program has been running by then. */
+export function recordStartState(kernel: Pick<Kernel, 'tcgetattr' | 'realtimeUs' | 'monotonicUs'>, sinceStartMs = 0): StartState {
+  const sinceUs = BigInt(Math.round(sinceStartMs * 1000))
+  return {
+    termios: STANDARD.map((fd) => kernel.tcgetattr(fd)),
+    realtimeUs: kernel.realtimeUs() - sinceUs,
+    monotonicUs: kernel.monotonicUs() - sinceUs,
+  }
 }
 
 /** The manager state that systemd reads with --deserialize: only the time at which the initramfs began. */
