@@ -76,3 +76,33 @@ for (const [series, engine] of [['6.1', 'pivot'], ['6.12', 'move'], ['7.x', 'piv
     t.notMatch(result.observation.console, /Kernel panic/)
   })
 }
+
+await t.test('6.1: a file system with errors is not mounted until a person has allowed its repair', async (t) => {
+  const kernel = ensureKernel('6.1')
+  const disk = diskImage({
+    fileSystem: 'ext4', label: 'broken', tree: { ...root, victim: { type: 'text', text: 'a file' } },
+    // An inode of no type is nothing that e2fsck repairs unasked; the state makes it look.
+    damage: ['sif /victim mode 0', 'ssv state 2'],
+  })
+  let told = ''
+  await bootScenario(t, {
+    name: 'fsck-6.1',
+    machine: {
+      kernel: kernel.vmlinuz, initrd: await testImage(kernel, { features: ['fsck'] }), memoryMiB: 512,
+      append: `${BASE_APPEND} root=LABEL=broken rw fulcrum.panic=0`, disks: [{ path: disk.path, bus: 'virtio' }],
+    },
+    converse: async (console) => {
+      const talk = new RescueTalk(console)
+      told = await talk.prompt()
+      await talk.command('fsck.repair=yes')
+      talk.last('retry')
+    },
+    script: tapScript(
+      rootChecks({ fileSystem: 'ext4', engine: 'pivot' }),
+      'no "the broken file is gone" test -e /victim',
+    ),
+    expectation: { report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: \S*fsck\.ext4 repaired \/dev\/vda/m] },
+  })
+  t.match(told, /fsck\.ext4 left errors uncorrected \(status 4\) \[fsck-errors\]/)
+  t.match(told, /victim\) has invalid mode/, 'what e2fsck said')
+})

@@ -1,9 +1,9 @@
 // What every npm script calls first: makes the checkout able to run our TypeScript, then runs it.
 // Plain JavaScript without dependencies, because on a fresh machine there is only the distribution's Node (20 or
 // newer) and npm: this installs the locked packages, among them the pinned Node 22 that runs everything else.
-// usage: node scripts/bootstrap.mjs build|test|demo|bench|lint|typecheck [ARGUMENT…]
+// usage: node scripts/bootstrap.mjs build|test|demo|bench|kernel|lint|typecheck [ARGUMENT…]
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
@@ -19,6 +19,7 @@ const targets = {
   test: ['scripts/test.ts'],
   demo: ['scripts/demo.ts'],
   bench: ['scripts/bench.ts'],
+  kernel: ['kernel-configs/build.ts'],
   lint: ['scripts/lint.ts'],
   typecheck: ['node_modules/typescript/bin/tsc', '-p', '.'],
 }
@@ -73,6 +74,10 @@ if (reason !== undefined) {
   const status = run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
   if (status !== 0) fail(`Cannot install npm packages: npm ended with status '${status}'`, 111)
 }
-// The shell and the terminal signal the whole process group: the child ends by itself, and its status is ours.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
-process.exit(run(pinnedNode, ['--disable-warning=ExperimentalWarning', ...target, ...rest]))
+const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...target, ...rest], { cwd: root, stdio: 'inherit' })
+// A terminal signals the whole process group: the child ends by itself, and its status is ours. What is sent to
+// this process alone is passed on.
+process.on('SIGINT', () => {})
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', (error) => fail(`Cannot run '${pinnedNode}': ${error.message}`, 111))
+child.on('exit', (status, signal) => process.exit(status ?? 128 + constants.signals[signal]))

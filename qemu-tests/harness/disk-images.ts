@@ -25,6 +25,8 @@ export interface DiskSpec {
   readonly label?: string
   /** Makes the superblock nonsense but for magic, UUID and label: found, and refused by mount(2). ext4 only. */
   readonly corrupt?: boolean
+  /** Commands of debugfs(8) that break something in the finished file system. ext4 only. */
+  readonly damage?: readonly string[]
 }
 
 export interface DiskImage {
@@ -98,6 +100,7 @@ function makeFileSystem(spec: DiskSpec, folder: string, image: string): void {
       writeAt(image, 0, Buffer.from('This disk holds no file system. '.repeat(4096)))
       break
   }
+  for (const command of spec.damage ?? []) runTool('debugfs', ['-w', '-R', command, image])
   if (spec.corrupt === true) {
     // s_log_block_size, at 0x18 of the superblock at 1024: a block size that no kernel accepts.
     writeAt(image, 1024 + 0x18, Buffer.from([0xff, 0xff, 0xff, 0xff]))
