@@ -57,7 +57,8 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
   t.ok(dev && proc && sys && run, 'the small root has mount points to take away')
   const disks = [
     { image: diskImage({ fileSystem: 'ext4', label: 'unreachable', tree: root }), bus: 'virtio' as const },
-    { image: diskImage({ fileSystem: 'squashfs', tree: bare }), bus: 'nvme' as const },
+    // By a label, because NVMe disks are numbered in the order in which they answer.
+    { image: diskImage({ fileSystem: 'squashfs', table: 'gpt', tree: bare }), bus: 'nvme' as const },
     {
       image: diskImage({
         fileSystem: 'ext4', label: 'foreign',
@@ -86,7 +87,7 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
       expect('the root is not found', first, /LABEL=unreachable did not appear \[root-not-found\]/)
       expect('the hardware without driver is named', first, /hardware without a driver:\s+\S.* virtio\d+.*no module in this image is for it \(virtio:d00000002v/)
       expect('loading what is not there', await talk.command('load virtio_blk'), /Cannot .*'virtio_blk'/)
-      expect('no mount points', await talk.retry('root=/dev/nvme0n1'), /Cannot carry '\/[a-z]+': .*read-only \[mount-point-missing\]/)
+      expect('no mount points', await talk.retry('root=PARTLABEL=fulcrum-root'), /Cannot carry '\/[a-z]+': .*read-only \[mount-point-missing\]/)
       await talk.command('root=LABEL=foreign')
       talk.last('retry')
       const started = await console.waitFor(/^fulcrum: .*init '\/sbin\/init'.*$/m, 45_000)

@@ -51,8 +51,9 @@ export function writeReproduction(folder: string, machine: Machine): string {
   writeFileSync(path, [
     '#!/bin/sh',
     '# Boots the same guest again, console on this terminal. Its report goes to repro-tap.log beside this file.',
-    ...(machine.shares ?? []).filter((share) => share.kind === 'virtiofs')
-      .map((share) => `# Needs a virtiofsd that listens on '${share.kind === 'virtiofs' ? share.socket : ''}'.`),
+    ...(machine.shares ?? []).map((share) => share.kind === 'virtiofs'
+      ? `# Needs a virtiofsd that listens on '${share.socket}'.` : `# Needs the folder '${share.path}', which the test removes.`),
+    ...(machine.controllers === undefined ? [] : ['# A disk was plugged in later, which this does not do.']),
     `exec qemu-system-x86_64 ${args.map(shellQuote).join(' \\\n  ')}`,
     '',
   ].join('\n'))

@@ -5,6 +5,7 @@ import { ensureDebianInitramfs, ensureDebianRoot, pruneDebianRoots } from './deb
 import { KERNEL_SERIES, ensureKernel } from './kernel.ts'
 import { TEST_PACKAGES } from './test-packages.ts'
 import { ensureDebianPackages } from './packages.ts'
+import { ensureVirtiofsd } from './virtiofsd.ts'
 
 function main(args: readonly string[]): void {
   const refresh = args.includes('--refresh')
@@ -16,10 +17,15 @@ function main(args: readonly string[]): void {
     return
   }
   const wants = (part: string): boolean => named.length === 0 || named.includes(part)
-  if (wants('packages')) ensureDebianPackages(TEST_PACKAGES)
+  if (wants('packages')) {
+    ensureDebianPackages(TEST_PACKAGES)
+    ensureVirtiofsd()
+  }
   if (wants('kernels')) {
-    for (const series of KERNEL_SERIES) {
-      const kernel = ensureKernel(series, { refresh })
+    // The generic one is for 9p, which the cloud kernels do not have.
+    const wanted = [...KERNEL_SERIES.map((series) => [series, 'cloud'] as const), ['6.12', 'generic'] as const]
+    for (const [series, flavour] of wanted) {
+      const kernel = ensureKernel(series, { flavour, refresh })
       process.stdout.write(`kernel ${series}: ${kernel.release} in '${kernel.sysroot}'\n`)
     }
   }
