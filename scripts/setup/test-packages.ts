@@ -8,7 +8,9 @@ export const TEST_PACKAGES: readonly string[] = [
   'e2fsprogs', 'xfsprogs', 'btrfs-progs', 'erofs-utils', 'squashfs-tools', // mkfs for the test disks
   'fdisk', // sfdisk: partition tables
   'kmod', // depmod
-  'cpio', 'zstd', 'lz4', 'xz-utils', // other writers and readers of images, to compare with
+  'dosfstools', 'util-linux', // mkfs.vfat and blkid: what our probers are compared with
+  'mandoc', // lints the man pages
+  'cpio', 'zstd', 'lz4', 'xz-utils', 'bzip2', // other writers and readers of images, to compare with
   'binutils', // readelf, strip
   'mmdebstrap', 'debian-archive-keyring', // the Debian root
 ]

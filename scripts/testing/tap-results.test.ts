@@ -33,6 +33,12 @@ t.test('leaf points are counted, subtests are not', async (t) => {
   t.equal(results.failures.length, 1)
 })
 
+t.test('a diagnostic that contains itself is cut, not followed for ever', async (t) => {
+  const { failures } = parseTap('not ok 1 - x\n  ---\n  a: &a\n    b: *a\n  ...\n1..1\n')
+  t.equal(failures.length, 1)
+  t.match(failures[0]?.details.at(-1), /…$/)
+})
+
 t.test('a failed TODO is not a failure and not a pass', async (t) => {
   t.match(parseTap('not ok 1 - x # TODO\n1..1\n'), { passed: 0, skipped: 1, failures: [] })
 })

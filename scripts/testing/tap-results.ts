@@ -22,7 +22,11 @@ export interface TapResults {
 /** Diagnostics that repeat the source text only make a report long. */
 const NOISE = new Set(['source', 'typeName', 'functionName', 'methodName', 'isToplevel', 'columnNumber'])
 
-function describe(value: unknown, indent = ''): string[] {
+/** YAML has references: a value can contain itself. */
+const DEEPEST = 8
+
+function describe(value: unknown, indent = '', depth = 0): string[] {
+  if (depth > DEEPEST) return [`${indent}…`]
   if (typeof value !== 'object' || value === null)
     return String(value)
       .trimEnd()
@@ -31,7 +35,7 @@ function describe(value: unknown, indent = ''): string[] {
   return Object.entries(value)
     .filter(([key]) => !NOISE.has(key))
     .flatMap(([key, inner]) => {
-      const lines = describe(inner, `${indent}  `)
+      const lines = describe(inner, `${indent}  `, depth + 1)
       const [only = ''] = lines
       return lines.length === 1 && typeof inner !== 'object'
         ? [`${indent}${key}: ${only.trim()}`]
