@@ -117,6 +117,6 @@ export function checkStart(state: BootState): void {
   throw refusalFailure('start', {
     reason: 'image-truncated',
     detail: 'Cannot trust this initramfs: its last file is missing, so the kernel did not unpack all of it',
-    remedy: "give the machine more memory, or build a smaller image (--host-only, fewer features); 'retry' goes on with what is there",
+    remedy: "give the machine more memory, name the root on the kernel command line (without root= an initramfs may fill half the memory only), or build a smaller image (--host-only, fewer features); 'retry' goes on with what is there",
   }, null, [...memoryLines(state.kernel), "the kernel's own message: 'dmesg' (Initramfs unpacking failed)"])
 }
