@@ -56,6 +56,7 @@ const PURE = [
   /^src\/(abi|plan|kmod)\//,
   /^src\/facts\//,
   /^src\/boot\/parameters\.ts$/,
+  /^src\/processes\/(process-facts|origin|policy|rules|rules-file|dependencies)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,
   /^initrd-builder\/(config-file|features|options)\.ts$/,
   /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/leading-options)\.ts$/,

@@ -87,5 +87,14 @@ export const NETLINK_KOBJECT_UEVENT = 15
 export const TIOCSCTTY = 0x540e
 export const BLKGETSIZE64 = 0x80081272
 
+/** Flag of field 9 of proc_pid_stat(5): a kernel thread. include/linux/sched.h. */
+export const PF_KTHREAD = 0x00200000
+
+/** Ticks per second of the times in proc_pid_stat(5), whatever CONFIG_HZ is. */
+export const USER_HZ = 100
+
+/** netlink(7): the protocol between iscsid and the kernel. */
+export const NETLINK_ISCSI = 8
+
 /** memfd_create(2), since Linux 3.17. */
 export const MFD_CLOEXEC = 1

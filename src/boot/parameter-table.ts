@@ -98,6 +98,10 @@ export const parameters: readonly Parameter[] = [
     'Whether the initramfs stays (with pivot visible at /run/rootfs) or its memory is freed. Unset: ' +
       'full with pivot, none with move',
   ),
+  parameter('fulcrum', 'fulcrum.process', 'keep:PROGRAM|kill:PROGRAM[,…]', 'by fulcrum.keep',
+    'What becomes of processes of the initramfs: PROGRAM is the path of the executable, or without a ' +
+      'slash the name of the process, with * and ?. Unset: kept if the initramfs is kept. See fulcrum-kill(1)',
+  ),
   parameter('fulcrum', 'fulcrum.panic', 'SECONDS', 'never',
     'Reboot that many seconds after a failure unless a key is pressed; 0 never, negative at once',
   ),

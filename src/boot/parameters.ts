@@ -8,6 +8,8 @@ import type { CommandLine } from '../facts/cmdline.ts'
 import { lastWord, normalKey, parseBoolean, wordsOf } from '../facts/cmdline.ts'
 import { nearest } from '../facts/nearest.ts'
 import type { EngineChoice, Keep } from '../facts/switch-types.ts'
+import { parseRuleWord, RULE_WORD } from '../processes/rules.ts'
+import type { Rule } from '../processes/rules.ts'
 import { findParameter, parameters } from './parameter-table.ts'
 
 /** Where rd.break= can stop a boot, in the order in which they are passed. */
@@ -56,6 +58,8 @@ export interface BootParameters {
   readonly engine: EngineChoice
   /** null: 'full' with pivot, 'none' with move. */
   readonly keep: Keep | null
+  /** What fulcrum.process= says of processes of the initramfs; the first that matches wins. */
+  readonly processRules: readonly Rule[]
   readonly dryRun: boolean
   /** Whether systemd is told when the initramfs began and ended. */
   readonly timestamps: boolean
@@ -217,6 +221,16 @@ function readFsckMode(read: Reader, line: CommandLine): BootParameters['fsckMode
   return mode ?? 'auto'
 }
 
+function readProcessRules(read: Reader): Rule[] {
+  const rules: Rule[] = []
+  for (const word of read.list('fulcrum.process')) {
+    const rule = parseRuleWord(word)
+    if (rule === null) read.problem('fulcrum.process', word, RULE_WORD)
+    else rules.push(rule)
+  }
+  return rules
+}
+
 /** root=LABEL="My Disk": the kernel keeps quotes inside a word, people mean the text. */
 function unquote(text: string): string {
   return text.replaceAll('"', '')
@@ -261,6 +275,7 @@ export function readParameters(line: CommandLine): {
     fsckRepair: read.choice('fsck.repair', fsckRepairs) ?? 'preen',
     engine: read.choice('fulcrum.switch', engines) ?? 'auto',
     keep: read.choice('fulcrum.keep', keeps),
+    processRules: readProcessRules(read),
     dryRun: read.boolean('fulcrum.dry_run', false),
     timestamps: read.boolean('fulcrum.timestamps', true),
   }

@@ -82,6 +82,16 @@ export interface RunOptions {
   readonly terminal?: string
 }
 
+/** What statmount(2) says of one mount, hidden ones included for root. Ids are unique and never reused. */
+export interface MountIdentity {
+  readonly id: bigint
+  /** The own id on the absolute root. */
+  readonly parentId: bigint
+  /** Device of the superblock, in the encoding of st_dev. */
+  readonly dev: bigint
+  readonly fstype: string
+}
+
 /** File calls. Paths are absolute unless a working directory is known. */
 export interface FileCalls {
   readFile(path: string): Uint8Array
@@ -104,6 +114,8 @@ export interface FileCalls {
   symlink(target: string, path: string): void
   rename(from: string, to: string): void
   chmod(path: string, mode: number): void
+  /** getxattr(2) as text; null when the file has no such attribute, or its file system none at all. */
+  getxattr(path: string, name: string): string | null
   mknod(path: string, mode: number, dev: bigint): void
   open(path: string, flags: number, mode?: number): Fd
   close(fd: Fd): void
@@ -133,6 +145,10 @@ export interface MountCalls {
   moveMount(fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number): void
   unshare(flags: number): void
   setns(fd: Fd, nstype: number): void
+  /** Unique id of the mount that a path is on: statx(2) with STATX_MNT_ID_UNIQUE, since Linux 6.8 (ENOSYS before). */
+  uniqueMountId(path: string): bigint
+  /** statmount(2) by unique id, since Linux 6.8, or by a descriptor on the mount, since Linux 7.0 (EINVAL before). */
+  statmount(mount: { readonly id: bigint } | { readonly fd: Fd }): MountIdentity
 }
 
 /** Process, module and machine calls. */
@@ -143,6 +159,12 @@ export interface ProcessCalls {
   kill(pid: number, signal: number): void
   /** Reaps one orphan that Node did not start; null when there is none. */
   reapOrphan(): ChildStatus | null
+  /** Reaps this child if it has ended: no other child is touched. Null when it runs on, or is no child. */
+  reap(pid: number): ChildStatus | null
+  /** pidfd_open(2): a descriptor that means this process for ever, whoever gets its pid later. */
+  pidfdOpen(pid: number): Fd
+  /** pidfd_send_signal(2). ESRCH once the process is reaped; a zombie takes every signal. */
+  pidfdSendSignal(pidfd: Fd, signal: number): void
   /** Runs a program to its end, on this thread. Never throws: see RunResult.error. */
   run(path: string, args: readonly string[], options: RunOptions): RunResult
   /** Starts a program in a session of its own and does not wait for it. Returns its pid. */

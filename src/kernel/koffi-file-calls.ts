@@ -6,7 +6,7 @@
 
 import * as fs from 'node:fs'
 import { O_CLOEXEC, POLLIN } from '../abi/process.ts'
-import { fromNodeError } from './errors.ts'
+import { fromNodeError, isErrno } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
 import { toFd } from './kernel.ts'
 import type { Fd, FileCalls, FileStat, FsStat, PollResult } from './kernel.ts'
@@ -14,6 +14,8 @@ import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
 
 const POLLFD_BYTES = 8
+/** More than any attribute that is asked for. */
+const XATTR_BYTES = 256
 
 /** Runs a node:fs call and turns its exception into a SyscallError. */
 function nodeCall<T>(args: readonly SyscallArg[], body: () => T): T {
@@ -91,6 +93,16 @@ export class KoffiFileCalls implements FileCalls {
   }
   chmod(path: string, mode: number): void {
     nodeCall([path, raw(`0${mode.toString(8)}`)], () => fs.chmodSync(path, mode))
+  }
+  getxattr(path: string, name: string): string | null {
+    const value = Buffer.alloc(XATTR_BYTES)
+    try {
+      const length = this.#libc.call('getxattr', 'long getxattr(const char *, const char *, void *, size_t)', [path, name, value, value.length], [path, name])
+      return value.toString('utf8', 0, length)
+    } catch (error) {
+      if (isErrno(error, 'ENODATA', 'EOPNOTSUPP')) return null
+      throw error
+    }
   }
   mknod(path: string, mode: number, dev: bigint): void {
     this.#libc.call('mknod', 'int mknod(const char *, uint32_t, uint64_t)', [path, mode, dev], [path, raw(`0${mode.toString(8)}`), dev])

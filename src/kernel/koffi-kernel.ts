@@ -14,7 +14,8 @@ import { Libc } from './ffi-libc.ts'
 import { run, spawn } from './ffi-spawn.ts'
 import { KoffiFileCalls } from './koffi-file-calls.ts'
 import { isFd, toFd } from './kernel.ts'
-import type { ChildStatus, Fd, Kernel, RunOptions, RunResult, Termios } from './kernel.ts'
+import type { ChildStatus, Fd, Kernel, MountIdentity, RunOptions, RunResult, Termios } from './kernel.ts'
+import { readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
 import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
 
@@ -26,6 +27,11 @@ const SIGSET_BYTES = 128
 /** The kernel's RLIMIT_NOFILE soft limit for init, INR_OPEN_CUR in include/uapi/linux/fs.h. */
 export const INIT_NOFILE_SOFT = 1024n
 const CAP_VERSION_3 = 0x20080522
+const ENOSYS = 38
+/** struct statx: its size, and the offset of stx_mnt_id. <linux/stat.h> */
+const STATX_BYTES = 256
+const STX_MNT_ID = 0x90
+const STATX_MNT_ID_UNIQUE = 0x4000
 
 class KoffiKernel extends KoffiFileCalls implements Kernel {
   readonly #libc: Libc
@@ -76,6 +82,21 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
     this.#libc.call('setns', 'int setns(int, int)', [fd, nstype], [fd, nstype])
   }
 
+  uniqueMountId(path: string): bigint {
+    const found = Buffer.alloc(STATX_BYTES)
+    this.#libc.call('statx', 'int statx(int, const char *, int, unsigned int, void *)', [AT_FDCWD, path, 0, STATX_MNT_ID_UNIQUE, found], [raw('AT_FDCWD'), path])
+    // An older kernel leaves the bit out and says nothing.
+    if ((found.readUInt32LE(0) & STATX_MNT_ID_UNIQUE) === 0) throw new SyscallError('statx', [raw('AT_FDCWD'), path, raw('STATX_MNT_ID_UNIQUE')], ENOSYS)
+    return found.readBigUInt64LE(STX_MNT_ID)
+  }
+  statmount(mount: { readonly id: bigint } | { readonly fd: Fd }): MountIdentity {
+    const { request, flags } = statmountRequest(mount)
+    const answer = Buffer.alloc(STATMOUNT_BYTES)
+    const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
+    this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, request, answer, answer.length, flags], ['id' in mount ? mount.id : mount.fd])
+    return readStatmount(answer)
+  }
+
   // --- processes, modules, machine ---
   getpid(): number {
     return process.pid
@@ -93,9 +114,18 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
     if (pid === 0) return null
     const status = Buffer.alloc(4)
     this.#libc.raw('int waitpid(int, void *, int)', pid, status, WNOHANG)
-    const word = status.readInt32LE(0)
-    const signal = word & 0x7f
-    return { pid, code: signal === 0 ? (word >> 8) & 0xff : null, signal: signal === 0 ? null : signal }
+    return childStatus(pid, status.readInt32LE(0))
+  }
+  reap(pid: number): ChildStatus | null {
+    const status = Buffer.alloc(4)
+    if (this.#libc.raw('int waitpid(int, void *, int)', pid, status, WNOHANG) !== pid) return null
+    return childStatus(pid, status.readInt32LE(0))
+  }
+  pidfdOpen(pid: number): Fd {
+    return toFd(this.#libc.syscall('pidfd_open', [pid, 0], [pid, 0]))
+  }
+  pidfdSendSignal(pidfd: Fd, signal: number): void {
+    this.#libc.syscall('pidfd_send_signal', [pidfd, signal, 0, 0], [pidfd, signal])
   }
   run(path: string, args: readonly string[], options: RunOptions): RunResult {
     return run(this.#libc, path, args, options, INIT_NOFILE_SOFT)
@@ -194,6 +224,12 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
   armCrashExec(paths: readonly [string, string], argv: readonly string[], env: Readonly<Record<string, string>>): void {
     this.#installCrashExec = armCrashExec(this.#libc, process.arch, paths, argv, env)
   }
+}
+
+/** The status word of waitpid(2), taken apart. */
+function childStatus(pid: number, word: number): ChildStatus {
+  const signal = word & 0x7f
+  return { pid, code: signal === 0 ? (word >> 8) & 0xff : null, signal: signal === 0 ? null : signal }
 }
 
 function showDirfd(fd: number): SyscallArg {

@@ -7,7 +7,7 @@ import { POLLIN } from '../../abi/process.ts'
 import { errnoNumber } from '../../abi/errno.ts'
 import { SyscallError } from '../../kernel/errors.ts'
 import { toFd } from '../../kernel/kernel.ts'
-import type { ChildStatus, Fd, FileStat, FsStat, Kernel, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
+import type { ChildStatus, Fd, FileStat, FsStat, Kernel, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
 
 /** Thrown where the real PID 1 would wait for ever or be replaced. */
 export class Stopped extends Error {}
@@ -151,6 +151,9 @@ export class ScriptedKernel implements Kernel {
     this.#act('run', path, ...args, options.terminal ?? '-')
     return { code: 3, signal: null, stdout: '', stderr: '', error: undefined }
   }
+  reap(): ChildStatus | null {
+    return null
+  }
   reapOrphan(): ChildStatus | null {
     return null
   }
@@ -186,6 +189,7 @@ export class ScriptedKernel implements Kernel {
   rename(): void { this.#unsupported('rename') }
   chmod(): void { this.#unsupported('chmod') }
   mknod(): void { this.#unsupported('mknod') }
+  getxattr(): string | null { return this.#unsupported('getxattr') }
   dup2(): void { this.#unsupported('dup2') }
   memfdCreate(): Fd { return this.#unsupported('memfd_create') }
   fcntl(): number { return this.#unsupported('fcntl') }
@@ -199,7 +203,11 @@ export class ScriptedKernel implements Kernel {
   moveMount(): void { this.#unsupported('move_mount') }
   unshare(): void { this.#unsupported('unshare') }
   setns(): void { this.#unsupported('setns') }
+  uniqueMountId(): bigint { return this.#unsupported('statx') }
+  statmount(): MountIdentity { return this.#unsupported('statmount') }
   getuid(): number { return 0 }
+  pidfdOpen(): Fd { return this.#unsupported('pidfd_open') }
+  pidfdSendSignal(): void { this.#unsupported('pidfd_send_signal') }
   kill(): void { this.#unsupported('kill') }
   spawn(): number { return this.#unsupported('execve') }
   finitModule(): void { this.#unsupported('finit_module') }

@@ -106,9 +106,10 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     new DataView(argument.buffer, argument.byteOffset).setBigUint64(0, BigInt(disk.data?.length ?? 0), true)
     return 0
   }
+  const isReady = ({ kind, process }: OpenFile): boolean => (kind === 'uevent' ? world.uevents.length > 0 : process?.state === 'Z')
   const poll = (fds: readonly Fd[], timeoutMs: number): { fd: Fd; revents: number }[] => {
     const ready = (): { fd: Fd; revents: number }[] =>
-      fds.map((fd) => ({ fd, revents: door.file(fd).kind === 'uevent' && world.uevents.length > 0 ? POLLIN : 0 }))
+      fds.map((fd) => ({ fd, revents: isReady(door.file(fd)) ? POLLIN : 0 }))
     const until = world.nowUs + BigInt(Math.max(0, timeoutMs)) * 1000n
     while (ready().every((r) => r.revents === 0) && world.nowUs < until) world.advance(until - world.nowUs)
     return ready()

@@ -131,6 +131,7 @@ export function fileCalls(door: Door): FileCalls {
         needWritable(loc)
         loc.node.mode = (loc.node.mode & S_IFMT) | mode
       }),
+    getxattr: (path, name) => door.call('getxattr', [path, name], () => world.xattrs.get(door.lookup(path).node)?.get(name) ?? null),
     mknod: (path, mode, dev) =>
       door.call('mknod', [path, octal(mode), dev], () => {
         door.needRoot()

@@ -6,7 +6,7 @@
 import { S_IFLNK, S_IFMT } from '../../abi/process.ts'
 import { Errno } from './errno.ts'
 import type { Loc } from './mount-tree.ts'
-import { magicTarget } from './proc-fs.ts'
+import { magicTarget, needLook } from './proc-fs.ts'
 import { isDir, lookupEntry } from './vfs.ts'
 import type { ModelProcess } from './model-process.ts'
 import type { ModelWorld } from './world.ts'
@@ -40,8 +40,11 @@ function walk(world: ModelWorld, proc: ModelProcess, path: string, follow: boole
     }
     if (budget.links-- === 0) throw new Errno('ELOOP')
     const { content } = node
-    if (content.kind === 'magic') at = magicTarget(world, content.key)
-    else if (content.kind === 'symlink') at = walk(world, proc, content.target, true, at, budget)
+    if (content.kind === 'magic') {
+      needLook(world, proc, content.key)
+      at = magicTarget(world, content.key)
+    }
+    if (content.kind === 'symlink') at = walk(world, proc, content.target, true, at, budget)
     else if (content.kind === 'self-link') at = walk(world, proc, content.target(proc), true, at, budget)
   })
   if (mustBeDir && !isDir(at.node)) throw new Errno('ENOTDIR')

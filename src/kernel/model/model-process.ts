@@ -7,15 +7,17 @@ import type { Loc, Namespace } from './mount-tree.ts'
 
 /** An open file description. */
 export interface OpenFile {
-  readonly kind: 'node' | 'path' | 'tree' | 'uevent' | 'console'
+  readonly kind: 'node' | 'path' | 'tree' | 'uevent' | 'console' | 'pidfd'
   readonly loc: Loc
   flags: number
   offset: number
+  /** Of a pidfd: the process itself, whoever has its pid. */
+  readonly process?: ModelProcess
 }
 
 export interface ModelProcess {
   readonly pid: number
-  readonly ppid: number
+  ppid: number
   comm: string
   argv: readonly string[]
   uid: number
@@ -26,6 +28,11 @@ export interface ModelProcess {
   ns: Namespace
   readonly kernelThread: boolean
   state: 'S' | 'Z'
+  /** When it started, and how long it takes to end after SIGTERM; null when it ignores that, 'never' when SIGKILL too. */
+  readonly startUs: bigint
+  endsAfterUs: bigint | null | 'never'
+  /** Further files of its directory in /proc: 'cgroup', 'maps', 'fdinfo/3'. */
+  readonly texts: Map<string, string>
   readonly fds: Map<number, { file: OpenFile; cloexec: boolean }>
   /** Signals that are ignored or blocked, capabilities that were dropped, soft limits. */
   readonly ignoredSignals: Set<number>

@@ -207,8 +207,21 @@ export function mountCalls(door: Door): MountCalls {
           copyNamespace(door)
         }
       }),
+    uniqueMountId: (path) => door.call('statx', [path], () => uniqueId(door.lookup(path).mnt)),
+    statmount: (mount) =>
+      door.call('statmount', ['id' in mount ? mount.id : mount.fd], () => {
+        door.needRoot()
+        const found = 'id' in mount ? table.all.find((m) => uniqueId(m) === mount.id) : door.file(mount.fd).loc.mnt
+        if (found === undefined || ('id' in mount && !inNs(found))) throw new Errno('ENOENT')
+        return { id: uniqueId(found), parentId: uniqueId(found.parent), dev: found.sb.dev, fstype: found.sb.fstype }
+      }),
     setns: (fd, nstype) => door.call('setns', [fd, nstype], () => { throw new Errno('EINVAL') }),
   }
+}
+
+/** Unique ids begin above all that mountinfo prints. */
+function uniqueId(mnt: ModelMount): bigint {
+  return 0x80000000n + BigInt(mnt.id)
 }
 
 /** copy_mnt_ns(): every mount again, peers of shared ones, with the process's root and directory on the copies. */

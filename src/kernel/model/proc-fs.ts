@@ -58,7 +58,13 @@ const KERNEL_THREAD_FLAG = 0x00200000
 function statText(p: ModelProcess): string {
   const flags = p.kernelThread ? KERNEL_THREAD_FLAG : 0
   const zeros = (n: number): string => Array.from({ length: n }, () => '0').join(' ')
-  return `${p.pid} (${p.comm}) ${p.state} ${p.ppid} ${p.pid} ${p.pid} 0 -1 ${flags} ${zeros(12)} ${p.pid} ${zeros(30)}\n`
+  return `${p.pid} (${p.comm}) ${p.state} ${p.ppid} ${p.pid} ${p.pid} 0 -1 ${flags} ${zeros(12)} ${p.startUs / 10_000n} ${zeros(30)}\n`
+}
+
+/** ptrace(2) access: another user's links are nobody's business. EACCES. */
+export function needLook(world: ProcSource, viewer: Viewer, key: string): void {
+  const uid = world.processes.get(viewer.pid)?.uid ?? 0
+  if (uid !== 0 && world.processes.get(Number(key.split('/', 1)[0]))?.uid !== uid) throw new Errno('EACCES')
 }
 
 /** The place that a magic link leads to: key 'PID/exe', 'PID/root', 'PID/cwd', 'PID/fd/N'. */
@@ -82,6 +88,7 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
   const link = (dir: VNode, pid: number, what: string): VNode => {
     const key = `${pid}/${what}`
     const show = (viewer: Viewer): string => {
+      needLook(world, viewer, key)
       const loc = magicTarget(world, key)
       const root = world.processes.get(viewer.pid)?.root
       return `${root === undefined ? '' : pathOf(loc, root).path}${loc.node.unlinked ? ' (deleted)' : ''}`
@@ -102,6 +109,8 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
         return text(dir, name, () => mountInfoText(world, p))
       case 'stat':
         return text(dir, name, () => statText(p))
+      case 'status':
+        return text(dir, name, () => `Name:\t${p.comm}\nState:\t${p.state}\nUid:\t${p.uid}\t${p.uid}\t${p.uid}\t${p.uid}\n`)
       case 'comm':
         return text(dir, name, () => `${p.comm}\n`)
       case 'cmdline':
@@ -113,27 +122,27 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
       case 'fd':
         return folder(dir, name, (self, n) => (p.fds.has(Number(n)) ? link(self, p.pid, `fd/${n}`) : undefined), () => [...p.fds.keys()].map(String))
       default:
-        return undefined
+        return givenIn(p.texts, dir, '', name)
     }
   }
-  /** A file of `procTexts`, or a directory on the way to one; `prefix` is '' or ends with '/'. */
-  const given = (dir: VNode, prefix: string, name: string): VNode | undefined => {
+  /** A file of such a map, or a directory on the way to one; `prefix` is '' or ends with '/'. */
+  const givenIn = (texts: ReadonlyMap<string, string>, dir: VNode, prefix: string, name: string): VNode | undefined => {
     const path = `${prefix}${name}`
-    const content = world.procTexts.get(path)
-    if (content !== undefined) return text(dir, name, () => world.procTexts.get(path) ?? content)
-    const below = [...world.procTexts.keys()].filter((key) => key.startsWith(`${path}/`))
+    const content = texts.get(path)
+    if (content !== undefined) return text(dir, name, () => texts.get(path) ?? content)
+    const below = [...texts.keys()].filter((key) => key.startsWith(`${path}/`))
     if (below.length === 0) return undefined
     const names = below.map((key) => key.slice(path.length + 1).split('/', 1)[0] ?? '')
-    return folder(dir, name, (self, entry) => given(self, `${path}/`, entry), () => [...new Set(names)])
+    return folder(dir, name, (self, entry) => givenIn(texts, self, `${path}/`, entry), () => [...new Set(names)])
   }
-  const files = ['mountinfo', 'stat', 'comm', 'cmdline', 'exe', 'root', 'cwd', 'fd']
+  const files = ['mountinfo', 'stat', 'status', 'comm', 'cmdline', 'exe', 'root', 'cwd', 'fd']
   const lookup = (name: string): VNode | undefined => {
     if (name === 'self') return createNode(sb.root, name, S_IFLNK | 0o777, { kind: 'self-link', target: (v) => String(v.pid) })
     if (name === 'filesystems')
       return text(sb.root, name, () =>
         ['nodev\tsysfs', 'nodev\ttmpfs', 'nodev\tproc', 'nodev\tdevtmpfs', ...[...world.diskFsTypes].map((f) => `\t${f}`), ''].join('\n'))
     const p = world.processes.get(Number(name))
-    if (p === undefined) return given(sb.root, '', name)
+    if (p === undefined) return givenIn(world.procTexts, sb.root, '', name)
     return folder(sb.root, name, (self, n) => processEntry(self, p, n), () => files)
   }
   const sb = createSuperBlock('proc', dev, 'proc', {

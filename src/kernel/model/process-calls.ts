@@ -85,6 +85,27 @@ export function processCalls(door: Door): ProcessCalls & HandOverCalls {
     getuid: () => proc.uid,
     kill: (pid, signal) => door.call('kill', [pid, signal], () => kill(pid, signal)),
     reapOrphan: () => world.orphans.shift() ?? null,
+    reap: (pid) =>
+      door.call('waitpid', [pid], () => {
+        const target = world.processes.get(pid)
+        if (target === undefined || target.state !== 'Z' || target.ppid !== proc.pid) return null
+        world.processes.delete(pid)
+        return { pid, code: null, signal: SIGKILL }
+      }),
+    pidfdOpen: (pid) =>
+      door.call('pidfd_open', [pid, 0], () => {
+        const process = world.processes.get(pid)
+        if (process === undefined) throw new Errno('ESRCH')
+        return door.install({ kind: 'pidfd', loc: proc.root, flags: 2, offset: 0, process })
+      }),
+    pidfdSendSignal: (pidfd, signal) =>
+      door.call('pidfd_send_signal', [pidfd, signal], () => {
+        const { process } = door.file(pidfd)
+        if (process === undefined) throw new Errno('EBADF')
+        if (world.processes.get(process.pid) !== process) throw new Errno('ESRCH')
+        if (proc.uid !== 0 && proc.uid !== process.uid) throw new Errno('EPERM')
+        world.signal(process, signal)
+      }),
     run: (path, args, options) => door.call('run', [path, ...args], () => run(door, path, args, options)),
     spawn: (path, args) =>
       door.call('posix_spawn', [path, ...args], () => {

@@ -5,6 +5,7 @@
 // A ModelKernel is one process's door to this world.
 
 import { MS_RELATIME } from '../../abi/mount.ts'
+import { SIGKILL, SIGTERM } from '../../abi/process.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
 import type { ChildStatus, RunOptions, RunResult } from '../kernel.ts'
 import { MountTable, type Loc, type ModelMount, type Namespace } from './mount-tree.ts'
@@ -46,6 +47,8 @@ export class ModelWorld {
   readonly initramfs: SuperBlock
   readonly sys: SuperBlock
   readonly devtmpfs: SuperBlock
+  /** Extended attributes by node. */
+  readonly xattrs = new Map<VNode, Map<string, string>>()
   hostname = '(none)'
   nowUs = 1_000_000n
   /** File system types of disks that this kernel knows; others are ENODEV. */
@@ -96,16 +99,34 @@ export class ModelWorld {
   addProcess(what: {
     readonly pid?: number; readonly ppid?: number; readonly comm: string; readonly argv: readonly string[]
     readonly root: Loc; readonly cwd: Loc; readonly exe: Loc | null; readonly ns: Namespace; readonly kernelThread?: boolean
-    readonly uid?: number
+    readonly uid?: number; readonly startUs?: bigint
   }): ModelProcess {
     const p: ModelProcess = {
       pid: what.pid ?? this.nextPid++, ppid: what.ppid ?? 1, comm: what.comm, argv: what.argv, uid: what.uid ?? 0,
       root: what.root, cwd: what.cwd, exe: what.exe, ns: what.ns, kernelThread: what.kernelThread ?? false, state: 'S',
+      startUs: what.startUs ?? this.nowUs, endsAfterUs: 0n, texts: new Map(),
       fds: new Map(), ignoredSignals: new Set(), blockedSignals: new Set(), droppedCapabilities: new Set(),
       limits: new Map([[7, { soft: 1024n, hard: 4096n }]]),
     }
     this.processes.set(p.pid, p)
     return p
+  }
+
+  /** The process ends: its children go to PID 1, and it stays as a zombie if PID 1 has to reap it. */
+  end(p: ModelProcess): void {
+    for (const child of this.processes.values()) if (child.ppid === p.pid) child.ppid = 1
+    p.state = 'Z'
+    p.exe = null
+    p.fds.clear()
+    if (p.ppid !== 1) this.processes.delete(p.pid)
+  }
+
+  /** A signal as it comes through a pidfd. PID 1 and kernel threads take none. */
+  signal(p: ModelProcess, signal: number): void {
+    if (p.pid === 1 || p.kernelThread || p.endsAfterUs === 'never' || p.state === 'Z') return
+    if (signal === SIGKILL) this.end(p)
+    else if (signal === SIGTERM && p.endsAfterUs === 0n) this.end(p)
+    else if (signal === SIGTERM && p.endsAfterUs !== null) this.after(p.endsAfterUs, () => this.end(p))
   }
 
   /** A node by its path inside one file system, symbolic links not followed. */

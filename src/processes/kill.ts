@@ -1,0 +1,143 @@
+// Ends processes: SIGTERM, a wait, SIGKILL, a wait, a report of who survived.
+//
+// Every signal goes through a pidfd that was opened before the facts were read again and found to be the same, so
+// a pid that was given to somebody else meanwhile costs nobody his life. What ends and is our child is reaped by its
+// own pid, so that no child of Node's is stolen.  pidfd_open(2), pidfd_send_signal(2), poll(2), waitpid(2).
+
+import { SIGCONT, SIGKILL, SIGTERM } from '../abi/process.ts'
+import { errorLine, isErrno } from '../kernel/errors.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
+import type { ProcessFacts } from './process-facts.ts'
+import { attempt } from './read-origin.ts'
+import { readExe, readStat } from './read-processes.ts'
+import type { ProcessDoors } from './read-processes.ts'
+
+/** How one process ended, or that it did not. */
+export interface KillReport {
+  readonly pid: number
+  readonly name: string
+  /** 'gone': ended before a signal; 'changed': another program by then, left alone. */
+  readonly outcome: 'terminated' | 'killed' | 'gone' | 'changed' | 'survived'
+  /** From the first signal to its end; to the deadline for a survivor. Microseconds. */
+  readonly tookUs: number
+  /** Why it survived. */
+  readonly detail: string | null
+}
+
+export interface KillOptions {
+  /** How long SIGTERM may take, in milliseconds; 0 goes to SIGKILL at once. */
+  readonly timeoutMs: number
+  /** How long SIGKILL may take. */
+  readonly killTimeoutMs: number
+}
+
+export const DEFAULT_KILL_TIMEOUTS: KillOptions = { timeoutMs: 5000, killTimeoutMs: 2000 }
+
+interface Target {
+  readonly process: ProcessFacts
+  readonly pidfd: Fd
+}
+
+type Doors = Pick<Kernel, 'pidfdOpen' | 'pidfdSendSignal' | 'poll' | 'close' | 'reap' | 'monotonicUs' | 'readText'> & ProcessDoors
+
+/** Opens the process that the facts are about; 'gone' or 'changed' when the pid means something else by now. */
+function take(kernel: Doors, process: ProcessFacts): Target | 'gone' | 'changed' {
+  let pidfd: Fd
+  try {
+    pidfd = kernel.pidfdOpen(process.pid)
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EINVAL')) return 'gone'
+    throw error
+  }
+  // The order matters: from here on the pid cannot mean another process than the descriptor, unless this one ended.
+  const now = attempt(() => readStat(kernel, process.pid))
+  const verdict = now === null || now.startTicks !== process.startTicks || now.state === 'Z' ? 'gone' : hasChanged(kernel, process) ? 'changed' : null
+  if (verdict === null) return { process, pidfd }
+  kernel.close(pidfd)
+  return verdict
+}
+
+/** It has executed another program since it was judged: what was decided is about somebody else. */
+function hasChanged(kernel: Doors, { pid, exe }: ProcessFacts): boolean {
+  const now = readExe(kernel, pid, null)
+  return now.dev !== exe.dev || now.ino !== exe.ino
+}
+
+/** Sends to all; one that is gone already is fine, one that may not be sent to leaves `targets`. */
+function signalAll(kernel: Doors, targets: Set<Target>, signal: number, onRefusal: (target: Target, problem: string) => void): void {
+  for (const target of [...targets]) {
+    try {
+      kernel.pidfdSendSignal(target.pidfd, signal)
+    } catch (error) {
+      if (isErrno(error, 'ESRCH')) continue
+      targets.delete(target)
+      onRefusal(target, errorLine(error))
+    }
+  }
+}
+
+/** Waits until all have ended or the time is over; `onEnd` is called for each that ends, and it leaves `targets`. */
+function waitForEnds(kernel: Doors, targets: Set<Target>, timeoutMs: number, onEnd: (target: Target) => void): void {
+  const deadline = kernel.monotonicUs() + BigInt(timeoutMs) * 1000n
+  while (targets.size > 0) {
+    const leftUs = deadline - kernel.monotonicUs()
+    const byFd = new Map([...targets].map((target) => [target.pidfd, target]))
+    const leftMs = leftUs <= 0n ? 0 : Math.ceil(Number(leftUs) / 1000)
+    // EINTR is a wait that was too short.
+    const results = attempt(() => kernel.poll([...byFd.keys()], leftMs)) ?? []
+    for (const { fd, revents } of results) {
+      const target = byFd.get(fd)
+      if (revents === 0 || target === undefined) continue
+      targets.delete(target)
+      onEnd(target)
+    }
+    if (leftUs <= 0n) return
+  }
+}
+
+/** A zombie child of ours is reaped; one of another parent is that parent's. */
+function finish(kernel: Doors, target: Target): void {
+  kernel.reap(target.process.pid)
+  kernel.close(target.pidfd)
+}
+
+/** Ends these processes. Never throws for one of them; the reports are in the order of `victims`. */
+export function killProcesses(kernel: Doors, victims: readonly ProcessFacts[], options: KillOptions): KillReport[] {
+  const start = kernel.monotonicUs()
+  const reports = new Map<number, KillReport>()
+  const report = (process: ProcessFacts, outcome: KillReport['outcome'], detail: string | null = null): void => {
+    reports.set(process.pid, { pid: process.pid, name: process.comm, outcome, tookUs: Number(kernel.monotonicUs() - start), detail })
+  }
+  const targets = new Set<Target>()
+  for (const process of victims) {
+    try {
+      const taken = take(kernel, process)
+      if (typeof taken === 'string') report(process, taken)
+      else targets.add(taken)
+    } catch (error) {
+      report(process, 'survived', errorLine(error))
+    }
+  }
+  const ended = (outcome: 'terminated' | 'killed') => (target: Target): void => {
+    finish(kernel, target)
+    report(target.process, outcome)
+  }
+  const refused = (target: Target, problem: string): void => {
+    report(target.process, 'survived', problem)
+    kernel.close(target.pidfd)
+  }
+  if (options.timeoutMs > 0) {
+    signalAll(kernel, targets, SIGTERM, refused)
+    // One that is stopped takes SIGTERM only when it goes on.
+    signalAll(kernel, targets, SIGCONT, refused)
+    waitForEnds(kernel, targets, options.timeoutMs, ended('terminated'))
+  }
+  signalAll(kernel, targets, SIGKILL, refused)
+  waitForEnds(kernel, targets, options.killTimeoutMs, ended('killed'))
+  for (const { process, pidfd } of targets) {
+    const state = attempt(() => readStat(kernel, process.pid))?.state ?? '?'
+    report(process, 'survived', `SIGKILL had no effect in ${options.killTimeoutMs} ms (state ${state})`)
+    kernel.close(pidfd)
+  }
+  return victims.flatMap((process) => reports.get(process.pid) ?? [])
+}

@@ -1,0 +1,105 @@
+// Reads ProcessFacts of every process from /proc.
+//
+// Processes end while they are read, and others may not be read: whatever is missing is null, and a process that
+// is gone is left out.  proc_pid_stat(5), proc_pid_exe(5), proc_pid_fdinfo(5), ptrace(2) about access, xattr(7).
+
+import { O_PATH } from '../abi/process.ts'
+import { parseMountInfo } from '../facts/mountinfo.ts'
+import { isErrno, SyscallError } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { needsMount } from './origin.ts'
+import type { OriginContext } from './origin.ts'
+import { parseArgv, parseCgroup, parseStat, parseUid } from './process-facts.ts'
+import type { ExeFacts, ProcessFacts, StatFields } from './process-facts.ts'
+import { attempt } from './read-origin.ts'
+
+export type ProcessDoors = Pick<Kernel, 'readdir' | 'readText' | 'readlink' | 'stat' | 'open' | 'close' | 'getxattr' | 'statmount'>
+
+const NO_EXE: ExeFacts = { link: null, dev: null, ino: null, mount: null, errno: 'ENOENT' }
+
+/** The mark of systemd 255 and newer; root may write trusted.*, everybody user.*. */
+const SURVIVE_MARKS: readonly string[] = ['user.survive_final_kill_signal', 'trusted.survive_final_kill_signal']
+
+/** systemd's reading of a boolean. */
+function isTrue(text: string): boolean {
+  return /^(1|yes|y|true|t|on)$/i.test(text.replace(/\0+$/, '').trim())
+}
+
+/** The mount that the executable is on: by descriptor where the kernel can (7.0), else by its id in the process's own mountinfo. */
+function exeMount(kernel: ProcessDoors, pid: number): ExeFacts['mount'] {
+  return attempt(() => {
+    const fd = kernel.open(`/proc/${pid}/exe`, O_PATH)
+    try {
+      const answer = attempt(() => kernel.statmount({ fd }))
+      if (answer !== null) return { dev: answer.dev, fstype: answer.fstype }
+      const id = /^mnt_id:\s+(\d+)$/m.exec(kernel.readText(`/proc/self/fdinfo/${fd}`))?.[1]
+      const found = parseMountInfo(kernel.readText(`/proc/${pid}/mountinfo`)).find((m) => m.id === Number(id))
+      return found === undefined ? null : { dev: found.dev, fstype: found.fstype }
+    } finally {
+      kernel.close(fd)
+    }
+  })
+}
+
+/** The executable behind a pid now. */
+export function readExe(kernel: ProcessDoors, pid: number, context: OriginContext | null): ExeFacts {
+  const path = `/proc/${pid}/exe`
+  const link = attempt(() => kernel.readlink(path))
+  try {
+    const { dev, ino } = kernel.stat(path)
+    const mount = context !== null && needsMount(dev, context) ? exeMount(kernel, pid) : null
+    return { link, dev, ino, mount, errno: null }
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error
+    return { ...NO_EXE, link, errno: error.code }
+  }
+}
+
+/** /proc/PID/stat now, or null when there is no such process. */
+export function readStat(kernel: Pick<Kernel, 'readText'>, pid: number): StatFields | null {
+  try {
+    return parseStat(kernel.readText(`/proc/${pid}/stat`))
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return null
+    throw error
+  }
+}
+
+/** Where cgroup2 is mounted, or null. */
+function cgroupDirectory(kernel: ProcessDoors): string | null {
+  const mounts = attempt(() => parseMountInfo(kernel.readText('/proc/self/mountinfo'))) ?? []
+  return mounts.find((m) => m.fstype === 'cgroup2')?.mountPoint ?? null
+}
+
+/** All processes by pid, kernel threads included. Throws SyscallError when /proc is not mounted. */
+export function readProcesses(kernel: ProcessDoors, context: OriginContext): ProcessFacts[] {
+  // An empty directory reads well: the link says whether something is mounted there.
+  kernel.readlink('/proc/self')
+  const cgroups = cgroupDirectory(kernel)
+  const marks = new Map<string, boolean>()
+  const survives = (cgroup: string | null): boolean => {
+    if (cgroup === null || cgroups === null) return false
+    const known = marks.get(cgroup) ?? SURVIVE_MARKS.some((name) => isTrue(attempt(() => kernel.getxattr(`${cgroups}${cgroup}`, name)) ?? ''))
+    marks.set(cgroup, known)
+    return known
+  }
+  const found: ProcessFacts[] = []
+  for (const name of kernel.readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const at = `/proc/${name}`
+    const stat = readStat(kernel, Number(name))
+    if (stat === null) continue
+    const textOf = (file: string): string => attempt(() => kernel.readText(`${at}/${file}`)) ?? ''
+    const devOf = (file: string): bigint | null => attempt(() => kernel.stat(`${at}/${file}`).dev)
+    if (stat.isKernelThread) {
+      found.push({ ...stat, uid: 0, argv: [], cgroup: null, survives: false, exe: NO_EXE, rootDev: null, cwdDev: null })
+      continue
+    }
+    const cgroup = parseCgroup(textOf('cgroup'))
+    found.push({
+      ...stat, uid: parseUid(textOf('status')), argv: parseArgv(textOf('cmdline')), cgroup, survives: survives(cgroup),
+      exe: readExe(kernel, stat.pid, context), rootDev: devOf('root'), cwdDev: devOf('cwd'),
+    })
+  }
+  return found.sort((a, b) => a.pid - b.pid)
+}
