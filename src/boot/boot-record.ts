@@ -29,6 +29,8 @@ export interface BootSummary {
   readonly rescues: number
   /** st_dev of the initramfs's root, for telling its processes later; decimal. */
   readonly initramfsDevice: string
+  /** The same, and the file systems that are mounted in the initramfs and stay behind. */
+  readonly initramfsDevices: readonly string[]
 }
 
 /** The whole record as JSON text. */

@@ -12,14 +12,17 @@ import { errorLine } from '../kernel/errors.ts'
 import { describePlan } from '../plan/step.ts'
 import type { Plan } from '../plan/step.ts'
 import { planSwitch } from '../plan/switch.ts'
-import type { SwitchRequest } from '../facts/switch-types.ts'
+import { parseMountInfo } from '../facts/mountinfo.ts'
+import type { Keep, SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
+import { initramfsDevices } from '../processes/read-origin.ts'
 import { VERSION } from '../version.ts'
 import { SYSROOT } from './boot-state.ts'
 import type { BootContext, BootState } from './boot-state.ts'
 import { BootFailure, errorFailure, inPhase, refusalFailure, toFailure } from './boot-failure.ts'
 import { summaryLines, writeRecord } from './boot-record.ts'
 import type { BootSummary } from './boot-record.ts'
+import { endProcessesBeforeSwitch } from './end-processes.ts'
 import { handOver } from './hand-over.ts'
 import { runHooks } from './hooks.ts'
 import type { BreakPoint } from './parameters.ts'
@@ -99,7 +102,18 @@ function undo(state: BootState, plan: Plan, completed: number): string[] {
   return failures.length === 0 ? [`undone: ${steps.length} steps, everything is as it was before the switch`] : failures.map((line) => `Cannot undo: ${line}`)
 }
 
-function finish(state: BootState, plan: Plan, root: BootSummary['root'], initramfsDevice: string): never {
+/** Whether the initramfs is there after this plan. */
+function keepOf(plan: Plan): Keep {
+  return plan.pointOfNoReturn < plan.steps.length ? 'none' : 'full'
+}
+
+/** The initramfs's own device first, then those of what is mounted in it and stays behind. */
+function readInitramfsDevices(state: BootState): readonly string[] {
+  const { kernel } = state
+  return initramfsDevices(parseMountInfo(kernel.readText('/proc/self/mountinfo')), kernel.stat('/').dev).map(String)
+}
+
+function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices: readonly string[]): never {
   const { kernel, trace, log } = state
   const exec = plan.exec
   if (exec === null) throw new Error('Cannot hand over: the plan has no exec')
@@ -112,9 +126,10 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], initram
     root,
     prepared: state.prepared,
     plan,
-    keep: plan.pointOfNoReturn < plan.steps.length ? 'none' : 'full',
+    keep: keepOf(plan),
     rescues: state.rescues,
-    initramfsDevice,
+    initramfsDevice: devices[0] ?? '',
+    initramfsDevices: devices,
   }
   const problem = writeRecord(kernel, summary, trace)
   if (problem !== null) log.warn(problem)
@@ -129,7 +144,7 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], initram
 
 /** One try, from the modules to the exec. Ends by exec or by a BootFailure. */
 function attempt(state: BootState): never {
-  const { kernel, log, trace } = state
+  const { log, trace } = state
   checkStart(state)
   point(state, 'cmdline')
   const devices = (state.devices ??= inPhase('modules', () => createDevices(state)))
@@ -138,7 +153,6 @@ function attempt(state: BootState): never {
   const root = devices.mountRoot()
   devices.mountUsr()
   point(state, 'mount')
-  const initramfsDevice = kernel.stat('/').dev.toString()
   const plan = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = plan
   for (const line of describePlan(plan)) log.debug(line)
@@ -154,9 +168,11 @@ function attempt(state: BootState): never {
   // A break or a hook may have changed mounts: the plan is made of facts that are true now.
   const current = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = current
+  const initramfs = inPhase('pre-switch', () => readInitramfsDevices(state))
+  endProcessesBeforeSwitch(state, keepOf(current))
   trace.note('switch', current.name, { reason: current.reason })
   switchRoot(state, current)
-  return finish(state, current, root, initramfsDevice)
+  return finish(state, current, root, initramfs)
 }
 
 /** Brings the initramfs back to where an attempt begins. */

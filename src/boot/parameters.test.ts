@@ -17,7 +17,7 @@ t.test('defaults', async (t) => {
   t.same(read(''), {
     root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
-    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, timestamps: true,
+    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, processRules: [], timestamps: true,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })

@@ -14,6 +14,7 @@ import { readParameters } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescue } from './rescue/rescue.ts'
 import type { RescueContext, RescueOutcome } from './rescue/session.ts'
+import { readRulesFile } from '../processes/judge.ts'
 import { createDevices } from './root-search.ts'
 
 function traceLines(state: BootState): string[] {
@@ -31,7 +32,10 @@ function contextOf(state: BootState): RescueContext {
     commandLine: state.line,
     parameters: state.parameters,
     describeMounts: () => describeMounts(state.kernel),
-    describeProcesses: () => describeProcesses(state.kernel),
+    describeProcesses: () => {
+      const { processRules: rules, keep } = state.parameters
+      return describeProcesses(state.kernel, { rules, file: readRulesFile(state.kernel).file, keep: keep ?? 'full', default: null })
+    },
     describeDevices: () => devices.describe(),
     describeTrace: () => traceLines(state),
     loadModule: (name) => devices.loadModule(name),

@@ -1,122 +1,114 @@
-// `fulcrum ps`: processes, and whether they came from the initramfs or from the real root.
+// `fulcrum ps`: processes, where they came from, and what would be done with those of the initramfs.
 //
-// The path in /proc/PID/exe lies once the initramfs is concealed or lazily unmounted; the device number of the
-// file behind it does not (docs/kernel-facts.md B), so the origin goes by that.  proc_pid_stat(5), proc_pid_exe(5).
+// Says what `fulcrum kill` and the boot would do, by the same code; reads only.  docs/processes.md,
+// proc_pid_stat(5), proc_pid_exe(5).
 
-import { parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { parseArgs } from 'node:util'
+import { USER_HZ } from '../abi/process.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
+import { judgeProcesses } from '../processes/judge.ts'
+import type { JudgeOptions, Judgement } from '../processes/judge.ts'
+import { readPins } from '../processes/pins.ts'
+import { attempt } from '../processes/read-origin.ts'
+import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { parseDefault, readJudgeOptions } from './process-options.ts'
+import type { ProcessOptions } from './process-options.ts'
+import { ageOf, parsePasswd, processJson, processTable } from './process-table.ts'
+import type { Listed } from './process-table.ts'
 
-/** Written by the boot; names the initramfs's device. */
-const BOOT_RECORD = '/run/fulcrum/boot.json'
-const ROOTFS_DIRECTORY = '/run/rootfs'
-/** PF_KTHREAD of include/linux/sched.h, in the flags field of /proc/PID/stat. */
-const PF_KTHREAD = 0x00200000
-
-export type Origin = 'initramfs' | 'root' | 'other' | 'kernel' | 'zombie' | 'unknown'
-
-export interface ProcessLine {
-  readonly pid: number
-  readonly ppid: number
-  readonly state: string
-  readonly comm: string
-  /** Null for kernel threads, zombies, and where it may not be read. */
-  readonly exe: string | null
-  readonly origin: Origin
+/** Ticks since boot. Not CLOCK_MONOTONIC: start times count what the machine slept. */
+function nowTicks(kernel: Kernel): number {
+  const uptime = attempt(() => /^[\d.]+/.exec(kernel.readText('/proc/uptime'))?.[0])
+  return uptime === null || uptime === undefined ? (Number(kernel.monotonicUs()) * USER_HZ) / 1_000_000 : Number(uptime) * USER_HZ
 }
 
-type Doors = Pick<Kernel, 'readdir' | 'readText' | 'readlink' | 'stat' | 'exists'>
-
-/** The fields of /proc/PID/stat that are needed; comm may hold spaces and parentheses. Null when it is none. */
-export function parseStat(text: string): { pid: number; comm: string; state: string; ppid: number; flags: number } | null {
-  const found = /^(\d+) \((.*)\) (\S) (\d+) -?\d+ -?\d+ -?\d+ -?\d+ (\d+) /s.exec(text)
-  if (found === null) return null
-  const [, pid, comm = '', state = '?', ppid, flags] = found
-  return { pid: Number(pid), comm, state, ppid: Number(ppid), flags: Number(flags) }
+/** Adds what only a listing needs. */
+export function listProcesses(kernel: Kernel, judgement: Judgement, withPins: boolean): Listed[] {
+  const users = parsePasswd(attempt(() => kernel.readText('/etc/passwd')) ?? '')
+  const now = nowTicks(kernel)
+  return judgement.all.map((judged) => {
+    const { pid, uid, startTicks, isKernelThread } = judged.facts
+    return {
+      ...judged,
+      user: uid === null ? '?' : (users.get(uid) ?? String(uid)),
+      ageSeconds: ageOf(startTicks, now),
+      pins: withPins && !isKernelThread ? readPins(kernel, pid, judgement.context.initramfs) : null,
+    }
+  })
 }
 
-function attempt<T>(body: () => T): T | null {
+/** The processes of this machine as lines, without kernel threads; for the rescue console. */
+export function describeProcesses(kernel: Kernel, options?: JudgeOptions): string[] {
+  const judge = options ?? readJudgeOptions(kernel, { default: null, rules: null }).judge
+  const all = listProcesses(kernel, judgeProcesses(kernel, judge), false)
+  return processTable(all.filter((it) => it.finding.origin !== 'kernel'), false)
+}
+
+interface PsOptions extends ProcessOptions {
+  readonly all: boolean
+  readonly json: boolean
+  readonly tree: boolean
+  readonly pins: boolean
+}
+
+/** The options, or what is wrong with them. */
+function parse(args: readonly string[]): PsOptions | string {
   try {
-    return body()
-  } catch {
-    // Processes end while they are looked at, and others may not be looked at.
-    return null
+    const flag = { type: 'boolean', default: false } as const
+    const text = { type: 'string' } as const
+    const { values } = parseArgs({
+      args: [...args],
+      options: { all: { ...flag, short: 'a' }, json: flag, tree: flag, pins: flag, default: text, rules: text },
+    })
+    const fallback = parseDefault(values.default)
+    if (typeof fallback === 'string') return fallback
+    const { all, json, tree, pins } = values
+    return { all, json, tree, pins, default: fallback.value, rules: values.rules ?? null }
+  } catch (error) {
+    return errorLine(error)
   }
 }
 
-/** Device numbers of initramfs file systems: what the boot recorded, what is kept, and "/" while it is one. */
-function initramfsDevices(kernel: Doors): Set<bigint> {
-  const devices = new Set<bigint>()
-  const recorded = attempt(() => /"initramfsDevice": *"(\d+)"/.exec(kernel.readText(BOOT_RECORD))?.[1])
-  if (recorded !== null && recorded !== undefined) devices.add(BigInt(recorded))
-  const mounts = attempt(() => parseMountInfo(kernel.readText('/proc/self/mountinfo'))) ?? []
-  const kept = topMountAt(mounts, ROOTFS_DIRECTORY)
-  if (kept !== undefined) devices.add(kept.dev)
-  const root = rootMount(mounts)
-  if (root !== undefined && (root.fstype === 'rootfs' || kernel.exists('/etc/initrd-release'))) devices.add(root.dev)
-  return devices
-}
-
-/** All processes by pid, kernel threads included. Throws SyscallError when /proc is not mounted. */
-export function readProcesses(kernel: Doors): ProcessLine[] {
-  // An empty directory reads well: the link says whether something is mounted there.
-  kernel.readlink('/proc/self')
-  const initramfs = initramfsDevices(kernel)
-  const rootDevice = kernel.stat('/').dev
-  const found: ProcessLine[] = []
-  for (const name of kernel.readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const stat = attempt(() => parseStat(kernel.readText(`/proc/${name}/stat`)))
-    if (stat === null) continue
-    const exe = attempt(() => kernel.readlink(`/proc/${name}/exe`))
-    const dev = attempt(() => kernel.stat(`/proc/${name}/exe`).dev)
-    const origin: Origin =
-      (stat.flags & PF_KTHREAD) !== 0 ? 'kernel'
-      : stat.state === 'Z' ? 'zombie'
-      : dev === null ? 'unknown'
-      : initramfs.has(dev) ? 'initramfs'
-      : dev === rootDevice ? 'root'
-      : 'other'
-    found.push({ pid: stat.pid, ppid: stat.ppid, state: stat.state, comm: stat.comm, exe, origin })
+function list(options: PsOptions, io: CommandIo): number {
+  const kernel = io.kernel()
+  const { judge, problem } = readJudgeOptions(kernel, options)
+  if (problem !== null) {
+    io.stderr(`fulcrum ps: ${problem}\n`)
+    if (options.rules !== null) return EXIT_SYSTEM
   }
-  return found.sort((a, b) => a.pid - b.pid)
-}
-
-/** One line a process. */
-export function processLines(processes: readonly ProcessLine[]): string[] {
-  const cells = [['PID', 'PPID', 'S', 'ORIGIN', 'NAME', 'EXE'], ...processes.map((p) => [`${p.pid}`, `${p.ppid}`, p.state, p.origin, p.comm, p.exe ?? '-'])]
-  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...cells.map((row) => (row[i] ?? '').length)))
-  return cells.map((row) => row.map((cell, i) => (i < 2 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join(' ').trimEnd())
-}
-
-/** The processes of this machine as lines, without kernel threads. */
-export function describeProcesses(kernel: Doors): string[] {
-  return processLines(readProcesses(kernel).filter((p) => p.origin !== 'kernel'))
+  const judgement = judgeProcesses(kernel, judge)
+  const listed = listProcesses(kernel, judgement, options.pins).filter((it) => options.all || it.finding.origin !== 'kernel')
+  if (options.json) io.stdout(`${JSON.stringify(listed.map(processJson), null, 2)}\n`)
+  else io.stdout(`${processTable(listed, options.tree).join('\n')}\n`)
+  return EXIT_OK
 }
 
 export const psCommand: Command = {
   name: 'ps',
   summary: 'list processes and where they came from',
-  usage: ['fulcrum ps [-a] [--json]'],
-  help: `Lists processes with their executable and its origin: "initramfs", "root" (the file system that is "/"
-now), "other", "zombie", or "unknown" where it may not be read (be root to see all). The origin goes by the
-device number of the executable, which also holds where its path does not.
+  usage: ['fulcrum ps [-a] [--tree] [--pins] [--json] [--default keep|kill] [--rules FILE]'],
+  help: `Lists processes with their origin: "initramfs", "root" (the file system that is "/" now), "other", or
+"undecidable"; and with what "fulcrum kill" would do with them: keep, kill, or ignore what is not of the
+initramfs; and why. The origin goes by the file system of the executable, which also holds where its path
+lies. Be root to see all.
 
-  -a, --all  kernel threads too (origin "kernel")
-  --json     as JSON: an array of pid, ppid, state, comm, exe, origin
+  -a, --all       kernel threads too (origin "kernel")
+  --tree          children below their parents
+  --pins          what each process keeps of the initramfs: executable, libraries, working and root directory,
+                  descriptors, mount namespaces; with bytes
+  --json          as JSON: an array of objects, see fulcrum-ps(1)
+  --default WHAT  keep or kill processes of the initramfs that no rule speaks of
+  --rules FILE    read this file instead of /etc/fulcrum/processes.toml
 `,
   run(args, io) {
-    const all = args.includes('-a') || args.includes('--all')
-    const unknown = args.find((arg) => !['-a', '--all', '--json'].includes(arg))
-    if (unknown !== undefined) {
-      io.stderr(`fulcrum ps: Cannot understand '${unknown}'\n`)
+    const options = parse(args)
+    if (typeof options === 'string') {
+      io.stderr(`fulcrum ps: ${options}\nTry 'fulcrum ps --help'\n`)
       return EXIT_USAGE
     }
     try {
-      const processes = readProcesses(io.kernel()).filter((p) => all || p.origin !== 'kernel')
-      io.stdout(args.includes('--json') ? `${JSON.stringify(processes, null, 2)}\n` : `${processLines(processes).join('\n')}\n`)
-      return EXIT_OK
+      return list(options, io)
     } catch (error) {
       io.stderr(`fulcrum ps: Cannot list processes: ${errorLine(error)}\n`)
       return EXIT_SYSTEM

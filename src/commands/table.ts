@@ -43,6 +43,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./ps.ts')).psCommand,
   },
   {
+    name: 'kill', summary: 'end the processes of the initramfs that are not to be kept', group: 'Others', standsIn: false,
+    load: async () => (await import('./kill.ts')).killCommand,
+  },
+  {
     name: 'blk', summary: 'list block devices and what is on them', group: 'Looking', standsIn: false,
     load: async () => (await import('./blk.ts')).blkCommand,
   },

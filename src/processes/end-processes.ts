@@ -26,8 +26,8 @@ export function victimsOf(judgement: Judgement): Judged[] {
 function reapOrphans(kernel: Kernel, judgement: Judgement): void {
   const self = kernel.getpid()
   if (self !== 1) return
-  for (const { process, finding } of judgement.all) {
-    if (process.ppid === self && process.state === 'Z' && finding.origin === 'initramfs') kernel.reap(process.pid)
+  for (const { facts, finding } of judgement.all) {
+    if (facts.ppid === self && facts.state === 'Z' && finding.origin === 'initramfs') kernel.reap(facts.pid)
   }
 }
 
@@ -38,14 +38,14 @@ export function endProcesses(kernel: Kernel, options: JudgeOptions, kill: KillOp
   const tried = new Set<string>()
   let judgement = first
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const victims = victimsOf(judgement).filter(({ process }) => !tried.has(`${process.pid} ${process.startTicks}`))
+    const victims = victimsOf(judgement).filter(({ facts }) => !tried.has(`${facts.pid} ${facts.startTicks}`))
     if (victims.length === 0) break
-    for (const report of killProcesses(kernel, victims.map((it) => it.process), kill)) {
+    for (const report of killProcesses(kernel, victims.map((it) => it.facts), kill)) {
       reports.push(report)
       // One that has become another program is judged anew.
       if (report.outcome !== 'survived') continue
-      const victim = victims.find(({ process }) => process.pid === report.pid)
-      if (victim !== undefined) tried.add(`${report.pid} ${victim.process.startTicks}`)
+      const victim = victims.find(({ facts }) => facts.pid === report.pid)
+      if (victim !== undefined) tried.add(`${report.pid} ${victim.facts.startTicks}`)
     }
     judgement = judgeProcesses(kernel, options)
   }

@@ -26,7 +26,7 @@ export const RULES_FILE = '/etc/fulcrum/processes.toml'
 const SYSROOT = '/sysroot'
 
 export interface Judged {
-  readonly process: ProcessFacts
+  readonly facts: ProcessFacts
   readonly finding: OriginFinding
   readonly decision: Decision
 }
@@ -108,9 +108,9 @@ export function judgeProcesses(kernel: Kernel, options: JudgeOptions): Judgement
     default: fallback.action,
     defaultReason: fallback.reason,
   }
-  const all = processes.map((process) => {
-    const finding = findingOf(process.pid)
-    return { process, finding, decision: decide(process, finding, policy) }
+  const all = processes.map((facts) => {
+    const finding = findingOf(facts.pid)
+    return { facts, finding, decision: decide(facts, finding, policy) }
   })
   return { all, context }
 }

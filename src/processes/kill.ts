@@ -34,25 +34,25 @@ export interface KillOptions {
 export const DEFAULT_KILL_TIMEOUTS: KillOptions = { timeoutMs: 5000, killTimeoutMs: 2000 }
 
 interface Target {
-  readonly process: ProcessFacts
+  readonly facts: ProcessFacts
   readonly pidfd: Fd
 }
 
 type Doors = Pick<Kernel, 'pidfdOpen' | 'pidfdSendSignal' | 'poll' | 'close' | 'reap' | 'monotonicUs' | 'readText'> & ProcessDoors
 
 /** Opens the process that the facts are about; 'gone' or 'changed' when the pid means something else by now. */
-function take(kernel: Doors, process: ProcessFacts): Target | 'gone' | 'changed' {
+function take(kernel: Doors, facts: ProcessFacts): Target | 'gone' | 'changed' {
   let pidfd: Fd
   try {
-    pidfd = kernel.pidfdOpen(process.pid)
+    pidfd = kernel.pidfdOpen(facts.pid)
   } catch (error) {
     if (isErrno(error, 'ESRCH', 'EINVAL')) return 'gone'
     throw error
   }
   // The order matters: from here on the pid cannot mean another process than the descriptor, unless this one ended.
-  const now = attempt(() => readStat(kernel, process.pid))
-  const verdict = now === null || now.startTicks !== process.startTicks || now.state === 'Z' ? 'gone' : hasChanged(kernel, process) ? 'changed' : null
-  if (verdict === null) return { process, pidfd }
+  const now = attempt(() => readStat(kernel, facts.pid))
+  const verdict = now === null || now.startTicks !== facts.startTicks || now.state === 'Z' ? 'gone' : hasChanged(kernel, facts) ? 'changed' : null
+  if (verdict === null) return { facts, pidfd }
   kernel.close(pidfd)
   return verdict
 }
@@ -97,7 +97,7 @@ function waitForEnds(kernel: Doors, targets: Set<Target>, timeoutMs: number, onE
 
 /** A zombie child of ours is reaped; one of another parent is that parent's. */
 function finish(kernel: Doors, target: Target): void {
-  kernel.reap(target.process.pid)
+  kernel.reap(target.facts.pid)
   kernel.close(target.pidfd)
 }
 
@@ -105,25 +105,25 @@ function finish(kernel: Doors, target: Target): void {
 export function killProcesses(kernel: Doors, victims: readonly ProcessFacts[], options: KillOptions): KillReport[] {
   const start = kernel.monotonicUs()
   const reports = new Map<number, KillReport>()
-  const report = (process: ProcessFacts, outcome: KillReport['outcome'], detail: string | null = null): void => {
-    reports.set(process.pid, { pid: process.pid, name: process.comm, outcome, tookUs: Number(kernel.monotonicUs() - start), detail })
+  const report = (facts: ProcessFacts, outcome: KillReport['outcome'], detail: string | null = null): void => {
+    reports.set(facts.pid, { pid: facts.pid, name: facts.comm, outcome, tookUs: Number(kernel.monotonicUs() - start), detail })
   }
   const targets = new Set<Target>()
-  for (const process of victims) {
+  for (const facts of victims) {
     try {
-      const taken = take(kernel, process)
-      if (typeof taken === 'string') report(process, taken)
+      const taken = take(kernel, facts)
+      if (typeof taken === 'string') report(facts, taken)
       else targets.add(taken)
     } catch (error) {
-      report(process, 'survived', errorLine(error))
+      report(facts, 'survived', errorLine(error))
     }
   }
   const ended = (outcome: 'terminated' | 'killed') => (target: Target): void => {
     finish(kernel, target)
-    report(target.process, outcome)
+    report(target.facts, outcome)
   }
   const refused = (target: Target, problem: string): void => {
-    report(target.process, 'survived', problem)
+    report(target.facts, 'survived', problem)
     kernel.close(target.pidfd)
   }
   if (options.timeoutMs > 0) {
@@ -134,10 +134,10 @@ export function killProcesses(kernel: Doors, victims: readonly ProcessFacts[], o
   }
   signalAll(kernel, targets, SIGKILL, refused)
   waitForEnds(kernel, targets, options.killTimeoutMs, ended('killed'))
-  for (const { process, pidfd } of targets) {
-    const state = attempt(() => readStat(kernel, process.pid))?.state ?? '?'
-    report(process, 'survived', `SIGKILL had no effect in ${options.killTimeoutMs} ms (state ${state})`)
+  for (const { facts, pidfd } of targets) {
+    const state = attempt(() => readStat(kernel, facts.pid))?.state ?? '?'
+    report(facts, 'survived', `SIGKILL had no effect in ${options.killTimeoutMs} ms (state ${state})`)
     kernel.close(pidfd)
   }
-  return victims.flatMap((process) => reports.get(process.pid) ?? [])
+  return victims.flatMap((facts) => reports.get(facts.pid) ?? [])
 }

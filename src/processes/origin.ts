@@ -61,52 +61,52 @@ export function startedBefore(startTicks: number, switched: SwitchTime): boolean
   return startTicks === tick ? null : startTicks < tick
 }
 
-type Decide = (process: ProcessFacts) => OriginFinding
+type Decide = (facts: ProcessFacts) => OriginFinding
 
 /** What there is besides the executable. */
-function byCircumstances(process: ProcessFacts, why: string, context: OriginContext, parent: ProcessFacts | undefined, decide: Decide): OriginFinding {
-  const before = startedBefore(process.startTicks, context.switched)
+function byCircumstances(facts: ProcessFacts, why: string, context: OriginContext, parent: ProcessFacts | undefined, decide: Decide): OriginFinding {
+  const before = startedBefore(facts.startTicks, context.switched)
   if (before === true) return { origin: 'initramfs', evidence: `${why}; it started before the switch` }
   const isOnInitramfs = (dev: bigint | null): boolean => dev !== null && context.initramfs.has(dev) && !context.mayBeReused
-  if (isOnInitramfs(process.rootDev)) return { origin: 'initramfs', evidence: `${why}; its root directory is on the initramfs` }
+  if (isOnInitramfs(facts.rootDev)) return { origin: 'initramfs', evidence: `${why}; its root directory is on the initramfs` }
   // Orphans go to PID 1, which therefore says nothing about where they come from.
   if (parent !== undefined && parent.pid !== 1) {
     const { origin } = decide(parent)
     if (origin === 'initramfs' || origin === 'root') return { origin, evidence: `${why}; its parent ${parent.pid} is of the ${origin === 'root' ? 'real root' : 'initramfs'}` }
   }
-  if (isOnInitramfs(process.cwdDev)) return { origin: 'initramfs', evidence: `${why}; its working directory is on the initramfs` }
+  if (isOnInitramfs(facts.cwdDev)) return { origin: 'initramfs', evidence: `${why}; its working directory is on the initramfs` }
   return { origin: 'undecidable', evidence: before === null ? `${why}, and its start does not tell` : `${why}, and it started after the switch` }
 }
 
-function decideOne(process: ProcessFacts, context: OriginContext, parent: ProcessFacts | undefined, decide: Decide): OriginFinding {
-  if (process.isKernelThread) return { origin: 'kernel', evidence: 'a kernel thread' }
-  const found = byDevice(process, context)
+function decideOne(facts: ProcessFacts, context: OriginContext, parent: ProcessFacts | undefined, decide: Decide): OriginFinding {
+  if (facts.isKernelThread) return { origin: 'kernel', evidence: 'a kernel thread' }
+  const found = byDevice(facts, context)
   if (found !== null) return found
-  const { dev, errno } = process.exe
-  if (dev !== null && dev === context.memfd) return byCircumstances(process, 'its executable is in memory only', context, parent, decide)
+  const { dev, errno } = facts.exe
+  if (dev !== null && dev === context.memfd) return byCircumstances(facts, 'its executable is in memory only', context, parent, decide)
   if (dev !== null) {
     // A file system of its own, /run or an unpacked image: who made it run before the switch was the initramfs.
-    if (startedBefore(process.startTicks, context.switched) === true) return { origin: 'initramfs', evidence: 'it started before the switch, from neither root' }
+    if (startedBefore(facts.startTicks, context.switched) === true) return { origin: 'initramfs', evidence: 'it started before the switch, from neither root' }
     return { origin: 'other', evidence: 'its executable is on another file system' }
   }
   if (errno === 'EACCES' || errno === 'EPERM') return { origin: 'undecidable', evidence: 'another user\'s process: be root to look at it' }
-  if (hasEnded(process)) return byCircumstances(process, 'it has ended and waits for its parent', context, parent, decide)
-  return byCircumstances(process, `its executable cannot be looked at (${errno ?? 'unknown'})`, context, parent, decide)
+  if (hasEnded(facts)) return byCircumstances(facts, 'it has ended and waits for its parent', context, parent, decide)
+  return byCircumstances(facts, `its executable cannot be looked at (${errno ?? 'unknown'})`, context, parent, decide)
 }
 
 /** The origin of every process, by pid. `processes` has all there are, so that parents can be asked. */
 export function decideOrigins(processes: readonly ProcessFacts[], context: OriginContext): Map<number, OriginFinding> {
-  const byPid = new Map(processes.map((process) => [process.pid, process]))
+  const byPid = new Map(processes.map((facts) => [facts.pid, facts]))
   const done = new Map<number, OriginFinding>()
-  const decide: Decide = (process) => {
-    const known = done.get(process.pid)
+  const decide: Decide = (facts) => {
+    const known = done.get(facts.pid)
     if (known !== undefined) return known
     // Facts are read one by one while pids are reused: a circle of parents is possible and ends here.
-    done.set(process.pid, { origin: 'undecidable', evidence: 'its parents are a circle' })
-    const finding = decideOne(process, context, byPid.get(process.ppid), decide)
-    done.set(process.pid, finding)
+    done.set(facts.pid, { origin: 'undecidable', evidence: 'its parents are a circle' })
+    const finding = decideOne(facts, context, byPid.get(facts.ppid), decide)
+    done.set(facts.pid, finding)
     return finding
   }
-  for (const process of processes) decide(process)
+  for (const facts of processes) decide(facts)
   return done
 }

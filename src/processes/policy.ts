@@ -32,23 +32,23 @@ const ignore = (reason: string): Decision => ({ decision: 'ignore', reason })
 const keep = (reason: string): Decision => ({ decision: 'keep', reason })
 
 /** systemd's mark for storage daemons: '@' as first character of argv[0], of root's processes only. */
-function isMarked(process: ProcessFacts): boolean {
-  return process.uid === 0 && process.argv[0]?.startsWith('@') === true
+function isMarked(facts: ProcessFacts): boolean {
+  return facts.uid === 0 && facts.argv[0]?.startsWith('@') === true
 }
 
 /** What is to be done with one process. */
-export function decide(process: ProcessFacts, finding: OriginFinding, context: PolicyContext): Decision {
-  const { pid } = process
+export function decide(facts: ProcessFacts, finding: OriginFinding, context: PolicyContext): Decision {
+  const { pid } = facts
   if (pid === 1) return keep('it is PID 1')
-  if (process.isKernelThread) return ignore('a kernel thread')
+  if (facts.isKernelThread) return ignore('a kernel thread')
   if (context.self.has(pid)) return keep('this command, or what started it')
-  if (hasEnded(process)) return ignore('it has ended already')
+  if (hasEnded(facts)) return ignore('it has ended already')
   if (finding.origin === 'root' || finding.origin === 'other') return ignore(finding.evidence)
-  if (isMarked(process)) return keep("its argv[0] begins with '@'")
-  if (process.survives) return keep(`survive_final_kill_signal is set on its cgroup '${process.cgroup ?? '/'}'`)
+  if (isMarked(facts)) return keep("its argv[0] begins with '@'")
+  if (facts.survives) return keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`)
   const dependency = context.dependencies.get(pid)
   if (dependency !== undefined) return keep(dependency)
-  const rule = context.rules.find((it) => matchesRule(it, process))
+  const rule = context.rules.find((it) => matchesRule(it, facts))
   if (rule !== undefined) return { decision: rule.action, reason: `rule ${rule.where}` }
   if (finding.origin === 'undecidable') return keep(`undecidable: ${finding.evidence}`)
   return { decision: context.default, reason: context.defaultReason }

@@ -90,8 +90,8 @@ export function parseArgv(text: string): string[] {
 }
 
 /** True for what has ended and waits for its parent. */
-export function hasEnded(process: Pick<ProcessFacts, 'state'>): boolean {
-  return process.state === 'Z' || process.state === 'X'
+export function hasEnded(facts: Pick<ProcessFacts, 'state'>): boolean {
+  return facts.state === 'Z' || facts.state === 'X'
 }
 
 /** The executable as text without what the kernel or fulcrum put around it: '/bin/x' of '/run/rootfs/bin/x (deleted)'. */

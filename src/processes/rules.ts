@@ -24,13 +24,13 @@ export interface Rule {
 }
 
 /** True when every pattern of the rule matches. */
-export function matchesRule(rule: Rule, process: ProcessFacts): boolean {
-  const { link } = process.exe
+export function matchesRule(rule: Rule, facts: ProcessFacts): boolean {
+  const { link } = facts.exe
   if (rule.exe !== undefined && (link === null || !fnmatch(rule.exe, plainExe(link)))) return false
-  if (rule.name !== undefined && !fnmatch(rule.name, process.comm)) return false
-  if (rule.uid !== undefined && rule.uid !== process.uid) return false
+  if (rule.name !== undefined && !fnmatch(rule.name, facts.comm)) return false
+  if (rule.uid !== undefined && rule.uid !== facts.uid) return false
   const { argument } = rule
-  return argument === undefined || process.argv.some((word) => fnmatch(argument, word))
+  return argument === undefined || facts.argv.some((word) => fnmatch(argument, word))
 }
 
 /** What is right about a word of fulcrum.process=. */
