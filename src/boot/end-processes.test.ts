@@ -1,0 +1,119 @@
+// The boot and the processes that hooks leave behind: kept with the initramfs, ended without it, told and recorded.
+
+import t from 'tap'
+import { executable, file, populate, symlink } from '../kernel/model/vfs.ts'
+import type { FileTree } from '../kernel/model/vfs.ts'
+import type { ModelKernel } from '../kernel/model/model-kernel.ts'
+import type { ModelProcess } from '../kernel/model/model-process.ts'
+import { elfFile } from '../kernel/model/exec.ts'
+import { play } from './scripted-boot-for-tests.ts'
+import type { Played } from './scripted-boot-for-tests.ts'
+
+interface Event {
+  readonly phase: string
+  readonly what: string
+  readonly data?: Record<string, string | number>
+}
+
+function processEvents(played: Played): Event[] {
+  const record: { events: Event[] } = JSON.parse(played.execs[0]?.record ?? '{"events":[]}')
+  return record.events.filter((event) => event.phase === 'processes')
+}
+
+/** A boot with a hook that leaves a daemon behind. */
+function boot(commandLine: string, files: FileTree = {}, change: (daemon: ModelProcess, model: ModelKernel) => void = () => undefined): { played: Played; daemon: ModelProcess } {
+  const hook = '/etc/fulcrum/hooks/pre-mount/10-daemon'
+  const started: ModelProcess[] = []
+  const played = play({
+    commandLine: `root=/dev/vda rw rd.timeout=5 ${commandLine}`,
+    files: { [hook]: executable('#!/bin/sh\n'), '/bin/daemon': executable(elfFile()), ...files },
+    arrange: (model) => {
+      model.world.programs.set(hook, () => {
+        const pid = model.spawn('/bin/daemon', [], {})
+        const daemon = model.world.processes.get(pid)
+        if (daemon === undefined) throw new Error('no daemon')
+        started.push(daemon)
+        change(daemon, model)
+        return {}
+      })
+    },
+  })
+  const [daemon] = started
+  if (daemon === undefined) throw new Error(`the hook did not run: ${played.output}`)
+  return { played, daemon }
+}
+
+const lives = ({ played, daemon }: ReturnType<typeof boot>): boolean => played.model.world.processes.get(daemon.pid) === daemon && daemon.state === 'S'
+
+t.test('kept with the initramfs, ended without it', async (t) => {
+  const kept = boot('fulcrum.switch=pivot')
+  t.ok(lives(kept))
+  t.match(processEvents(kept.played), [
+    { what: 'decide and end', data: { ended: 0, survived: 0 } },
+    { what: `keep ${kept.daemon.pid} /bin/daemon`, data: { reason: /initramfs is kept/, origin: 'initramfs' } },
+  ])
+  t.match(kept.played.output, /process \d+ \/bin\/daemon: keep: no rule speaks of it, and the initramfs is kept/)
+  for (const commandLine of ['fulcrum.switch=pivot fulcrum.keep=none', 'fulcrum.switch=move']) {
+    const freed = boot(commandLine)
+    t.notOk(lives(freed), commandLine)
+    t.notOk(freed.played.model.world.processes.has(freed.daemon.pid), 'and reaped')
+    t.match(processEvents(freed.played).map((event) => event.what), ['decide and end', /^kill \d+ \/bin\/daemon$/, /^terminated \d+ daemon$/])
+  }
+  t.ok(lives(boot('fulcrum.switch=move fulcrum.keep=full')))
+})
+
+t.test('before the switch, after the last hook', async (t) => {
+  const { played } = boot('fulcrum.switch=move')
+  const calls = played.model.calls.map((call) => call.syscall)
+  t.ok(calls.indexOf('pidfd_send_signal') > calls.lastIndexOf('run'))
+  t.ok(calls.indexOf('pidfd_send_signal') < calls.lastIndexOf('chroot'))
+})
+
+t.test('rules of the command line, then of the image, then the default', async (t) => {
+  const toml = (text: string): FileTree => ({ '/etc/fulcrum/processes.toml': file(text) })
+  t.ok(lives(boot('fulcrum.keep=none fulcrum.process=keep:/bin/daemon')))
+  t.notOk(lives(boot('fulcrum.keep=full fulcrum.process=kill:daemon')))
+  t.ok(lives(boot('fulcrum.keep=none', toml('default = "keep"\n'))))
+  const rule = toml('[[rule]]\naction = "kill"\nname = "daem*"\n')
+  t.notOk(lives(boot('fulcrum.keep=full', rule)))
+  t.ok(lives(boot('fulcrum.keep=full fulcrum.process=keep:daemon', rule)), 'the command line wins')
+  const broken = boot('fulcrum.keep=full', toml('[rule]\n'))
+  t.ok(lives(broken))
+  t.match(broken.played.output, /Cannot read '\/etc\/fulcrum\/processes.toml', line 1: .*, ignoring/)
+  t.match(boot('fulcrum.process=spare:x').played.output, /Cannot understand 'fulcrum.process=spare:x': expected keep:PROGRAM or kill:PROGRAM, ignoring/)
+})
+
+t.test('what the root is on is not ended: no rule, not even without the initramfs', async (t) => {
+  const nbd = boot('fulcrum.keep=none fulcrum.process=kill:*', {}, (daemon, model) => {
+    const at = '/devices/virtual/block/nbd0'
+    populate(model.world.sys, { [`${at}/dev`]: file('254:0\n'), [`${at}/pid`]: file(`${daemon.pid}\n`), '/dev/block/254:0': symlink(`../..${at}`) })
+  })
+  t.ok(lives(nbd))
+  t.match(nbd.played.output, /process \d+ \/bin\/daemon: keep: it serves nbd0, which the root is on/)
+  t.ok(lives(boot('fulcrum.keep=none', {}, (daemon) => { daemon.argv = ['@daemon'] })))
+})
+
+t.test('one that does not end is killed, one that cannot be is told; the boot goes on', async (t) => {
+  const stubborn = boot('fulcrum.keep=none', {}, (daemon) => { daemon.endsAfterUs = null })
+  t.notOk(lives(stubborn))
+  t.match(processEvents(stubborn.played).at(-1), { what: /^killed/, data: { tookUs: 2_000_000 } })
+  const quick = boot('fulcrum.keep=none', { '/etc/fulcrum/processes.toml': file('timeout-ms = 100\n') }, (daemon) => { daemon.endsAfterUs = null })
+  t.match(processEvents(quick.played).at(-1), { what: /^killed/, data: { tookUs: 100_000 } })
+  const stuck = boot('fulcrum.keep=none', {}, (daemon) => { daemon.endsAfterUs = 'never' })
+  t.ok(lives(stuck))
+  t.match(stuck.played.output, /Cannot end process \d+ \(daemon\): SIGKILL had no effect in 1000 ms.*, ignoring/)
+  t.equal(stuck.played.execs.length, 1)
+})
+
+t.test('processes that cannot be read at all keep no boot from going on', async (t) => {
+  const { played } = boot('fulcrum.keep=none', {}, (_, model) => model.failNext('readlink', 'EIO', (args) => args[0] === '/proc/self'))
+  t.match(played.output, /Cannot look at processes: readlink.*EIO.*, ignoring/)
+  t.equal(played.execs.length, 1)
+})
+
+t.test('the record has every device of the initramfs', async (t) => {
+  const { played } = boot('fulcrum.switch=move', {}, (_, model) => model.mount('tmp', '/tmp', 'tmpfs', 0, null))
+  const { initramfsDevice, initramfsDevices } = JSON.parse(played.execs[0]?.record ?? '')
+  t.equal(initramfsDevices[0], initramfsDevice)
+  t.equal(initramfsDevices.length, 2, 'and what is mounted in it and not carried')
+})
