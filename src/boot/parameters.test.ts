@@ -72,6 +72,11 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['fsck.repair=all', { fsckRepair: 'preen' }, 1],
     ['fulcrum.switch=pivot fulcrum.keep=none', { engine: 'pivot', keep: 'none' }, 0],
     ['fulcrum.switch=jump', { engine: 'auto' }, 1],
+    ['fulcrum.process=keep:/bin/a,kill:b fulcrum.process=c', {
+      processRules: [
+        { action: 'keep', exe: '/bin/a', where: 'fulcrum.process=keep:/bin/a' }, { action: 'kill', name: 'b', where: 'fulcrum.process=kill:b' },
+      ],
+    }, 1],
     ['fulcrum.dry-run', { dryRun: true }, 0],
     ['fulcrum.dry_run=no', { dryRun: false }, 0],
     ['fulcrum.timestamps=no', { timestamps: false }, 0],
