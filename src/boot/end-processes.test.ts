@@ -117,3 +117,11 @@ t.test('the record has every device of the initramfs', async (t) => {
   t.equal(initramfsDevices[0], initramfsDevice)
   t.equal(initramfsDevices.length, 2, 'and what is mounted in it and not carried')
 })
+
+t.test('without children of PID 1 nothing is read', async (t) => {
+  const boots = (children: string): Played => play({ commandLine: 'root=/dev/vda fulcrum.switch=move', arrange: ({ proc }) => void proc.texts.set('task/1/children', children).set('task/7/children', '') })
+  const alone = boots('')
+  t.match(processEvents(alone).map((event) => event.what), ['none'])
+  t.notOk(alone.model.calls.some((call) => call.args[0] === '/proc/2/stat'))
+  t.match(processEvents(boots('4711 ')).map((event) => event.what), ['decide and end'])
+})

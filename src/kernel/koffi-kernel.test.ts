@@ -196,6 +196,37 @@ t.test('spawn does not wait; reapOrphan finds what ended, once', async (t) => {
   t.strictSame(found, { pid: killed, code: null, signal: 15 })
 })
 
+t.test('pidfd: signals reach one process, poll tells its end, reap takes its status only', async (t) => {
+  const other = k.spawn('/bin/sleep', ['60'], {})
+  const pid = k.spawn('/bin/sleep', ['60'], {})
+  const pidfd = k.pidfdOpen(pid)
+  t.strictSame(k.poll([pidfd], 0), [{ fd: pidfd, revents: 0 }])
+  t.equal(k.reap(pid), null, 'it runs')
+  k.pidfdSendSignal(pidfd, 15)
+  t.strictSame(k.poll([pidfd], 5000), [{ fd: pidfd, revents: POLLIN }])
+  k.pidfdSendSignal(pidfd, 0)
+  t.strictSame(k.reap(pid), { pid, code: null, signal: 15 })
+  t.match(errorOf(() => k.pidfdSendSignal(pidfd, 0)), { code: 'ESRCH', message: /^pidfd_send_signal\(\d+, 0\): ESRCH/ })
+  t.equal(k.reap(pid), null, 'once')
+  k.close(pidfd)
+  t.equal(k.reapOrphan(), null, 'the other runs on')
+  k.kill(other, 9)
+  for (let found = k.reap(other); ; found = k.reap(other)) {
+    if (found !== null) {
+      t.strictSame(found, { pid: other, code: null, signal: 9 })
+      break
+    }
+    k.sleepMs(2)
+  }
+  t.match(errorOf(() => k.pidfdOpen(2 ** 22 + 1)), { code: 'ESRCH' })
+})
+
+t.test('getxattr: none is null, no file is an error', async (t) => {
+  t.equal(k.getxattr(directory, 'user.fulcrum'), null)
+  t.equal(k.getxattr('/proc/self/stat', 'user.fulcrum'), null, 'a file system without any')
+  t.match(errorOf(() => k.getxattr(at('none'), 'user.fulcrum')), { code: 'ENOENT', message: /^getxattr\(".*", "user.fulcrum"\)/ })
+})
+
 t.test('clocks and sleep', async (t) => {
   const before = k.monotonicUs()
   k.sleepMs(3)
