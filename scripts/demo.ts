@@ -29,6 +29,8 @@ import { ensureDebianPackages } from './setup/packages.ts'
 import { TEST_PACKAGES } from './setup/test-packages.ts'
 
 const BOOT_TIMEOUT_MS = 300_000
+/** With --keep none the boot would end it before the switch, and there would be nothing to show. */
+const KEEP_SLEEPER = 'fulcrum.process=keep:/bin/initramfs-sleeper'
 
 function megabytes(path: string): string {
   return `${(statSync(path).size / 1e6).toFixed(1)} MB`
@@ -84,7 +86,7 @@ async function boot(narrator: Narrator, options: DemoOptions, { kernel, disk, in
     ...(options.engine === 'auto' ? [] : [`fulcrum.switch=${options.engine}`]),
     ...(options.keep === null ? [] : [`fulcrum.keep=${options.keep}`]),
   ]
-  const append = [BASE_APPEND, 'quiet fulcrum.log=debug systemd.show_status=1', specifier(disk, 'LABEL'), 'ro', ...asked].join(' ')
+  const append = [BASE_APPEND, 'quiet fulcrum.log=debug systemd.show_status=1', specifier(disk, 'LABEL'), 'ro', KEEP_SLEEPER, ...asked].join(' ')
   narrator.section('Booting', `Linux ${kernel.release} in QEMU, without KVM; its command line:`, append)
   return runGuest({
     name: 'demo',

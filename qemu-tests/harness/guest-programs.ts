@@ -10,6 +10,7 @@ import { runTool } from '../../scripts/setup/run-tool.ts'
 const SOURCES = {
   'guest-init': ['guest-init.c', 'fingerprint.c', 'json.c'],
   'initramfs-sleeper': ['initramfs-sleeper.c'],
+  'process-zoo': ['process-zoo.c'],
   'selftest-init': ['selftest-init.c'],
 } as const
 

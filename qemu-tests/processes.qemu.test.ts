@@ -1,0 +1,105 @@
+// The zoo of processes across a real switch: origin, policy and killing, by each engine on every kernel.
+// `fulcrum ps` and `fulcrum kill` run in the root, where they are after a switch; what they say is checked there.
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { diskImage } from './harness/disk-images.ts'
+import { guestProgram } from './harness/guest-programs.ts'
+import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
+import { smallRoot } from './harness/small-root.ts'
+import { tapScript } from './harness/tap-shell.ts'
+import { testImage } from './harness/test-image.ts'
+import type { Tree, TreeEntry } from './harness/tree.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+
+/** The program with the libraries that this machine runs it with, for a root that has nothing of its own. */
+function fulcrumInRoot(): Tree {
+  const dist = process.env['FULCRUM_DIST'] ?? join(import.meta.dirname, '../dist')
+  const binary = join(dist, 'fulcrum')
+  if (!existsSync(binary)) throw new Error(`Cannot find '${binary}': run 'npm run build' first`)
+  const files = [...execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/(?:=> )?(\/\S+) \(/g)].map(([, path = '']) => path)
+  const tree: Record<string, TreeEntry> = {
+    'bin/fulcrum': { type: 'file', source: binary, mode: 0o755 },
+    'lib/fulcrum/koffi.node': { type: 'file', source: join(dist, 'koffi.node') },
+  }
+  for (const path of files) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    tree[`lib64/${name}`] = { type: 'file', source: path, mode: 0o755 }
+  }
+  return tree
+}
+
+const ALL = ['plain', 'mntns', 'userns', 'chroot', 'deleted', 'run', 'user', 'parent', 'marked', 'memfd', 'script', 'zombie']
+
+/** Shell functions: `list` runs fulcrum ps, `field NAME KEY` reads from what it said. */
+const FUNCTIONS = `
+list() { fulcrum ps -a --json "$@" > /run/ps.json 2> /run/ps.err; is "fulcrum ps $*" "$?$(cat /run/ps.err)" 0; }
+field() { awk -F'"' -v c="$1" -v f="$2" '$2 == "comm" { n = $4 } $2 == f && n == c { print $4 }' /run/ps.json; }
+zoo() { awk -F'"' '$2 == "comm" && $4 ~ /^zoo-/ { print $4 }' /run/ps.json; }
+`
+
+/** What holds for every engine. */
+const LOOK = `${FUNCTIONS}
+list
+for a in ${ALL.join(' ')}; do is "origin of zoo-$a" "$(field zoo-$a origin)" initramfs; done
+is "origin of init" "$(field init origin | head -n 1)" root
+is "origin of a kernel thread" "$(field kthreadd origin)" kernel
+sleep 100 &
+list
+is "origin of a process of the root" "$(field sleep origin)" root
+is "what is kept by systemd's mark" "$(field zoo-marked reason)" "its argv[0] begins with '@'"
+`
+
+const kernels = ['6.1', '6.12', '7.x'] as const
+for (const series of kernels) {
+  const kernel = ensureKernel(series)
+  const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: { ...smallRoot(), ...fulcrumInRoot() }, label: 'zoo' })
+  const boot = async (name: string, append: string, checks: string): Promise<void> => {
+    await t.test(`${series}: ${name}`, async (t) => {
+      const zoo = guestProgram('process-zoo')
+      const include = [{ source: zoo, destination: '/bin/process-zoo' }, { source: zoo, destination: '/etc/fulcrum/hooks/pre-mount/10-zoo' }]
+      await bootScenario(t, {
+        name: `processes-${series}-${name.replace(/\W+/g, '-')}`,
+        machine: {
+          kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include }), memoryMiB: 768,
+          append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro ${append}`,
+          disks: [{ path: disk.path, bus: 'virtio' }],
+        },
+        script: tapScript(checks),
+        expectation: { report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: version /m], consoleLacks: [/rescue/, /Cannot end process/] },
+      })
+    })
+  }
+  await boot('pivot, kept', 'fulcrum.switch=pivot', `${LOOK}
+is "one that ignores SIGTERM was kept too" "$(field zoo-deaf origin)" initramfs
+like "a reason" "$(field zoo-plain reason)" 'initramfs is kept'
+is "nothing to kill" "$(fulcrum kill --dry-run | grep -c 'would kill')" 0
+fulcrum ps --pins > /run/pins; like "bytes that are pinned" "$(tail -n 1 /run/pins)" '^pinned of the initramfs: [0-9.]+ [KM]iB in [0-9]+ files'
+fulcrum kill --default kill --timeout 500 > /run/killed; is "status of kill" $? 0
+like "one that ignores SIGTERM" "$(cat /run/killed)" 'zoo-deaf: ended by SIGKILL'
+like "one that does not" "$(cat /run/killed)" 'zoo-plain: ended by SIGTERM'
+list
+is "what is left of the zoo" "$(zoo)" zoo-marked
+is "a process of the root was left alone" "$(field sleep origin)" root
+`)
+  await boot('move, freed, with rules', 'fulcrum.switch=move fulcrum.process=kill:zoo-deaf,keep:zoo-*', `${LOOK}
+is "the boot has killed what a rule named" "$(field zoo-deaf origin)" ""
+like "and recorded it" "$(cat /run/fulcrum/boot.json)" '"what": "killed [0-9]+ zoo-deaf"'
+is "a reason" "$(field zoo-plain reason)" "rule fulcrum.process=keep:zoo-*"
+rm /run/fulcrum/boot.json
+list
+case "$(uname -r)" in 6.1.*) wanted=other;; *) wanted=initramfs;; esac
+is "origin without the record of the boot: by statmount since 6.8" "$(field zoo-plain origin)" $wanted
+`)
+  await boot('pivot, freed, without rules', 'fulcrum.switch=pivot fulcrum.keep=none', `${FUNCTIONS}
+list
+is "only the marked one is left" "$(zoo)" zoo-marked
+is "its origin" "$(field zoo-marked origin)" initramfs
+`)
+}
