@@ -3,15 +3,9 @@
 // The format is the kernel's: Documentation/driver-api/early-userspace/buffer-format.rst,
 // init/initramfs.c. Numbers are 32 bits, in hexadecimal text.
 
-/** File type bits of `mode`, from <linux/stat.h>. */
-export const S_IFMT = 0o170000
-export const S_IFLNK = 0o120000
-export const S_IFREG = 0o100000
-export const S_IFBLK = 0o060000
-export const S_IFDIR = 0o040000
-export const S_IFCHR = 0o020000
-export const S_IFIFO = 0o010000
-export const S_IFSOCK = 0o140000
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../src/abi/process.ts'
+
+export { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK }
 
 /** The words for file types which the inspector and the manifest use. */
 export type FileTypeName = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket' | 'unknown'
