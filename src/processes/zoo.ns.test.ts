@@ -169,7 +169,7 @@ t.test('all of it is killed by pidfd, and nobody else', async (t) => {
   const now = look()
   const zoo = [...now.byPid.values()].filter((p) => now.origins.get(p.pid)?.origin === 'initramfs' && p.state !== 'Z')
   t.ok(zoo.length >= 9)
-  const reports = killProcesses(k, zoo, { timeoutMs: 400, killTimeoutMs: 2000 })
+  const reports = killProcesses(k, zoo, { timeoutMs: 3000, killTimeoutMs: 10000 })
   t.strictSame(reports.filter((it) => it.outcome === 'survived' || it.outcome === 'changed'), [])
   const outcome = (name: string): string | undefined => reports.find((it) => it.pid === pidOf(name))?.outcome
   t.equal(outcome('plain'), 'terminated', 'one that was stopped goes on to end')
@@ -187,9 +187,9 @@ t.test('a child of ours that is killed is reaped, by its own pid', async (t) => 
   const facts = look().byPid.get(pid)
   t.ok(facts)
   if (facts === undefined) return
-  t.match(killProcesses(k, [facts], { timeoutMs: 500, killTimeoutMs: 500 }), [{ pid, outcome: 'terminated' }])
+  t.match(killProcesses(k, [facts], { timeoutMs: 10000, killTimeoutMs: 10000 }), [{ pid, outcome: 'terminated' }])
   t.throws(() => k.pidfdOpen(pid), { code: 'ESRCH' })
-  t.match(killProcesses(k, [facts], { timeoutMs: 500, killTimeoutMs: 500 }), [{ pid, outcome: 'gone' }])
+  t.match(killProcesses(k, [facts], { timeoutMs: 10000, killTimeoutMs: 10000 }), [{ pid, outcome: 'gone' }])
   t.equal(k.reap(pid), null)
 })
 
