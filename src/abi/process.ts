@@ -50,6 +50,8 @@ export const SIG_UNBLOCK = 1
 export const SIG_SETMASK = 2
 
 export const RLIMIT_NOFILE = 7
+/** The soft limit of RLIMIT_NOFILE that the kernel gives its init: INR_OPEN_CUR, include/uapi/linux/fs.h. */
+export const INIT_NOFILE_SOFT = 1024n
 
 /** waitid(2) and wait4(2). */
 export const P_ALL = 0

@@ -3,6 +3,7 @@
 // Written before exec, when everything is known, to a temporary name and then renamed. Microseconds of
 // CLOCK_MONOTONIC throughout. docs/man/fulcrum.7 describes the format.
 
+import { BOOT_RECORD } from '../facts/switch-types.ts'
 import type { Trace } from '../execute/trace.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -10,7 +11,6 @@ import { describePlan } from '../plan/step.ts'
 import type { Plan } from '../plan/step.ts'
 
 export const RECORD_DIRECTORY = '/run/fulcrum'
-export const RECORD_FILE = `${RECORD_DIRECTORY}/boot.json`
 
 /** What the boot knows at its end. */
 export interface BootSummary {
@@ -44,11 +44,11 @@ export function recordText(summary: BootSummary, trace: Trace): string {
 export function writeRecord(kernel: Kernel, summary: BootSummary, trace: Trace): string | null {
   try {
     if (!kernel.exists(RECORD_DIRECTORY)) kernel.mkdir(RECORD_DIRECTORY, 0o755)
-    kernel.writeFile(`${RECORD_FILE}.new`, recordText(summary, trace))
-    kernel.rename(`${RECORD_FILE}.new`, RECORD_FILE)
+    kernel.writeFile(`${BOOT_RECORD}.new`, recordText(summary, trace))
+    kernel.rename(`${BOOT_RECORD}.new`, BOOT_RECORD)
     return null
   } catch (error) {
-    return `Cannot write '${RECORD_FILE}': ${errorLine(error)}, ignoring`
+    return `Cannot write '${BOOT_RECORD}': ${errorLine(error)}, ignoring`
   }
 }
 

@@ -6,7 +6,7 @@
 // systemd learns when the initramfs began: a serialization with its initrd-timestamp, passed as it
 // passes its own state across a re-exec.  execve(2), systemd(1).
 
-import { F_GETFL, F_SETFD, F_SETFL, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { F_GETFL, F_SETFD, F_SETFL, INIT_NOFILE_SOFT, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel, Termios } from '../kernel/kernel.ts'
@@ -16,7 +16,6 @@ const STANDARD: readonly Fd[] = [toFd(0), toFd(1), toFd(2)]
 const LAST_SIGNAL = 64
 /** glibc keeps 32 and 33 for itself and refuses to touch them. */
 const RESERVED_SIGNALS: readonly number[] = [SIGKILL, SIGSTOP, 32, 33]
-const INIT_NOFILE_SOFT = 1024n
 const MAX_FD = 0xffffffff
 
 /** What was true when this process started, before Node or the rescue console changed anything. */

@@ -12,6 +12,9 @@ export type Keep = 'full' | 'none'
 /** Where the kept initramfs appears in the new root. */
 export const ROOTFS_DIRECTORY = '/run/rootfs'
 
+/** What the boot writes down about itself, and what tells origins afterwards. */
+export const BOOT_RECORD = '/run/fulcrum/boot.json'
+
 /** The mounts below these are carried into the new root. */
 export const CARRIED_PREFIXES: readonly string[] = ['/dev', '/proc', '/sys', '/run']
 

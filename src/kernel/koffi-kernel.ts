@@ -5,7 +5,7 @@
 
 import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import {
-  AF_NETLINK, CLOSE_RANGE_CLOEXEC, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, PR_CAPBSET_DROP,
+  AF_NETLINK, CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, PR_CAPBSET_DROP,
   SIG_SETMASK, SOCK_DGRAM, WEXITED, WNOHANG, WNOWAIT,
 } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
@@ -24,8 +24,6 @@ const SI_PID = 16
 const TERMIOS_BYTES = 64
 /** sigset_t of glibc. */
 const SIGSET_BYTES = 128
-/** The kernel's RLIMIT_NOFILE soft limit for init, INR_OPEN_CUR in include/uapi/linux/fs.h. */
-export const INIT_NOFILE_SOFT = 1024n
 const CAP_VERSION_3 = 0x20080522
 const ENOSYS = 38
 /** struct statx: its size, and the offset of stx_mnt_id. <linux/stat.h> */

@@ -7,13 +7,11 @@
 import { MFD_CLOEXEC } from '../abi/process.ts'
 import { mountContaining, parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
-import { CARRIED_PREFIXES, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { BOOT_RECORD, CARRIED_PREFIXES, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { OriginContext, SwitchTime } from './origin.ts'
 
-/** Written by the boot. */
-const BOOT_RECORD = '/run/fulcrum/boot.json'
 const SYSROOT = '/sysroot'
 /** Longer than any stack of mounts under "/". */
 const MAX_PARENTS = 64

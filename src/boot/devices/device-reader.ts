@@ -3,6 +3,7 @@
 // The head of the device is read once and serves nearly every prober; the few reads beyond it go to
 // the device one by one. Opened read-only, so that nothing is ever written and no uevent follows.
 
+import { makeDev } from '../../facts/mountinfo.ts'
 import type { DeviceContents, DeviceFacts } from '../../facts/block/block-device.ts'
 import type { ReadAt } from '../../facts/block/bytes.ts'
 import { parseGpt } from '../../facts/block/gpt.ts'
@@ -37,17 +38,11 @@ export function ensureNode(kernel: DeviceKernel, device: Pick<DeviceFacts, 'name
   const slash = path.lastIndexOf('/')
   try {
     if (slash > '/dev'.length && !kernel.exists(path.slice(0, slash))) kernel.mkdir(path.slice(0, slash), 0o755)
-    kernel.mknod(path, S_IFBLK | 0o600, makeDevice(device.major, device.minor))
+    kernel.mknod(path, S_IFBLK | 0o600, makeDev(device.major, device.minor))
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error
   }
   return path
-}
-
-/** makedev(3): the number as stat(2) and mknod(2) of glibc have it. */
-export function makeDevice(major: number, minor: number): bigint {
-  const high = (BigInt(major & ~0xfff) << 32n) | (BigInt(minor & ~0xff) << 12n)
-  return high | BigInt((major & 0xfff) << 8) | BigInt(minor & 0xff)
 }
 
 function openDevice(kernel: DeviceKernel, device: DeviceFacts): Fd {

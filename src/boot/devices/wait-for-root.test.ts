@@ -4,7 +4,8 @@ import t from 'tap'
 import { parseRootSpec, type RootSpec } from '../../facts/block/root-spec.ts'
 import { coldplugOrder, listBusDevices } from './coldplug.ts'
 import { createDeviceScanner, scanDevices } from './device-scanner.ts'
-import { ensureNode, makeDevice } from './device-reader.ts'
+import { makeDev } from '../../facts/mountinfo.ts'
+import { ensureNode } from './device-reader.ts'
 import { registerBtrfsMembers } from './btrfs-members.ts'
 import { ext4Disk, FakeDeviceKernel } from './fake-kernel-for-tests.ts'
 import { createModuleLoader } from './module-loader.ts'
@@ -233,7 +234,7 @@ t.test('coldplug order', async t => {
 t.test('device nodes', async t => {
   // As glibc's makedev(3).
   const numbers = [[8, 1], [254, 1048575], [259, 0], [4095, 256]] as const
-  t.same(numbers.map(([major, minor]) => makeDevice(major, minor)), [0x801n, 0xfff0feffn, 0x10300n, 0x1fff00n])
+  t.same(numbers.map(([major, minor]) => makeDev(major, minor)), [0x801n, 0xfff0feffn, 0x10300n, 0x1fff00n])
   const kernel = new FakeDeviceKernel().add({ '/dev/null': '' })
   t.equal(ensureNode(kernel, { name: 'cciss/c0d0', major: 104, minor: 0 }), '/dev/cciss/c0d0')
   t.same(kernel.made, ['mkdir /dev/cciss', `mknod /dev/cciss/c0d0 060600 ${0x6800}`])
