@@ -82,6 +82,28 @@ export interface RunOptions {
   readonly terminal?: string
 }
 
+/**
+ * A call that may never come back: the device beneath may be gone. `path` calls open, act and close.
+ * mount(2), umount2(2), sync(2), syncfs(2), swapoff(2), ioctl(2).
+ */
+export type BoundedCall =
+  | { readonly call: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
+  | { readonly call: 'umount2'; readonly target: string; readonly flags: number }
+  | { readonly call: 'sync' }
+  | { readonly call: 'syncfs'; readonly path: string }
+  | { readonly call: 'swapoff'; readonly path: string }
+  /** `open` are the flags of open(2). */
+  | { readonly call: 'ioctl'; readonly path: string; readonly open: number; readonly request: number; readonly argument: number | Uint8Array }
+  | { readonly call: 'write'; readonly path: string; readonly data: string }
+
+/** How a bounded call is waited for. */
+export interface BoundedOptions {
+  readonly timeoutMs: number
+  /** Called at least every `tickMs` (default 1000) while it is waited for: feeds a watchdog. */
+  readonly tick?: () => void
+  readonly tickMs?: number
+}
+
 /** What statmount(2) says of one mount, hidden ones included for root. Ids are unique and never reused. */
 export interface MountIdentity {
   readonly id: bigint
@@ -116,6 +138,8 @@ export interface FileCalls {
   chmod(path: string, mode: number): void
   /** getxattr(2) as text; null when the file has no such attribute, or its file system none at all. */
   getxattr(path: string, name: string): string | null
+  /** setxattr(2), creating or replacing. */
+  setxattr(path: string, name: string, value: string): void
   mknod(path: string, mode: number, dev: bigint): void
   open(path: string, flags: number, mode?: number): Fd
   close(fd: Fd): void
@@ -123,6 +147,8 @@ export interface FileCalls {
   read(fd: Fd, into: Uint8Array, position: number | null): number
   /** Writes everything; returns when all bytes are written. */
   write(fd: Fd, data: string | Uint8Array): void
+  /** Writes everything at a position (pwrite(2)). */
+  writeAt(fd: Fd, data: Uint8Array, position: bigint): void
   dup2(from: Fd, to: Fd): void
   memfdCreate(name: string, flags: number): Fd
   fcntl(fd: Fd, command: number, argument: number): number
@@ -137,6 +163,7 @@ export interface FileCalls {
 export interface MountCalls {
   mount(source: string, target: string, fstype: string | null, flags: number, data: string | null): void
   umount2(target: string, flags: number): void
+  swapoff(path: string): void
   pivotRoot(newRoot: string, putOld: string): void
   chroot(path: string): void
   chdir(path: string): void
@@ -177,6 +204,16 @@ export interface ProcessCalls {
   /** Drops a capability from the inheritable set and the bounding set, as klibc run-init -d does. */
   dropCapabilities(numbers: readonly number[]): void
   reboot(command: number): void
+  /**
+   * Makes the call in a helper that shares memory, mounts and working directory with this program, and waits for it
+   * no longer than asked. 'hung': the time is over and the call may still happen. Throws SyscallError if it failed.
+   */
+  bounded(call: BoundedCall, options: BoundedOptions): 'done' | 'hung'
+  /**
+   * Makes another process replace its program, as if it had called execve(2) itself: ptrace(2). Throws SyscallError
+   * of ptrace (EPERM, ESRCH) or of that execve; the process then goes on as if nothing had been.
+   */
+  execInProcess(pid: number, path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void
   setHostname(name: string): void
   /** CLOCK_MONOTONIC in microseconds. */
   monotonicUs(): bigint

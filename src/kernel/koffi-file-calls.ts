@@ -104,6 +104,10 @@ export class KoffiFileCalls implements FileCalls {
       throw error
     }
   }
+  setxattr(path: string, name: string, value: string): void {
+    const bytes = Buffer.from(value)
+    this.#libc.call('setxattr', 'int setxattr(const char *, const char *, const void *, size_t, int)', [path, name, bytes, bytes.length, 0], [path, name, value])
+  }
   mknod(path: string, mode: number, dev: bigint): void {
     this.#libc.call('mknod', 'int mknod(const char *, uint32_t, uint64_t)', [path, mode, dev], [path, raw(`0${mode.toString(8)}`), dev])
   }
@@ -121,6 +125,13 @@ export class KoffiFileCalls implements FileCalls {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     let done = 0
     while (done < bytes.length) done += nodeCall([fd], () => fs.writeSync(fd, bytes, done))
+  }
+  writeAt(fd: Fd, data: Uint8Array, position: bigint): void {
+    // Not fs.writeSync: addresses in /proc/PID/mem are larger than its numbers go.
+    for (let done = 0; done < data.length; ) {
+      const rest = data.subarray(done)
+      done += this.#libc.call('pwrite', 'ssize_t pwrite(int, const void *, size_t, int64_t)', [fd, rest, rest.length, position + BigInt(done)], [fd, rest.length, position])
+    }
   }
   dup2(from: Fd, to: Fd): void {
     this.#libc.call('dup2', 'int dup2(int, int)', [from, to], [from, to])

@@ -10,11 +10,12 @@ import {
 } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
 import { armCrashExec } from './ffi-crash.ts'
+import { makeCall } from './make-call.ts'
 import { Libc } from './ffi-libc.ts'
 import { run, spawn } from './ffi-spawn.ts'
 import { KoffiFileCalls } from './koffi-file-calls.ts'
 import { isFd, toFd } from './kernel.ts'
-import type { ChildStatus, Fd, Kernel, MountIdentity, RunOptions, RunResult, Termios } from './kernel.ts'
+import type { BoundedCall, ChildStatus, Fd, Kernel, MountIdentity, RunOptions, RunResult, Termios } from './kernel.ts'
 import { readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
 import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
@@ -49,6 +50,9 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
   }
   umount2(target: string, flags: number): void {
     this.#libc.call('umount2', 'int umount2(const char *, int)', [target, flags], [target, raw(umountFlagsToString(flags))])
+  }
+  swapoff(path: string): void {
+    this.#libc.call('swapoff', 'int swapoff(const char *)', [path], [path])
   }
   pivotRoot(newRoot: string, putOld: string): void {
     const definition = 'long syscall(long, const char *, const char *)'
@@ -165,6 +169,13 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
   }
   reboot(command: number): void {
     this.#libc.call('reboot', 'int reboot(int)', [command | 0], [raw(`0x${command.toString(16)}`)])
+  }
+  bounded(call: BoundedCall): 'done' | 'hung' {
+    makeCall(this, call)
+    return 'done'
+  }
+  execInProcess(pid: number, path: string): void {
+    throw new SyscallError('ptrace', [pid, path], ENOSYS)
   }
   setHostname(name: string): void {
     this.#libc.call('sethostname', 'int sethostname(const char *, size_t)', [name, Buffer.byteLength(name)], [name])

@@ -7,7 +7,8 @@ import { POLLIN } from '../../abi/process.ts'
 import { errnoNumber } from '../../abi/errno.ts'
 import { SyscallError } from '../../kernel/errors.ts'
 import { toFd } from '../../kernel/kernel.ts'
-import type { ChildStatus, Fd, FileStat, FsStat, Kernel, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
+import { makeCall } from '../../kernel/make-call.ts'
+import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
 
 /** Thrown where the real PID 1 would wait for ever or be replaced. */
 export class Stopped extends Error {}
@@ -190,6 +191,14 @@ export class ScriptedKernel implements Kernel {
   chmod(): void { this.#unsupported('chmod') }
   mknod(): void { this.#unsupported('mknod') }
   getxattr(): string | null { return this.#unsupported('getxattr') }
+  setxattr(): void { this.#unsupported('setxattr') }
+  writeAt(): void { this.#unsupported('pwrite') }
+  swapoff(): void { this.#unsupported('swapoff') }
+  execInProcess(): void { this.#unsupported('ptrace') }
+  bounded(call: BoundedCall): 'done' {
+    makeCall(this, call)
+    return 'done'
+  }
   dup2(): void { this.#unsupported('dup2') }
   memfdCreate(): Fd { return this.#unsupported('memfd_create') }
   fcntl(): number { return this.#unsupported('fcntl') }

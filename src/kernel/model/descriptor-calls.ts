@@ -63,7 +63,7 @@ export function openFile(door: Door, path: string, flags: number, mode: number):
 
 type DescriptorCalls = Pick<
   FileCalls,
-  'fstat' | 'open' | 'close' | 'read' | 'write' | 'dup2' | 'memfdCreate' | 'fcntl' | 'ioctl' | 'poll' | 'sync' | 'syncfs'
+  'fstat' | 'open' | 'close' | 'read' | 'write' | 'writeAt' | 'dup2' | 'memfdCreate' | 'fcntl' | 'ioctl' | 'poll' | 'sync' | 'syncfs'
 >
 
 export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat): DescriptorCalls {
@@ -131,6 +131,14 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     close: (fd) => door.call('close', [fd], () => { if (!proc.fds.delete(fd)) throw new Errno('EBADF') }),
     read: (fd, into, position) => door.call('read', [fd], () => read(fd, into, position)),
     write: (fd, data) => door.call('write', [fd], () => write(fd, data)),
+    writeAt: (fd, data, position) =>
+      door.call('pwrite', [fd, data.length, position], () => {
+        const file = door.file(fd)
+        const before = file.offset
+        file.offset = Number(position)
+        write(fd, data)
+        file.offset = before
+      }),
     dup2: (from, to) => door.call('dup2', [from, to], () => { proc.fds.set(to, { file: door.file(from), cloexec: false }) }),
     memfdCreate: (name, flags) =>
       door.call('memfd_create', [name, flags], () => {

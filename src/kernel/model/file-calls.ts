@@ -132,6 +132,12 @@ export function fileCalls(door: Door): FileCalls {
         loc.node.mode = (loc.node.mode & S_IFMT) | mode
       }),
     getxattr: (path, name) => door.call('getxattr', [path, name], () => world.xattrs.get(door.lookup(path).node)?.get(name) ?? null),
+    setxattr: (path, name, value) =>
+      door.call('setxattr', [path, name, value], () => {
+        const loc = door.lookup(path)
+        needWritable(loc)
+        world.xattrs.set(loc.node, (world.xattrs.get(loc.node) ?? new Map<string, string>()).set(name, value))
+      }),
     mknod: (path, mode, dev) =>
       door.call('mknod', [path, octal(mode), dev], () => {
         door.needRoot()

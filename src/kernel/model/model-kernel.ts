@@ -5,7 +5,8 @@
 
 import type { ErrnoName } from '../../abi/errno.ts'
 import type { SyscallArg } from '../syscall-arg.ts'
-import type { Kernel } from '../kernel.ts'
+import type { BoundedCall, BoundedOptions, Kernel } from '../kernel.ts'
+import { makeCall } from '../make-call.ts'
 import { Door, type Call } from './door.ts'
 import { fileCalls } from './file-calls.ts'
 import { mountCalls } from './mount-calls.ts'
@@ -32,6 +33,18 @@ export function modelKernelFor(world: ModelWorld, pid = 1): ModelKernel {
   const proc = world.processes.get(pid)
   if (proc === undefined) throw new Error(`Cannot find process ${pid} in the modelled world`)
   const door = new Door(world, proc)
+  const calls = { ...fileCalls(door), ...mountCalls(door), ...processCalls(door) }
+  const bounded = (call: BoundedCall, { timeoutMs, tick, tickMs = 1000 }: BoundedOptions): 'done' | 'hung' => {
+    if (!world.hangs.some((hangs) => hangs(call))) {
+      makeCall(calls, call)
+      return 'done'
+    }
+    for (let waited = 0; waited < timeoutMs; waited += tickMs) {
+      tick?.()
+      calls.sleepMs(Math.min(tickMs, timeoutMs - waited))
+    }
+    return 'hung'
+  }
   return {
     world,
     proc,
@@ -44,9 +57,8 @@ export function modelKernelFor(world: ModelWorld, pid = 1): ModelKernel {
         `fds ${[...proc.fds.keys()].join(' ')}`,
         mountInfoText(world, proc),
       ].join('\n'),
-    ...fileCalls(door),
-    ...mountCalls(door),
-    ...processCalls(door),
+    ...calls,
+    bounded,
   }
 }
 

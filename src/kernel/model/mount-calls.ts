@@ -165,6 +165,11 @@ export function mountCalls(door: Door): MountCalls {
     mount: (source, target, fstype, flags, data) =>
       door.call('mount', [source, target, fstype, raw(mountFlagsToString(flags)), data], () => mount(source, target, fstype, flags)),
     umount2: (target, flags) => door.call('umount2', [target, raw(umountFlagsToString(flags))], () => umount(target, flags)),
+    swapoff: (path) =>
+      door.call('swapoff', [path], () => {
+        door.needRoot()
+        if (!world.swaps.delete(path)) throw new Errno('EINVAL')
+      }),
     pivotRoot: (newRoot, putOld) =>
       door.call('pivot_root', [newRoot, putOld], () => {
         door.needRoot()

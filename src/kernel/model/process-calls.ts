@@ -65,7 +65,7 @@ function run(door: Door, path: string, args: readonly string[], options: Paramet
   return { ...nothing, code: 0, ...program(args, options) }
 }
 
-export function processCalls(door: Door): ProcessCalls & HandOverCalls {
+export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOverCalls {
   const { world, proc } = door
 
   const kill = (pid: number, signal: number): void => {
@@ -138,6 +138,15 @@ export function processCalls(door: Door): ProcessCalls & HandOverCalls {
         door.needRoot()
         // RB_DISABLE_CAD and RB_ENABLE_CAD return; the others do not.
         if (command !== 0 && command !== 0x89abcdef) throw new RebootCalled(command)
+      }),
+    execInProcess: (pid, path, argv) =>
+      door.call('ptrace', [pid], () => {
+        door.needRoot()
+        const target = world.processes.get(pid)
+        if (target === undefined) throw new Errno('ESRCH')
+        target.exe = checkExecutable(door, path)
+        target.argv = argv
+        target.comm = target.exe.node.name
       }),
     setHostname: (name) => door.call('sethostname', [name], () => { world.hostname = name }),
     monotonicUs: () => world.nowUs,

@@ -7,7 +7,7 @@
 import { MS_RELATIME } from '../../abi/mount.ts'
 import { SIGKILL, SIGTERM } from '../../abi/process.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
-import type { ChildStatus, RunOptions, RunResult } from '../kernel.ts'
+import type { BoundedCall, ChildStatus, RunOptions, RunResult } from '../kernel.ts'
 import { MountTable, type Loc, type ModelMount, type Namespace } from './mount-tree.ts'
 import type { ModelProcess } from './model-process.ts'
 import { addBlockNode, createDevtmpfs, type Disk } from './devices.ts'
@@ -49,6 +49,10 @@ export class ModelWorld {
   readonly devtmpfs: SuperBlock
   /** Extended attributes by node. */
   readonly xattrs = new Map<VNode, Map<string, string>>()
+  /** Paths that swapoff(2) knows. */
+  readonly swaps = new Set<string>()
+  /** Bounded calls that never come back. */
+  readonly hangs: ((call: BoundedCall) => boolean)[] = []
   hostname = '(none)'
   nowUs = 1_000_000n
   /** File system types of disks that this kernel knows; others are ENODEV. */
