@@ -1,7 +1,8 @@
 // The part of every image that comes from no sysroot: its directories, links, device nodes and texts.
 //
 // /dev/console and /dev/null are needed before devtmpfs is mounted: Node asserts, and so panics the
-// kernel, if one of the descriptors 0 to 2 is closed and /dev/null cannot be opened.
+// kernel, if one of the descriptors 0 to 2 is closed and /dev/null cannot be opened. /oldroot is where
+// systemd-shutdown puts the real root when it returns: it could not be made in a read-only initramfs.
 
 import type { ImageTree } from './image-tree.ts'
 import { mergedDirectories } from './image-path.ts'
@@ -20,7 +21,7 @@ export const imageEnd = '/etc/fulcrum/image.end'
 
 /** Adds directories, links and nodes. The binary itself is added by the caller. */
 export function addSkeleton(tree: ImageTree): void {
-  for (const path of ['/bin', '/lib', '/lib64', '/usr', '/dev', '/proc', '/sys', '/run', '/sysroot', '/etc']) {
+  for (const path of ['/bin', '/lib', '/lib64', '/usr', '/dev', '/proc', '/sys', '/run', '/sysroot', '/oldroot', '/etc']) {
     tree.add(path, { type: 'directory', mode: 0o755 }, layout, 'constant')
   }
   tree.add('/tmp', { type: 'directory', mode: 0o1777 }, layout, 'constant')
@@ -30,6 +31,7 @@ export function addSkeleton(tree: ImageTree): void {
   tree.add('/dev/console', { type: 'char', mode: 0o600, major: 5, minor: 1 }, 'first descriptors of PID 1', 'constant')
   tree.add('/dev/null', { type: 'char', mode: 0o666, major: 1, minor: 3 }, 'Node refuses to start without it', 'constant')
   tree.add('/init', { type: 'symlink', target: '/bin/fulcrum' }, 'the kernel starts it as PID 1', 'constant')
+  tree.add('/shutdown', { type: 'symlink', target: '/bin/fulcrum' }, 'systemd-shutdown hands the machine to it', 'constant')
   for (const name of commandNames) {
     tree.add(`/bin/${name}`, { type: 'symlink', target: '/bin/fulcrum' }, `fulcrum is also '${name}'`, 'constant')
   }

@@ -51,11 +51,25 @@ is "engine in the record" "$(record engine)" "${expected.engine}"
 `
 }
 
+/** The kept layout: at two places, for root only, not to be written to, ready for systemd-shutdown. */
+export function keptMountChecks(): string {
+  return `
+for at in /run/rootfs /run/initramfs; do
+  is "one mount on $at" "$(mounted_on $at)" 1
+  is "$at is for root only" "$(stat -c %a $at)" 700
+  like "$at is read-only" "$(options_of $at)" '^ro(,|$)'
+  no "nothing can be written below $at" touch $at/tmp/written
+done
+is "both are the same" "$(stat -c %d:%i /run/initramfs)" "$(stat -c %d:%i /run/rootfs)"
+yes "the binary is visible" test -x /run/rootfs/bin/fulcrum
+yes "systemd-shutdown finds its successor" test -x /run/initramfs/shutdown
+yes "and a place for the real root" test -d /run/initramfs/oldroot
+`
+}
+
 /** The initramfs is visible at /run/rootfs, and a process that it started says so. */
 export function keptChecks(): string {
-  return `
-is "one mount on /run/rootfs" "$(mounted_on /run/rootfs)" 1
-yes "the binary is visible" test -x /run/rootfs/bin/fulcrum
+  return `${keptMountChecks()}
 pid=$(pidof initramfs-sleeper sleeper | cut -d" " -f1)
 like "a process from the initramfs is alive" "$pid" '^[0-9]+$'
 is "its executable is seen below /run/rootfs" "$(readlink /proc/$pid/exe)" /run/rootfs/bin/initramfs-sleeper
@@ -66,7 +80,7 @@ is "it and /run/rootfs are one file system" "$(stat -L -c %d /proc/$pid/exe)" "$
 /** Nothing of the initramfs is left, in the tree or in memory. Its pages are unevictable (ramfs) or shmem (tmpfs). */
 export function freedChecks(): string {
   return `
-is "nothing on /run/rootfs" "$(mounted_on /run/rootfs)" 0
+for at in /run/rootfs /run/initramfs; do is "nothing on $at" "$(mounted_on $at)" 0; done
 is "rootfs is not visible" "$(awk '/ - rootfs /' /proc/self/mountinfo)" ""
 for try in 1 2 3 4 5 6 7 8 9 10; do
   left=$(( $(kib Unevictable) + $(kib Shmem) )); [ $left -lt 2048 ] && break; sleep 0.5

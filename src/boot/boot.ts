@@ -104,7 +104,7 @@ function undo(state: BootState, plan: Plan, completed: number): string[] {
 
 /** Whether the initramfs is there after this plan. */
 function keepOf(plan: Plan): Keep {
-  return plan.pointOfNoReturn < plan.steps.length ? 'none' : 'full'
+  return plan.keep ?? 'full'
 }
 
 /** The initramfs's own device first, then those of what is mounted in it and stays behind. */

@@ -1,7 +1,7 @@
 // `fulcrum ps` and `fulcrum kill` on modelled machines, before and after a switch.
 
 import t from 'tap'
-import { MNT_DETACH, MS_BIND, MS_MOVE } from '../abi/mount.ts'
+import { MNT_DETACH, MS_BIND, MS_MOVE, MS_REMOUNT } from '../abi/mount.ts'
 import { createBootedModel } from '../kernel/model/booted.ts'
 import { ExecCalled } from '../kernel/model/process-calls.ts'
 import { modelKernelFor } from '../kernel/model/model-kernel.ts'
@@ -131,6 +131,7 @@ t.test('ps: marks, rules and the order of their sources', async (t) => {
 
 t.test('ps: a rules file of the kept initramfs holds too; one that is broken is told', async (t) => {
   const { k, early } = switched('pivot')
+  k.mount('none', '/run/rootfs', null, MS_REMOUNT | MS_BIND, null)
   k.mkdir('/run/rootfs/etc/fulcrum', 0o755)
   k.writeFile('/run/rootfs/etc/fulcrum/processes.toml', 'default = "kill"\n')
   t.match(ps(k).get(early), { decision: 'kill', reason: 'the default of the rules file' })

@@ -56,7 +56,7 @@ t.test('fulcrum switch pivots where it can and keeps the initramfs at /run/rootf
   const early = k.spawn('/bin/fulcrum', [], {})
   const { status } = run(switchCommand, k, ['/sysroot', '/sbin/init'])
   t.equal(status, 'exec')
-  t.strictSame(mountPoints(k), [...CARRIED, '/run/rootfs rootfs'].sort())
+  t.strictSame(mountPoints(k), [...CARRIED, '/run/initramfs rootfs', '/run/rootfs rootfs'].sort())
   t.equal(k.readlink(`/proc/${early}/exe`), '/run/rootfs/bin/fulcrum')
 })
 
@@ -64,7 +64,7 @@ t.test('fulcrum switch --engine pivot does the bind trick on the absolute root',
   const k = createBootedModel({ absoluteRoot: true })
   const { status, io } = run(switchCommand, k, ['--engine', 'pivot', '/sysroot', '/sbin/init'])
   t.equal(status, 'exec', io.err())
-  t.strictSame(mountPoints(k), [...CARRIED, '/run/rootfs rootfs'].sort())
+  t.strictSame(mountPoints(k), [...CARRIED, '/run/initramfs rootfs', '/run/rootfs rootfs'].sort())
 })
 
 t.test('pivot with --keep none frees the initramfs', async (t) => {

@@ -3,6 +3,7 @@
 // It stops at the first failure and says which steps were done, so that PID 1 can undo them
 // (plan/undo.ts). Synchronous, on the calling thread (law 3).
 
+import { MS_BIND, MS_RDONLY, MS_REMOUNT } from '../abi/mount.ts'
 import { O_DIRECTORY, O_NOCTTY, O_RDONLY, O_RDWR, S_IFDIR, S_IFMT } from '../abi/process.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
@@ -48,6 +49,17 @@ function makeDirectory(kernel: Kernel, path: string, mode: number): void {
   }
 }
 
+/** False where a file that is open for writing keeps the mount as it is. mount(2), EBUSY. */
+function setReadOnly(kernel: Kernel, path: string, readOnly: boolean): boolean {
+  try {
+    kernel.mount('none', path, null, MS_REMOUNT | MS_BIND | (readOnly ? MS_RDONLY : 0), null)
+    return true
+  } catch (error) {
+    if (!readOnly || !isErrno(error, 'EBUSY')) throw error
+    return false
+  }
+}
+
 function reopenConsole(kernel: Kernel, path: string, optional: boolean): void {
   let fd: Fd
   try {
@@ -60,13 +72,15 @@ function reopenConsole(kernel: Kernel, path: string, optional: boolean): void {
   if (fd > 2) kernel.close(fd)
 }
 
-type Data = Readonly<Record<string, number>> | undefined
+type Data = Readonly<Record<string, number | boolean>> | undefined
 type Executors = { readonly [Op in Step['op']]: (kernel: Kernel, step: Extract<Step, { op: Op }>, handles: Handles) => Data | void }
 
 const executors: Executors = {
   mount: (kernel, step) => kernel.mount(step.source, step.target, step.fstype, step.flags, step.data),
   umount: (kernel, step) => kernel.umount2(step.target, step.flags),
   mkdir: (kernel, step) => makeDirectory(kernel, step.path, step.mode),
+  chmod: (kernel, step) => kernel.chmod(step.path, step.mode),
+  'set-read-only': (kernel, step) => ({ changed: setReadOnly(kernel, step.path, step.readOnly) }),
   'write-file': (kernel, step) => {
     const parts = step.path.split('/').slice(1, -1)
     parts.forEach((_, i) => makeDirectory(kernel, `/${parts.slice(0, i + 1).join('/')}`, 0o755))

@@ -43,6 +43,7 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     uid: kernel.getuid(),
     mounts,
     oldRootIsMemory: magic === TMPFS_MAGIC || magic === RAMFS_MAGIC,
+    oldRootMode: here.mode & ~S_IFMT,
     oldRootIsInitramfs: kernel.exists('/init') || kernel.exists('/etc/initrd-release'),
     newRoot: {
       exists,

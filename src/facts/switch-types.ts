@@ -7,10 +7,14 @@ import type { InitCheck } from './init-check.ts'
 import type { Mount } from './mountinfo.ts'
 
 export type EngineChoice = 'auto' | 'move' | 'pivot'
-export type Keep = 'full' | 'none'
+/** How the initramfs stays: all of it, its compressed copy instead of it, or not at all. */
+export type Keep = 'full' | 'slim' | 'none'
 
 /** Where the kept initramfs appears in the new root. */
 export const ROOTFS_DIRECTORY = '/run/rootfs'
+
+/** The same a second time, where systemd-shutdown looks for a root to return to; bootup(7). */
+export const INITRAMFS_DIRECTORY = '/run/initramfs'
 
 /** What the boot writes down about itself, and what tells origins afterwards. */
 export const BOOT_RECORD = '/run/fulcrum/boot.json'
@@ -48,6 +52,8 @@ export interface SwitchFacts {
   readonly mounts: readonly Mount[]
   /** statfs(2) says that "/" is tmpfs or ramfs. */
   readonly oldRootIsMemory: boolean
+  /** Permission bits of "/". */
+  readonly oldRootMode: number
   /** "/" is the file system that holds /init or /etc/initrd-release: an initramfs and not, say, a live system. */
   readonly oldRootIsInitramfs: boolean
   readonly newRoot: { readonly exists: boolean; readonly isDirectory: boolean; readonly isRoot: boolean; readonly sameDevice: boolean; readonly readOnly: boolean }

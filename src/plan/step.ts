@@ -3,8 +3,9 @@
 // A plan is the whole decision; the executor (src/execute) adds none. Steps carry the kernel's
 // words so that a printed plan reads like the strace of its run.
 
-import { mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+import { MS_BIND, MS_RDONLY, MS_REMOUNT, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import type { Refusal, RefusalReason } from '../facts/refusal.ts'
+import type { Keep } from '../facts/switch-types.ts'
 
 export type { Refusal, RefusalReason }
 
@@ -13,6 +14,10 @@ export type Step =
   | { readonly op: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
   | { readonly op: 'umount'; readonly target: string; readonly flags: number }
   | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  /** `before` are the permission bits that an undo restores. */
+  | { readonly op: 'chmod'; readonly path: string; readonly mode: number; readonly before: number }
+  /** This mount only, not its file system. Files that are open for writing refuse it (EBUSY): traced, and it stays writable. */
+  | { readonly op: 'set-read-only'; readonly path: string; readonly readOnly: boolean }
   /** Makes the missing parent directories, 0755, and writes the file, 0644. */
   | { readonly op: 'write-file'; readonly path: string; readonly text: string }
   | { readonly op: 'rmdir'; readonly path: string }
@@ -46,6 +51,8 @@ export interface Plan {
   /** Index of the first step after which the old state cannot be restored; steps.length when all can. */
   readonly pointOfNoReturn: number
   readonly exec: ExecStep | null
+  /** How the initramfs is there afterwards; of a switch only. */
+  readonly keep?: Keep
   /** What a user should know: skipped or stacked mounts, what will not be visible. */
   readonly notes: readonly string[]
 }
@@ -74,6 +81,12 @@ export function describeStep(step: Step | ExecStep): string {
       return `mkdir(${q(step.path)}, 0${step.mode.toString(8)})`
     case 'write-file':
       return `write ${q(step.text)} to ${q(step.path)}`
+    case 'chmod':
+      return `chmod(${q(step.path)}, 0${step.mode.toString(8)})`
+    case 'set-read-only': {
+      const flags = MS_REMOUNT | MS_BIND | (step.readOnly ? MS_RDONLY : 0)
+      return `mount("none", ${q(step.path)}, NULL, ${mountFlagsToString(flags)}, NULL)${step.readOnly ? ', if no file is open for writing' : ''}`
+    }
     case 'rmdir':
       return `rmdir(${q(step.path)})`
     case 'fchdir':

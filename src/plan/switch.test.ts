@@ -34,7 +34,7 @@ function request(more: Partial<SwitchRequest> = {}): SwitchRequest {
 
 function facts(mountinfo: string, more: Partial<SwitchFacts> = {}): SwitchFacts {
   return {
-    pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootIsInitramfs: true,
+    pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootMode: 0o755, oldRootIsInitramfs: true,
     newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true },
     targets: directories, rootfsTarget: 'missing', init: goodInit, ...more,
   }
@@ -44,6 +44,22 @@ function planned(result: PlanResult): Plan {
   if (result.plan === null) throw new Error(`refused: ${result.refusal.reason}: ${result.refusal.detail}`)
   return result.plan
 }
+
+/** What comes after the switch where the initramfs is kept, whatever the engine. */
+const KEPT = [
+  'chmod("/run/rootfs", 0700)',
+  'mkdir("/run/initramfs", 0700)',
+  'mount("/run/rootfs", "/run/initramfs", NULL, MS_BIND, NULL)',
+  'mount("none", "/run/initramfs", NULL, MS_RDONLY|MS_REMOUNT|MS_BIND, NULL), if no file is open for writing',
+  'mount("none", "/run/rootfs", NULL, MS_RDONLY|MS_REMOUNT|MS_BIND, NULL), if no file is open for writing',
+]
+
+const KEPT_UNDONE = [
+  'mount("none", "/run/rootfs", NULL, MS_REMOUNT|MS_BIND, NULL)',
+  'mount("none", "/run/initramfs", NULL, MS_REMOUNT|MS_BIND, NULL)',
+  'umount2("/run/initramfs", MNT_DETACH)',
+  'chmod("/run/rootfs", 0755)',
+]
 
 const lines = (plan: Plan): string[] => plan.steps.map(describeStep)
 
@@ -59,10 +75,14 @@ t.test('pivot on a kernel with nullfs: carried mounts, then pivot_root, the init
     'chdir("/sysroot")',
     'pivot_root(".", "run/rootfs")',
     'chdir("/")',
+    ...KEPT,
     'write "# The kept initramfs: in use until the machine is off.\\n[Unit]\\nDefaultDependencies=no\\n" to "/run/systemd/system/run-rootfs.mount.d/50-fulcrum.conf"',
+    ...['dracut-shutdown', 'mkinitcpio-generate-shutdown-ramfs'].map((name) =>
+      'write "# /run/initramfs is the kept initramfs: there is nothing to unpack.\\n[Unit]\\nConditionPathExists=!/run/initramfs/shutdown\\n"' +
+      ` to "/run/systemd/system/${name}.service.d/50-fulcrum.conf"`),
   ])
   const other = planned(planSwitch(request(), facts(PRIVATE, { init: { ...goodInit, resolved: '/bin/busybox' } })))
-  t.equal(lines(other).at(-1), 'chdir("/")', 'nothing for systemd where init is another')
+  t.equal(lines(other).at(-1), KEPT.at(-1), 'nothing for systemd where init is another')
   t.strictSame(plan.exec?.argv, ['/sbin/init', '3'])
   t.equal(plan.exec?.kind, 'systemd')
   t.equal(plan.pointOfNoReturn, plan.steps.length, 'everything can be undone')
@@ -107,7 +127,22 @@ t.test('keep none by pivot deletes, detaches and removes the mount point', async
 })
 
 t.test('move with keep full shows the initramfs by a bind', async (t) => {
-  t.ok(lines(planned(planSwitch(request({ engine: 'move', keep: 'full' }), facts(PRIVATE)))).includes('mount("/", "/sysroot/run/rootfs", NULL, MS_BIND, NULL)'))
+  const all = lines(planned(planSwitch(request({ engine: 'move', keep: 'full' }), facts(PRIVATE))))
+  t.ok(all.includes('mount("/", "/sysroot/run/rootfs", NULL, MS_BIND, NULL)'))
+  t.strictSame(all.slice(all.lastIndexOf('chdir("/")') + 1).slice(0, KEPT.length), KEPT)
+})
+
+t.test('an old root that is no initramfs keeps its mode, and nobody returns to it', async (t) => {
+  const all = lines(planned(planSwitch(request(), facts(PRIVATE, { oldRootIsMemory: false }))))
+  t.equal(all.at(-1), 'chdir("/")')
+})
+
+t.test('a read-only root without /run cannot show the initramfs twice', async (t) => {
+  const root = { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true }
+  const noRun = facts(PRIVATE.replace(/^24 .*\n/m, ''), { rootfsTarget: 'directory', newRoot: root })
+  const plan = planned(planSwitch(request(), noRun))
+  t.notOk(lines(plan).some((line) => line.includes('initramfs"')))
+  t.match(plan.notes.join(), /'\/run\/initramfs' cannot be made in the new root/)
 })
 
 t.test('a plain directory is bound onto itself and never deleted with the initramfs', async (t) => {
@@ -167,6 +202,7 @@ t.test('refusals, each before the first step', async (t) => {
 t.test('undo inverts completed steps, last first', async (t) => {
   const pivot = planned(planSwitch(request(), facts(PRIVATE)))
   t.strictSame(planUndo(pivot, pivot.steps.length).map(describeStep), [
+    ...KEPT_UNDONE,
     'chdir("/run/rootfs")',
     'pivot_root(".", "sysroot")',
     'chroot(".")',
@@ -179,7 +215,8 @@ t.test('undo inverts completed steps, last first', async (t) => {
   ])
   t.strictSame(planUndo(pivot, 1).map(describeStep), ['mount("/sysroot/dev", "/dev", NULL, MS_MOVE, NULL)'])
   const move = planned(planSwitch(request({ engine: 'move', keep: 'full' }), facts(PRIVATE)))
-  t.strictSame(planUndo(move, move.steps.length).slice(0, 4).map(describeStep), [
+  t.strictSame(planUndo(move, move.steps.length).slice(0, 8).map(describeStep), [
+    ...KEPT_UNDONE,
     'fchdir(old_root)',
     'chroot(".")',
     'chdir("/")',

@@ -8,10 +8,11 @@ import { MNT_DETACH, MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
 import { carriedMounts } from '../facts/carried.ts'
+import { keptSteps } from './keep.ts'
 import { prepareSteps, privateSteps } from './prepare.ts'
 import { refuse } from './step.ts'
 import type { ExecStep, PlanResult, Refusal, Step } from './step.ts'
-import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep, SwitchFacts, SwitchRequest } from '../facts/switch-types.ts'
 
 /** Modes of mount points that have to be made: proc and sysfs are read-only places. */
@@ -94,16 +95,6 @@ function tail(request: SwitchRequest, engine: Engine, keep: Keep): Step[] {
   return steps
 }
 
-/**
- * systemd makes a mount unit of what it finds at /run/rootfs and would try in vain to unmount it at shutdown: a
- * process of the initramfs may still live there.  systemd.mount(5), systemd.unit(5).
- */
-const SYSTEMD_DROP_IN: Step = {
-  op: 'write-file',
-  path: '/run/systemd/system/run-rootfs.mount.d/50-fulcrum.conf',
-  text: '# The kept initramfs: in use until the machine is off.\n[Unit]\nDefaultDependencies=no\n',
-}
-
 function isSystemd(facts: SwitchFacts): boolean {
   return (facts.init.resolved ?? '').endsWith('/systemd')
 }
@@ -179,7 +170,12 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   } else {
     steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: ROOTFS_DIRECTORY.slice(1) }, { op: 'chdir', path: '/' })
   }
-  if (keep === 'full' && !base.onNewRoot && isSystemd(facts)) steps.push(SYSTEMD_DROP_IN)
+  const isOurs = facts.oldRootIsMemory && facts.oldRootIsInitramfs
+  if (keep === 'full' && isOurs) {
+    const isWritable = !base.onNewRoot || !facts.newRoot.readOnly
+    steps.push(...keptSteps({ modeBefore: facts.oldRootMode, isWritable, systemd: isSystemd(facts) && !base.onNewRoot }))
+    if (!isWritable) notes.push(`'${INITRAMFS_DIRECTORY}' cannot be made in the new root: systemd will not find the initramfs at shutdown`)
+  }
   const end = tail(request, engine, keep)
   const deletion = end.findIndex((step) => step.op === 'delete-contents')
   const pointOfNoReturn = deletion < 0 ? steps.length + end.length : steps.length + deletion
@@ -190,6 +186,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
       steps: [...steps, ...end],
       pointOfNoReturn,
       exec: execStep(request, facts),
+      keep,
       notes,
     },
     refusal: null,

@@ -44,6 +44,10 @@ function invert(plan: Plan, index: number): Step[] {
     case 'chdir':
       // Standing in the new root would keep it busy.
       return step.path === '/' ? [] : [{ op: 'chdir', path: '/' }]
+    case 'chmod':
+      return [{ ...step, mode: step.before, before: step.mode }]
+    case 'set-read-only':
+      return [{ ...step, readOnly: !step.readOnly }]
     case 'open-root':
       return [{ op: 'close', handle: step.handle }]
     default:
