@@ -1,7 +1,8 @@
 // The boot and the processes that hooks leave behind: kept with the initramfs, ended without it, told and recorded.
 
 import t from 'tap'
-import { executable, file, populate, symlink } from '../kernel/model/vfs.ts'
+import { rootFiles } from '../kernel/model/booted.ts'
+import { dir, executable, file, populate, symlink } from '../kernel/model/vfs.ts'
 import type { FileTree } from '../kernel/model/vfs.ts'
 import type { ModelKernel } from '../kernel/model/model-kernel.ts'
 import type { ModelProcess } from '../kernel/model/model-process.ts'
@@ -12,7 +13,7 @@ import type { Played } from './scripted-boot-for-tests.ts'
 interface Event {
   readonly phase: string
   readonly what: string
-  readonly data?: Record<string, string | number>
+  readonly data?: Record<string, string | number | boolean | readonly string[]>
 }
 
 function processEvents(played: Played): Event[] {
@@ -21,11 +22,12 @@ function processEvents(played: Played): Event[] {
 }
 
 /** A boot with a hook that leaves a daemon behind. */
-function boot(commandLine: string, files: FileTree = {}, change: (daemon: ModelProcess, model: ModelKernel) => void = () => undefined): { played: Played; daemon: ModelProcess } {
+function boot(commandLine: string, files: FileTree = {}, change: (daemon: ModelProcess, model: ModelKernel) => void = () => undefined, more: { readonly root?: FileTree } = {}): { played: Played; daemon: ModelProcess } {
   const hook = '/etc/fulcrum/hooks/pre-mount/10-daemon'
   const started: ModelProcess[] = []
   const played = play({
     commandLine: `root=/dev/vda rw rd.timeout=5 ${commandLine}`,
+    ...more,
     files: { [hook]: executable('#!/bin/sh\n'), '/bin/daemon': executable(elfFile()), ...files },
     arrange: (model) => {
       model.world.programs.set(hook, () => {
@@ -91,6 +93,61 @@ t.test('what the root is on is not ended: no rule, not even without the initramf
   t.ok(lives(nbd))
   t.match(nbd.played.output, /process \d+ \/bin\/daemon: keep: it serves nbd0, which the root is on/)
   t.ok(lives(boot('fulcrum.keep=none', {}, (daemon) => { daemon.argv = ['@daemon'] })))
+})
+
+/** The daemon serves the root's device, and this systemd is in the root. */
+function bootOnNbd(commandLine: string, systemd: string | null, change: (daemon: ModelProcess, model: ModelKernel) => void = () => undefined): ReturnType<typeof boot> {
+  const root = systemd === null ? {} : { root: { ...rootFiles, [`/usr/lib/systemd/libsystemd-shared-${systemd}.so`]: file() } }
+  return boot(commandLine, {}, (daemon, model) => {
+    const at = '/devices/virtual/block/nbd0'
+    populate(model.world.sys, { [`${at}/dev`]: file('254:0\n'), [`${at}/pid`]: file(`${daemon.pid}\n`), '/dev/block/254:0': symlink(`../..${at}`), '/fs/cgroup': dir() })
+    change(daemon, model)
+  }, root)
+}
+const markOf = (played: Played): Event | undefined => processEvents(played).find((event) => event.what.startsWith('mark '))
+
+t.test('what the root is on is marked for the systemd that is in the root', async (t) => {
+  const cgroup = '/sys/fs/cgroup/fulcrum/cgroup.procs'
+  const old = bootOnNbd('', '252')
+  t.strictSame(old.daemon.argv, ['@bin/daemon'])
+  t.equal(old.daemon.oomScoreAdj, -1000)
+  t.match(markOf(old.played), { what: `mark ${old.daemon.pid} /bin/daemon`, data: { at: true, cgroup: false, oom: true } })
+  t.match(old.played.output, /process \d+ \/bin\/daemon: marked to survive: '@', spared when memory is short/)
+  t.notOk(old.played.model.exists(cgroup), 'no cgroup that it would not look at')
+  const current = bootOnNbd('', '257.5-1.fc42')
+  t.match(markOf(current.played), { data: { at: true, cgroup: true, oom: true } })
+  t.equal(current.played.model.readText(cgroup), `${current.daemon.pid}`, 'and the cgroups are carried into the root')
+  const legacy = bootOnNbd('systemd.unified_cgroup_hierarchy=0', '257')
+  t.match(markOf(legacy.played), { data: { at: true, cgroup: false } })
+  t.notOk(legacy.played.model.exists(cgroup), 'systemd would take it for the hierarchy to use')
+  t.match(markOf(bootOnNbd('', null).played), { data: { at: true, cgroup: false, oom: true } })
+})
+
+t.test('a rule that keeps marks; the default and fulcrum.process_marks=no do not', async (t) => {
+  t.strictSame(boot('fulcrum.keep=none fulcrum.process=keep:daemon').daemon.argv, ['@bin/daemon'])
+  t.strictSame(boot('fulcrum.keep=full').daemon.argv, ['/bin/daemon'])
+  const unmarked = bootOnNbd('fulcrum.process_marks=no', '257')
+  t.strictSame(unmarked.daemon.argv, ['/bin/daemon'])
+  t.equal(unmarked.daemon.oomScoreAdj, 0)
+  t.ok(lives(unmarked), 'it is kept all the same')
+  t.equal(markOf(unmarked.played), undefined)
+})
+
+t.test('marks that cannot be given, and files of the root that are held, are told and recorded', async (t) => {
+  const failing = bootOnNbd('', '252', (_, model) => model.failNext('open', 'EPERM', (args) => String(args[0]).endsWith('/mem')))
+  t.match(failing.played.output, /Cannot mark process \d+ for systemd: .*EPERM.*; systemd will kill it at shutdown, with the root on it/)
+  t.match(markOf(failing.played), { data: { at: false, problems: [/EPERM/] } })
+  t.equal(failing.played.execs.length, 1)
+  const pinning = bootOnNbd('', '252', (daemon, model) => {
+    // A hook of the point 'mount' would find it: here the root is there before the daemon looks at it.
+    model.world.programs.set('/etc/fulcrum/hooks/mount/20-log', () => {
+      daemon.cwd = { mnt: model.world.mounts.all.find((m) => m.sb.fstype === 'ext4') ?? daemon.cwd.mnt, node: model.world.mounts.all.find((m) => m.sb.fstype === 'ext4')?.root ?? daemon.cwd.node }
+      return {}
+    })
+    populate(model.world.initramfs, { '/etc/fulcrum/hooks/mount/20-log': executable('#!/bin/sh\n') })
+  })
+  t.match(pinning.played.output, /Cannot unmount the root while process \d+ \(\/bin\/daemon\) lives: it keeps cwd \/sysroot of it/)
+  t.match(markOf(pinning.played), { data: { pins: ['cwd /sysroot'] } })
 })
 
 t.test('one that does not end is killed, one that cannot be is told; the boot goes on', async (t) => {

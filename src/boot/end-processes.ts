@@ -1,9 +1,11 @@
 // The boot's dealing with processes, right before the switch: each of the initramfs is kept or ended.
 //
 // After the last hook and after the plan, because whether the initramfs is kept decides about those that no rule
-// speaks of: kept with it, ended without it (they would pin what is to be freed). Nothing here stops a boot: a
-// process that cannot be ended is told, and stays.  docs/processes.md.
+// speaks of: kept with it, ended without it (they would pin what is to be freed). What the root depends on is then
+// marked for systemd. Nothing here stops a boot: a process that cannot be ended or marked is told, and stays.
+// docs/processes.md.
 
+import { lastWord, parseBoolean } from '../facts/cmdline.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Keep } from '../facts/switch-types.ts'
@@ -12,8 +14,11 @@ import type { EndResult } from '../processes/end-processes.ts'
 import { readRulesFile } from '../processes/judge.ts'
 import type { Judged } from '../processes/judge.ts'
 import { attempt } from '../processes/read-origin.ts'
+import { makeSurvivorCgroup, markForSurvival, systemdVersion } from '../processes/mark.ts'
+import { readPins } from '../processes/pins.ts'
 import { plainExe } from '../processes/process-facts.ts'
 import type { KillOptions } from '../processes/kill.ts'
+import { SYSROOT } from './boot-state.ts'
 import type { BootState } from './boot-state.ts'
 
 /** A boot waits less than a person: two seconds for SIGTERM, one for SIGKILL. */
@@ -48,7 +53,33 @@ function mayHaveProcesses(kernel: Pick<Kernel, 'readdir' | 'readText'>): boolean
   return threads === null || threads.some((tid) => attempt(() => kernel.readText(`/proc/1/task/${tid}/children`).trim()) !== '')
 }
 
-/** Decides about every process of the initramfs and ends those that are not to be kept. Never throws. */
+/** Where systemd would take a cgroup2 that is mounted already for the hierarchy that it is not to use. */
+function wantsOldCgroups(state: BootState): boolean {
+  const word = lastWord(state.line, 'systemd.unified_cgroup_hierarchy')
+  return word !== undefined && parseBoolean(word.value) === false
+}
+
+/** Marks what has to outlive the real root, and tells what of it would keep that from being unmounted. */
+function markSurvivors(state: BootState, { first }: EndResult): void {
+  const { kernel, trace, log } = state
+  const survivors = first.all.filter(({ facts, decision }) => decision.survives === true && facts.pid !== 1)
+  if (survivors.length === 0) return
+  const version = systemdVersion(kernel, SYSROOT)
+  const cgroup = wantsOldCgroups(state) ? { path: null, problem: null } : makeSurvivorCgroup(kernel, version)
+  if (cgroup.problem !== null) log.warn(`${cgroup.problem}, ignoring`)
+  for (const judged of survivors) {
+    const { pid } = judged.facts
+    const { at, cgroup: inCgroup, oom, problems } = markForSurvival(kernel, pid, cgroup.path)
+    const pins = readPins(kernel, pid, first.context.root).map((pin) => `${pin.kind} ${pin.what}`)
+    trace.note('processes', `mark ${pid} ${nameOf(judged)}`, { at, cgroup: inCgroup, oom, ...(problems.length === 0 ? {} : { problems }), ...(pins.length === 0 ? {} : { pins }) })
+    const marks = [at ? "'@'" : '', inCgroup ? `cgroup ${cgroup.path}` : '', oom ? 'spared when memory is short' : ''].filter((it) => it !== '')
+    log.info(`process ${pid} ${nameOf(judged)}: marked to survive: ${marks.length === 0 ? 'not at all' : marks.join(', ')}`)
+    for (const problem of problems) log.warn(problem)
+    if (pins.length > 0) log.warn(`Cannot unmount the root while process ${pid} (${nameOf(judged)}) lives: it keeps ${pins.join(', ')} of it`)
+  }
+}
+
+/** Decides about every process of the initramfs, ends those that are not to be kept, marks those that must be. Never throws. */
 export function endProcessesBeforeSwitch(state: BootState, keep: Keep): void {
   const { kernel, trace, log, parameters } = state
   if (!mayHaveProcesses(kernel)) {
@@ -65,6 +96,7 @@ export function endProcessesBeforeSwitch(state: BootState, keep: Keep): void {
       survived: reports.filter((it) => it.outcome === 'survived').length,
     }))
     tell(state, result)
+    if (parameters.processMarks) markSurvivors(state, result)
   } catch (error) {
     log.warn(`Cannot look at processes: ${errorLine(error)}, ignoring`)
   }

@@ -102,6 +102,9 @@ export const parameters: readonly Parameter[] = [
     'What becomes of processes of the initramfs: PROGRAM is the path of the executable, or without a ' +
       'slash the name of the process, with * and ?. Unset: kept if the initramfs is kept. See fulcrum-kill(1)',
   ),
+  parameter('fulcrum', 'fulcrum.process_marks', 'BOOL', 'yes',
+    'Whether processes that the root depends on are marked so that systemd and the OOM killer spare them',
+  ),
   parameter('fulcrum', 'fulcrum.panic', 'SECONDS', 'never',
     'Reboot that many seconds after a failure unless a key is pressed; 0 never, negative at once',
   ),

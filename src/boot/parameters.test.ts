@@ -17,7 +17,7 @@ t.test('defaults', async (t) => {
   t.same(read(''), {
     root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
-    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, processRules: [], timestamps: true,
+    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, processRules: [], processMarks: true, timestamps: true,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })
@@ -77,6 +77,7 @@ t.test('each word has its effect, and a bad value a problem and the default', as
         { action: 'keep', exe: '/bin/a', where: 'fulcrum.process=keep:/bin/a' }, { action: 'kill', name: 'b', where: 'fulcrum.process=kill:b' },
       ],
     }, 1],
+    ['fulcrum.process_marks=no', { processMarks: false }, 0],
     ['fulcrum.dry-run', { dryRun: true }, 0],
     ['fulcrum.dry_run=no', { dryRun: false }, 0],
     ['fulcrum.timestamps=no', { timestamps: false }, 0],

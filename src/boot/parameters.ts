@@ -60,6 +60,8 @@ export interface BootParameters {
   readonly keep: Keep | null
   /** What fulcrum.process= says of processes of the initramfs; the first that matches wins. */
   readonly processRules: readonly Rule[]
+  /** Whether what the root depends on is marked to survive systemd's final kill. */
+  readonly processMarks: boolean
   readonly dryRun: boolean
   /** Whether systemd is told when the initramfs began and ended. */
   readonly timestamps: boolean
@@ -276,6 +278,7 @@ export function readParameters(line: CommandLine): {
     engine: read.choice('fulcrum.switch', engines) ?? 'auto',
     keep: read.choice('fulcrum.keep', keeps),
     processRules: readProcessRules(read),
+    processMarks: read.boolean('fulcrum.process_marks', true),
     dryRun: read.boolean('fulcrum.dry_run', false),
     timestamps: read.boolean('fulcrum.timestamps', true),
   }

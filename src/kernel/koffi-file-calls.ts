@@ -130,7 +130,7 @@ export class KoffiFileCalls implements FileCalls {
     // Not fs.writeSync: addresses in /proc/PID/mem are larger than its numbers go.
     for (let done = 0; done < data.length; ) {
       const rest = data.subarray(done)
-      done += this.#libc.call('pwrite', 'ssize_t pwrite(int, const void *, size_t, int64_t)', [fd, rest, rest.length, position + BigInt(done)], [fd, rest.length, position])
+      done += this.#libc.call('pwrite', 'long pwrite(int, const void *, size_t, int64_t)', [fd, rest, rest.length, position + BigInt(done)], [fd, rest.length, position])
     }
   }
   dup2(from: Fd, to: Fd): void {

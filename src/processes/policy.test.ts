@@ -46,6 +46,17 @@ t.test('each rule beats all behind it', async (t) => {
   }
 })
 
+t.test('what has to outlive the real root: what it depends on, marked already or not, and what a rule keeps', async (t) => {
+  const spare: Rule = { action: 'keep', exe: '*', where: 'there' }
+  t.equal(decided({ pid: 500 }).survives, true, 'the root needs it')
+  t.equal(decided({ pid: 500, argv: ['@x'] }).survives, true, 'and it is marked')
+  t.equal(decided({ pid: 500, survives: true }).survives, true)
+  t.equal(decided({}, { rules: [spare] }).survives, true, 'a rule')
+  t.equal(decided({ argv: ['@x'] }).survives, undefined, 'it has its mark, and nobody says why')
+  t.equal(decided({}, { default: 'keep' }).survives, undefined, 'kept for now')
+  t.equal(decided({}, { rules: [kill] }).survives, undefined)
+})
+
 t.test("'@' is root's mark only, and only in front", async (t) => {
   t.equal(decided({ argv: ['@x'], uid: 1000 }).decision, 'kill')
   t.equal(decided({ argv: ['@x'], uid: null }).decision, 'kill')

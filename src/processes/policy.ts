@@ -14,6 +14,8 @@ import type { Rule, RuleAction } from './rules.ts'
 export interface Decision {
   readonly decision: RuleAction | 'ignore'
   readonly reason: string
+  /** It has to survive the real root: its device depends on it, or a rule keeps it. It gets the marks of mark.ts. */
+  readonly survives?: true
 }
 
 export interface PolicyContext {
@@ -44,11 +46,13 @@ export function decide(facts: ProcessFacts, finding: OriginFinding, context: Pol
   if (context.self.has(pid)) return keep('this command, or what started it')
   if (hasEnded(facts)) return ignore('it has ended already')
   if (finding.origin === 'root' || finding.origin === 'other') return ignore(finding.evidence)
-  if (isMarked(facts)) return keep("its argv[0] begins with '@'")
-  if (facts.survives) return keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`)
   const dependency = context.dependencies.get(pid)
-  if (dependency !== undefined) return keep(dependency)
+  const lasting = dependency === undefined ? {} : { survives: true as const }
+  if (isMarked(facts)) return { ...keep("its argv[0] begins with '@'"), ...lasting }
+  if (facts.survives) return { ...keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`), ...lasting }
+  if (dependency !== undefined) return { ...keep(dependency), ...lasting }
   const rule = context.rules.find((it) => matchesRule(it, facts))
+  if (rule?.action === 'keep') return { ...keep(`rule ${rule.where}`), survives: true }
   if (rule !== undefined) return { decision: rule.action, reason: `rule ${rule.where}` }
   if (finding.origin === 'undecidable') return keep(`undecidable: ${finding.evidence}`)
   return { decision: context.default, reason: context.defaultReason }

@@ -71,6 +71,20 @@ export function parseStat(text: string): StatFields | null {
   }
 }
 
+/** Where the arguments of a process are in its memory: fields 48 and 49 of /proc/PID/stat. */
+export interface ArgumentArea {
+  readonly start: bigint
+  /** Behind the last zero byte. */
+  readonly end: bigint
+}
+
+/** The argument area by /proc/PID/stat; null when it is none, or may not be seen (zeros). */
+export function parseArguments(stat: string): ArgumentArea | null {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).trim().split(' ')
+  const [start = '0', end = '0'] = fields.slice(45, 47)
+  return start === '0' || !/^\d+$/.test(start) || !/^\d+$/.test(end) ? null : { start: BigInt(start), end: BigInt(end) }
+}
+
 /** The real user id of /proc/PID/status, or null. */
 export function parseUid(status: string): number | null {
   const found = /^Uid:\s+(\d+)/m.exec(status)

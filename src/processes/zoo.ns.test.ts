@@ -16,6 +16,7 @@ import { ensureDebianPackages } from '../../scripts/setup/packages.ts'
 import { SIGSTOP } from '../abi/process.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import { killProcesses } from './kill.ts'
+import { markForSurvival } from './mark.ts'
 import { decideOrigins } from './origin.ts'
 import type { Origin, OriginContext, OriginFinding } from './origin.ts'
 import { pinnedBytes, readPins } from './pins.ts'
@@ -161,6 +162,21 @@ t.test('statmount shows where "/" lies, or the kernel is older than 6.8', async 
     t.match(error, { code: 'ENOSYS' })
     t.match(readFileSync('/proc/version', 'utf8'), /version (5\.|6\.[0-7]\.)/)
   }
+})
+
+t.test("'@' is written into a living process, which goes on", async (t) => {
+  for (const name of ['plain', 'chrooted', 'own-mount-namespace', 'own-user-namespace', 'script', 'memfd']) {
+    const before = look().byPid.get(pidOf(name))?.argv ?? []
+    const result = markForSurvival(k, pidOf(name))
+    // KERNEL: -1000 is refused to a container without CAP_SYS_RESOURCE; the rest does not depend on it.
+    t.match(result, { at: true, cgroup: false, problems: result.oom ? [] : [/OOM/] }, name)
+    const after = look().byPid.get(pidOf(name))
+    t.strictSame(after?.argv, [`@${before[0]?.slice(1)}`, ...before.slice(1)], name)
+    t.equal(after?.startTicks, byPid.get(pidOf(name))?.startTicks)
+    if (result.oom) t.equal(k.readText(`/proc/${pidOf(name)}/oom_score_adj`), '-1000\n')
+  }
+  t.match(markForSurvival(k, pidOf('other-user')), { at: false, problems: [/of user 65534, and systemd heeds the '@' of root only/] })
+  t.notMatch(look().byPid.get(pidOf('other-user'))?.argv[0], /^@/)
 })
 
 t.test('all of it is killed by pidfd, and nobody else', async (t) => {

@@ -90,6 +90,7 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     }
     if (file.kind !== 'node' || (file.flags & 3) === 0) throw new Errno('EBADF')
     const { node } = file.loc
+    if (node.content.kind === 'generated') node.content.write?.(bytes, file.offset)
     if (node.content.kind !== 'file') return
     const end = file.offset + bytes.length
     const grown = new Uint8Array(Math.max(end, node.content.data.length))

@@ -51,6 +51,7 @@ export function fileCalls(door: Door): FileCalls {
     const file = openFile(door, path, flags, mode)
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
     if (file.kind === 'console') world.consoleOutput.push(new TextDecoder().decode(bytes))
+    else if (file.loc.node.content.kind === 'generated') file.loc.node.content.write?.(bytes, 0)
     else if (file.loc.node.content.kind === 'file') {
       const old = flags & O_APPEND ? file.loc.node.content.data : new Uint8Array()
       const joined = new Uint8Array(old.length + bytes.length)

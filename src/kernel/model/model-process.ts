@@ -21,6 +21,7 @@ export interface ModelProcess {
   comm: string
   argv: readonly string[]
   uid: number
+  oomScoreAdj: number
   root: Loc
   cwd: Loc
   /** Null for kernel threads and zombies. */

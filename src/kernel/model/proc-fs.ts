@@ -58,7 +58,20 @@ const KERNEL_THREAD_FLAG = 0x00200000
 function statText(p: ModelProcess): string {
   const flags = p.kernelThread ? KERNEL_THREAD_FLAG : 0
   const zeros = (n: number): string => Array.from({ length: n }, () => '0').join(' ')
-  return `${p.pid} (${p.comm}) ${p.state} ${p.ppid} ${p.pid} ${p.pid} 0 -1 ${flags} ${zeros(12)} ${p.startUs / 10_000n} ${zeros(30)}\n`
+  return `${p.pid} (${p.comm}) ${p.state} ${p.ppid} ${p.pid} ${p.pid} 0 -1 ${flags} ${zeros(12)} ${p.startUs / 10_000n} ${zeros(25)} ${argumentsAt(p)} ${argumentsAt(p) + argumentText(p).length} ${zeros(3)}\n`
+}
+
+/** Where the arguments of a process are in its memory, and what is there. */
+const argumentsAt = (p: ModelProcess): number => (p.kernelThread ? 0 : p.pid * 0x100000)
+const argumentText = (p: ModelProcess): string => p.argv.map((a) => `${a}\0`).join('')
+
+/** A write to /proc/PID/mem: the arguments are all the memory that there is. EIO elsewhere. */
+function writeMemory(p: ModelProcess, data: Uint8Array, position: number): void {
+  const text = argumentText(p)
+  const at = position - argumentsAt(p)
+  if (at < 0 || at + data.length > text.length) throw new Errno('EIO')
+  const changed = text.slice(0, at) + new TextDecoder().decode(data) + text.slice(at + data.length)
+  p.argv = changed.split('\0').slice(0, -1)
 }
 
 /** ptrace(2) access: another user's links are nobody's business. EACCES. */
@@ -83,8 +96,8 @@ export function magicTarget(world: ProcSource, key: string): Loc {
 
 /** A proc file system: every mount has its own since Linux 5.8, all showing the same. */
 export function createProc(world: ProcSource, dev: bigint): SuperBlock {
-  const text = (dir: VNode, name: string, read: (viewer: Viewer) => string): VNode =>
-    createNode(dir, name, S_IFREG | 0o444, { kind: 'generated', read })
+  const text = (dir: VNode, name: string, read: (viewer: Viewer) => string, write?: (data: Uint8Array, position: number) => void): VNode =>
+    createNode(dir, name, S_IFREG | (write === undefined ? 0o444 : 0o644), { kind: 'generated', read, ...(write === undefined ? {} : { write }) })
   const link = (dir: VNode, pid: number, what: string): VNode => {
     const key = `${pid}/${what}`
     const show = (viewer: Viewer): string => {
@@ -114,7 +127,11 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
       case 'comm':
         return text(dir, name, () => `${p.comm}\n`)
       case 'cmdline':
-        return text(dir, name, () => p.argv.map((a) => `${a}\0`).join(''))
+        return text(dir, name, () => argumentText(p))
+      case 'mem':
+        return text(dir, name, () => '', (data, position) => writeMemory(p, data, position))
+      case 'oom_score_adj':
+        return text(dir, name, () => `${p.oomScoreAdj}\n`, (data) => { p.oomScoreAdj = Number(new TextDecoder().decode(data)) })
       case 'exe':
       case 'root':
       case 'cwd':
@@ -135,7 +152,7 @@ export function createProc(world: ProcSource, dev: bigint): SuperBlock {
     const names = below.map((key) => key.slice(path.length + 1).split('/', 1)[0] ?? '')
     return folder(dir, name, (self, entry) => givenIn(texts, self, `${path}/`, entry), () => [...new Set(names)])
   }
-  const files = ['mountinfo', 'stat', 'status', 'comm', 'cmdline', 'exe', 'root', 'cwd', 'fd']
+  const files = ['mountinfo', 'stat', 'status', 'comm', 'cmdline', 'mem', 'oom_score_adj', 'exe', 'root', 'cwd', 'fd']
   const lookup = (name: string): VNode | undefined => {
     if (name === 'self') return createNode(sb.root, name, S_IFLNK | 0o777, { kind: 'self-link', target: (v) => String(v.pid) })
     if (name === 'filesystems')

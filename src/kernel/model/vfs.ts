@@ -19,7 +19,7 @@ export interface Viewer {
 export type Content =
   | { readonly kind: 'dir'; readonly entries: Map<string, VNode>; readonly dynamic?: DynamicEntries }
   | { readonly kind: 'file'; data: Uint8Array }
-  | { readonly kind: 'generated'; readonly read: (viewer: Viewer) => string }
+  | { readonly kind: 'generated'; readonly read: (viewer: Viewer) => string; readonly write?: (data: Uint8Array, position: number) => void }
   | { readonly kind: 'symlink'; readonly target: string }
   | { readonly kind: 'self-link'; readonly target: (viewer: Viewer) => string }
   | { readonly kind: 'magic'; readonly text: (viewer: Viewer) => string; readonly key: string }

@@ -106,7 +106,7 @@ export class ModelWorld {
     readonly uid?: number; readonly startUs?: bigint
   }): ModelProcess {
     const p: ModelProcess = {
-      pid: what.pid ?? this.nextPid++, ppid: what.ppid ?? 1, comm: what.comm, argv: what.argv, uid: what.uid ?? 0,
+      pid: what.pid ?? this.nextPid++, ppid: what.ppid ?? 1, comm: what.comm, argv: what.argv, uid: what.uid ?? 0, oomScoreAdj: 0,
       root: what.root, cwd: what.cwd, exe: what.exe, ns: what.ns, kernelThread: what.kernelThread ?? false, state: 'S',
       startUs: what.startUs ?? this.nowUs, endsAfterUs: 0n, texts: new Map(),
       fds: new Map(), ignoredSignals: new Set(), blockedSignals: new Set(), droppedCapabilities: new Set(),
