@@ -48,6 +48,13 @@ t.test('disks: one controller each kind, throw-away writes', async (t) => {
   t.equal(devices.filter((device) => device.startsWith('virtio-scsi')).length, 1)
 })
 
+t.test('a disk that keeps what is written, and a network', async (t) => {
+  const args = qemuArguments({ ...machine, disks: [{ path: '/d/a.img', bus: 'virtio', writable: true }], network: true }, channels)
+  t.same(values(args, '-drive'), ['file=/d/a.img,if=none,id=disk0,format=raw'])
+  t.equal(values(args, '-netdev').length, 1)
+  t.same(values(qemuArguments(machine, channels), '-netdev'), [])
+})
+
 t.test('a controller for a disk that comes late', async (t) => {
   const devices = values(qemuArguments({ ...machine, controllers: ['scsi'] }, channels), '-device')
   t.ok(devices.includes('virtio-scsi-pci,id=scsi'))

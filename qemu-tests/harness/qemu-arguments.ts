@@ -1,7 +1,7 @@
 // Builds QEMU's argument list from typed options. Pure, so that what a test boots can be read, compared and
 // printed as a reproduction script without starting anything.
 // The machine is deliberately plain and always the same: q35, software emulation (a present but broken KVM must
-// not change results), one CPU, no network, no defaults. Man page: qemu-system-x86_64(1).
+// not change results), one CPU, no network unless asked for, no defaults. Man page: qemu-system-x86_64(1).
 
 /** How a disk is attached; each is another driver in the guest. */
 export type Bus = 'virtio' | 'nvme' | 'scsi' | 'sata'
@@ -11,6 +11,8 @@ export interface Disk {
   readonly bus: Bus
   /** Attached read-only (the guest sees a write-protected disk). Writes to others go to a throw-away overlay. */
   readonly readOnly?: boolean
+  /** Writes go to the file itself, which runGuest makes a throw-away copy of first (GuestSpec.afterwards sees it). */
+  readonly writable?: boolean
   readonly serial?: string
 }
 
@@ -35,6 +37,8 @@ export interface Machine {
   /** Controllers to have although no disk is on them yet: for one that is plugged in while the guest runs. */
   readonly controllers?: readonly ('scsi' | 'sata')[]
   readonly shares?: readonly Share[]
+  /** A network card (virtio): the guest is 10.0.2.15/24 there, 127.0.0.1 of the host 10.0.2.2. */
+  readonly network?: boolean
   /** File that the guest finds as fw_cfg opt/org.fulcrum/script. */
   readonly script?: string
   /** One instruction is one virtual nanosecond: for measuring, not for tests. */
@@ -67,8 +71,8 @@ function chardev(id: string, channel: Channel): string[] {
 
 function diskArguments(disk: Disk, index: number): string[] {
   const id = `disk${index}`
-  const access = disk.readOnly === true ? 'readonly=on' : 'snapshot=on'
-  const drive = `file=${value(disk.path)},if=none,id=${id},format=raw,${access}`
+  const access = disk.readOnly === true ? ',readonly=on' : disk.writable === true ? '' : ',snapshot=on'
+  const drive = `file=${value(disk.path)},if=none,id=${id},format=raw${access}`
   const serial = `,serial=${value(disk.serial ?? `fulcrum${index}`)}`
   const device = {
     virtio: `virtio-blk-pci,drive=${id}${serial}`,
@@ -118,6 +122,8 @@ export function qemuArguments(machine: Machine, channels: Channels): string[] {
     ...chardev('tap', channels.tap), '-device', 'virtserialport,chardev=tap,name=org.fulcrum.tap',
     ...(uses('scsi') ? ['-device', 'virtio-scsi-pci,id=scsi'] : []),
     ...(uses('sata') ? ['-device', 'ich9-ahci,id=ahci'] : []),
+    // Not restrict=on: with it the guest would not reach the host's servers either.
+    ...(machine.network === true ? ['-netdev', 'user,id=net0,ipv6=off', '-device', 'virtio-net-pci,netdev=net0,romfile='] : []),
     ...disks.flatMap(diskArguments),
     ...shares.flatMap(shareArguments),
   ]

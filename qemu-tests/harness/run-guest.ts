@@ -17,6 +17,7 @@ import type { Expectation, Observation } from './judge.ts'
 import { qemuArguments } from './qemu-arguments.ts'
 import type { Machine } from './qemu-arguments.ts'
 import { Qmp } from './qmp.ts'
+import { removeWritableDisks, withWritableDisks, withoutWritableDisks } from './writable-disk.ts'
 
 const MAX_RETRIES = 3
 const DEFAULT_TIMEOUT_MS = 90_000
@@ -35,6 +36,11 @@ export interface GuestSpec {
   readonly converse?: (console: Console, qmp: Qmp) => Promise<void>
   /** Starts what QEMU needs beside it, before each try; what it returns ends that again. */
   readonly beside?: () => Promise<() => void>
+  /**
+   * Looks at what the guest has left, after its end and that of what was beside it: gets the paths of the machine's
+   * disks (those that are `writable` as the guest wrote them) and returns complaints.
+   */
+  readonly afterwards?: (disks: readonly string[]) => readonly string[]
 }
 
 export interface GuestResult {
@@ -177,16 +183,20 @@ export async function runGuest(spec: GuestSpec): Promise<GuestResult> {
       machine = { ...machine, script }
     }
     for (let retries = 0; ; retries++) {
+      const booted = withWritableDisks(machine)
       const endBeside = await spec.beside?.()
-      const { observation, wallMs } = await bootOnce(spec, machine, folder, sockets).finally(() => endBeside?.())
+      const { observation, wallMs } = await bootOnce(spec, booted, folder, sockets).finally(() => endBeside?.())
       if (diedBeforeInit(observation) && retries < MAX_RETRIES) {
         appendFileSync(join(folder, 'console.log'), '\n--- died before PID 1, booted again ---\n')
+        removeWritableDisks(booted)
         continue
       }
-      const complaints = judge(observation, spec.expectation ?? GOOD_BOOT)
+      const left = spec.afterwards?.((booted.disks ?? []).map((disk) => disk.path)) ?? []
+      const complaints = [...judge(observation, spec.expectation ?? GOOD_BOOT), ...left]
       const report = parseGuestReport(observation.tap)
+      removeWritableDisks(booted, complaints.length === 0 ? undefined : folder)
       if (complaints.length === 0) removeArtifacts(folder)
-      else writeReproduction(folder, machine)
+      else writeReproduction(folder, withoutWritableDisks(machine))
       return { complaints, observation, report, retries, wallMs,
         ...(complaints.length === 0 ? {} : { artifacts: folder }) }
     }
