@@ -37,6 +37,7 @@ export const S_IFIFO = 0o010000
 
 export const SIGHUP = 1
 export const SIGINT = 2
+export const SIGTRAP = 5
 export const SIGKILL = 9
 export const SIGUSR1 = 10
 export const SIGPIPE = 13
@@ -58,6 +59,8 @@ export const P_ALL = 0
 export const WNOHANG = 1
 export const WEXITED = 4
 export const WNOWAIT = 0x01000000
+/** Also children that no SIGCHLD is sent for, and tracees. */
+export const WALL = 0x40000000
 
 export const POLLIN = 1
 export const POLLERR = 8
@@ -73,7 +76,11 @@ export const RB_KEXEC = 0x45584543
 export const RB_ENABLE_CAD = 0x89abcdef
 export const RB_DISABLE_CAD = 0
 
+/** clone(2) flags. */
+export const CLONE_VM = 0x100
 export const CLONE_FS = 0x200
+/** since Linux 5.2 */
+export const CLONE_PIDFD = 0x1000
 export const CLONE_NEWNS = 0x20000
 
 /** finit_module(2) flags; the last one since Linux 5.17. */

@@ -1,24 +1,24 @@
 // KoffiKernel: the Kernel interface on the running system.
 //
-// Mounts, processes, modules and the hand-over through the C library by koffi; the file calls are
-// koffi-file-calls.ts. Sections 2 and 3 of the manual; kernel.ts has the contract of each method.
+// Processes, modules and the hand-over through the C library by koffi; the file calls are koffi-file-calls.ts, those
+// on mounts koffi-mount-calls.ts. Sections 2 and 3 of the manual; kernel.ts has the contract of each method.
 
-import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import {
   AF_NETLINK, CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, PR_CAPBSET_DROP,
   SIG_SETMASK, SOCK_DGRAM, WEXITED, WNOHANG, WNOWAIT,
 } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
+import { BoundedCalls } from './ffi-bounded.ts'
+import { callTables } from './ffi-call-table.ts'
 import { armCrashExec } from './ffi-crash.ts'
+import { execInProcess } from './ffi-exec-in-process.ts'
 import { makeCall } from './make-call.ts'
 import { Libc } from './ffi-libc.ts'
 import { run, spawn } from './ffi-spawn.ts'
-import { KoffiFileCalls } from './koffi-file-calls.ts'
-import { isFd, toFd } from './kernel.ts'
-import type { BoundedCall, ChildStatus, Fd, Kernel, MountIdentity, RunOptions, RunResult, Termios } from './kernel.ts'
-import { readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
+import { KoffiMountCalls } from './koffi-mount-calls.ts'
+import { toFd } from './kernel.ts'
+import type { BoundedCall, BoundedOptions, ChildStatus, Fd, Kernel, RunOptions, RunResult, Termios } from './kernel.ts'
 import { raw } from './syscall-arg.ts'
-import type { SyscallArg } from './syscall-arg.ts'
 
 /** si_pid of siginfo_t on 64-bit Linux. */
 const SI_PID = 16
@@ -26,77 +26,17 @@ const TERMIOS_BYTES = 64
 /** sigset_t of glibc. */
 const SIGSET_BYTES = 128
 const CAP_VERSION_3 = 0x20080522
-const ENOSYS = 38
-/** struct statx: its size, and the offset of stx_mnt_id. <linux/stat.h> */
-const STATX_BYTES = 256
-const STX_MNT_ID = 0x90
-const STATX_MNT_ID_UNIQUE = 0x4000
 
-class KoffiKernel extends KoffiFileCalls implements Kernel {
+class KoffiKernel extends KoffiMountCalls implements Kernel {
   readonly #libc: Libc
+  readonly #bounded: BoundedCalls | null
   #installCrashExec: (() => void) | null = null
 
   constructor(libc: Libc) {
     super(libc)
     this.#libc = libc
-  }
-
-  // --- mounts and roots ---
-  mount(source: string, target: string, fstype: string | null, flags: number, data: string | null): void {
-    this.#libc.call(
-      'mount', 'int mount(const char *, const char *, const char *, unsigned long, const char *)',
-      [source, target, fstype, flags, data], [source, target, fstype, raw(mountFlagsToString(flags)), data],
-    )
-  }
-  umount2(target: string, flags: number): void {
-    this.#libc.call('umount2', 'int umount2(const char *, int)', [target, flags], [target, raw(umountFlagsToString(flags))])
-  }
-  swapoff(path: string): void {
-    this.#libc.call('swapoff', 'int swapoff(const char *)', [path], [path])
-  }
-  pivotRoot(newRoot: string, putOld: string): void {
-    const definition = 'long syscall(long, const char *, const char *)'
-    this.#libc.call('pivot_root', definition, [this.#libc.numbers.pivot_root, newRoot, putOld], [newRoot, putOld])
-  }
-  chroot(path: string): void {
-    this.#libc.call('chroot', 'int chroot(const char *)', [path], [path])
-  }
-  chdir(path: string): void {
-    // Not process.chdir: Node caches the working directory and asks for its name, which may not exist after a pivot.
-    this.#libc.call('chdir', 'int chdir(const char *)', [path], [path])
-  }
-  fchdir(fd: Fd): void {
-    this.#libc.call('fchdir', 'int fchdir(int)', [fd], [fd])
-  }
-  openTree(dirfd: number, path: string, flags: number): Fd {
-    const definition = 'long syscall(long, int, const char *, unsigned int)'
-    return toFd(this.#libc.call('open_tree', definition, [this.#libc.numbers.open_tree, dirfd, path, flags >>> 0], [showDirfd(dirfd), path, raw(`0x${flags.toString(16)}`)]))
-  }
-  moveMount(fromFd: number, fromPath: string, toFdNumber: number, toPath: string, flags: number): void {
-    const definition = 'long syscall(long, int, const char *, int, const char *, unsigned int)'
-    const args = [this.#libc.numbers.move_mount, fromFd, fromPath, toFdNumber, toPath, flags]
-    this.#libc.call('move_mount', definition, args, [showDirfd(fromFd), fromPath, showDirfd(toFdNumber), toPath, raw(`0x${flags.toString(16)}`)])
-  }
-  unshare(flags: number): void {
-    this.#libc.call('unshare', 'int unshare(int)', [flags], [raw(`0x${flags.toString(16)}`)])
-  }
-  setns(fd: Fd, nstype: number): void {
-    this.#libc.call('setns', 'int setns(int, int)', [fd, nstype], [fd, nstype])
-  }
-
-  uniqueMountId(path: string): bigint {
-    const found = Buffer.alloc(STATX_BYTES)
-    this.#libc.call('statx', 'int statx(int, const char *, int, unsigned int, void *)', [AT_FDCWD, path, 0, STATX_MNT_ID_UNIQUE, found], [raw('AT_FDCWD'), path])
-    // An older kernel leaves the bit out and says nothing.
-    if ((found.readUInt32LE(0) & STATX_MNT_ID_UNIQUE) === 0) throw new SyscallError('statx', [raw('AT_FDCWD'), path, raw('STATX_MNT_ID_UNIQUE')], ENOSYS)
-    return found.readBigUInt64LE(STX_MNT_ID)
-  }
-  statmount(mount: { readonly id: bigint } | { readonly fd: Fd }): MountIdentity {
-    const { request, flags } = statmountRequest(mount)
-    const answer = Buffer.alloc(STATMOUNT_BYTES)
-    const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
-    this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, request, answer, answer.length, flags], ['id' in mount ? mount.id : mount.fd])
-    return readStatmount(answer)
+    const tables = callTables(libc, process.arch)
+    this.#bounded = tables === null ? null : new BoundedCalls(libc, tables)
   }
 
   // --- processes, modules, machine ---
@@ -170,12 +110,14 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
   reboot(command: number): void {
     this.#libc.call('reboot', 'int reboot(int)', [command | 0], [raw(`0x${command.toString(16)}`)])
   }
-  bounded(call: BoundedCall): 'done' | 'hung' {
+  bounded(call: BoundedCall, options: BoundedOptions): 'done' | 'hung' {
+    if (this.#bounded !== null) return this.#bounded.run(call, options)
+    // No machine code for this architecture: not bounded.
     makeCall(this, call)
     return 'done'
   }
-  execInProcess(pid: number, path: string): void {
-    throw new SyscallError('ptrace', [pid, path], ENOSYS)
+  execInProcess(pid: number, path: string, argv: readonly string[], env: Readonly<Record<string, string>>): void {
+    execInProcess(this.#libc, this, process.arch, { pid, path, argv, env })
   }
   setHostname(name: string): void {
     this.#libc.call('sethostname', 'int sethostname(const char *, size_t)', [name, Buffer.byteLength(name)], [name])
@@ -239,10 +181,6 @@ class KoffiKernel extends KoffiFileCalls implements Kernel {
 function childStatus(pid: number, word: number): ChildStatus {
   const signal = word & 0x7f
   return { pid, code: signal === 0 ? (word >> 8) & 0xff : null, signal: signal === 0 ? null : signal }
-}
-
-function showDirfd(fd: number): SyscallArg {
-  return fd === AT_FDCWD ? raw('AT_FDCWD') : isFd(fd) ? fd : raw(String(fd))
 }
 
 /** Opens the door. Loads the C library; no system call is made yet. */

@@ -1,0 +1,217 @@
+// A new process that makes a table of raw system calls and ends: clone(2) without JavaScript and without a C library.
+//
+// A child that is cloned from JavaScript dies on the way back into it (docs/node-as-pid1.md). This one never goes
+// back: machine code clones, the child works off rows of (call, six arguments) that lie in shared memory, writes each
+// result beside its row, and exits. Any clone flags will do, with or without CLONE_VM. x86-64 only.
+
+import * as koffi from 'koffi'
+import { CLONE_PIDFD, CLONE_VM, SIGCHLD } from '../abi/process.ts'
+import { SyscallError } from './errors.ts'
+import type { Libc } from './ffi-libc.ts'
+import { toFd, type Fd } from './kernel.ts'
+import { raw } from './syscall-arg.ts'
+
+// long run(rows, flags of clone, top of the child's stack or 0, address of the pidfd)
+//   push rbp, rbx, r12, r13 ; sub rsp,24 ; r12 = rows, r13 = flags, rbx = stack, rbp = address
+//   rt_sigprocmask(SIG_SETMASK, [rsp] = all, [rsp+8], 8)   no handler of Node may run in the child, from its first moment on
+//   clone(flags, stack, address, 0, 0) ; jz row
+//   rbx = pid ; rt_sigprocmask(SIG_SETMASK, [rsp+8], NULL, 8) ; add rsp,24 ; pop … ; ret pid or -errno
+const RUN =
+  '55' + '53' + '4154' + '4155' + '4883ec18' + '4989fc' + '4989f5' + '4889d3' + '4889cd' +
+  '48830c24ff' + '6a02' + '5f' + '4889e6' + '488d542408' + '6a08' + '415a' + '6a0e' + '58' + '0f05' +
+  '4c89ef' + '4889de' + '4889ea' + '4531d2' + '4531c0' + '6a38' + '58' + '0f05' + '4885c0' + '7424' +
+  '4889c3' + '6a02' + '5f' + '488d742408' + '31d2' + '6a08' + '415a' + '6a0e' + '58' + '0f05' +
+  '4889d8' + '4883c418' + '415d' + '415c' + '5b' + '5d' + 'c3'
+// row:    rax = [r12] ; js done ; ebx = [r12+64]
+const ROW =
+  '498b0424' + '4885c0' + '787e' + '418b5c2440' +
+  // for rdi, rsi, rdx, r10, r8, r9 = [r12+8*i]: test bl, 1<<i ; jz over ; register = [register] ; over:
+  '498b7c2408' + 'f6c301' + '7403' + '488b3f' + '498b742410' + 'f6c302' + '7403' + '488b36' +
+  '498b542418' + 'f6c304' + '7403' + '488b12' + '4d8b542420' + 'f6c308' + '7403' + '4d8b12' +
+  '4d8b442428' + 'f6c310' + '7403' + '4d8b00' + '4d8b4c2430' + 'f6c320' + '7403' + '4d8b09' +
+  // syscall ; [r12+56] = rax ; js failed ; jnz next ; test bl,64 ; jz next ; r12 += [r12+72] ; jmp row
+  '0f05' + '4989442438' + '4885c0' + '780e' + '7510' + 'f6c340' + '740b' + '4d03642448' + 'eb8a' +
+  // failed: test bl,128 ; jz stop ; next: r12 += 80 ; jmp row
+  '84db' + '7906' + '4983c450' + 'eb80' +
+  // stop: edi = 127 ; jmp exit ; done: [r12+56] = 0 ; edi = 0 ; exit: exit_group(edi)
+  'bf7f000000' + 'eb08' + '498364243800' + '31ff' + 'b8e7000000' + '0f05'
+
+const ROW_BYTES = 80
+const ROW_RESULT = 56
+const ROW_FLAGS = 64
+const ROW_JUMP = 72
+/** The row behind the last one. */
+const END = -1n
+const JUMP_IF_ZERO = 64
+const GO_ON = 128
+/** What a row says that was not worked off; no system call answers it. */
+const NOT_RUN = -(1n << 63n)
+/** The rows begin here; before them is the pidfd. */
+const ROWS = 16
+/** The child pushes nothing; a place is needed nevertheless. */
+const STACK_BYTES = 256
+const PAGE = 4096
+const SMALLEST = 4 * PAGE
+const PROT_READ_WRITE = 3
+const PROT_READ_EXEC = 5
+const MAP_SHARED_ANONYMOUS = 0x21
+const MAP_PRIVATE_ANONYMOUS = 0x22
+
+/** Text, bytes and lists (argv) are copied into the shared memory; bytes come back by `readBack`. */
+export type RowArgument = number | bigint | string | Uint8Array | readonly string[] | null | ResultOf
+/** What an earlier row of the table has returned. */
+export interface ResultOf {
+  readonly resultOf: number
+}
+
+export interface Row {
+  /** Number of the system call, src/abi/raw-syscalls.ts. */
+  readonly nr: number
+  readonly args: readonly RowArgument[]
+  /** A failure does not end the table. */
+  readonly goOn?: boolean
+  /** The row to go on with where the result is 0: for the child of a clone(2) in the table. */
+  readonly ifZero?: number
+}
+
+interface Arena {
+  readonly address: bigint
+  readonly memory: Buffer
+}
+
+const bytesOf = (argument: RowArgument): number => {
+  if (typeof argument === 'string') return Buffer.byteLength(argument) + 1
+  if (argument instanceof Uint8Array) return argument.length
+  if (Array.isArray(argument)) return argument.reduce<number>((sum, text) => sum + Buffer.byteLength(text) + 9, 16)
+  return 0
+}
+
+/** A table in memory whose child was started. It belongs to the child until that has ended. */
+export interface StartedTable {
+  readonly pid: number
+  /** Readable once the child has ended; the caller closes it and reaps the child. */
+  readonly pidfd: Fd
+  /** What a row returned, -errno on failure; null when it was not run (yet). */
+  result(row: number): number | null
+  /** Whether the child came to the end of the table. */
+  finished(): boolean
+  /** Copies byte arguments back to where they came from. */
+  readBack(): void
+  /** Gives the memory back for the next table. SAFETY: only when the child has ended or runs another program. */
+  release(): void
+}
+
+/** Starts tables. One per process: the code page and the arenas live as long as it does. */
+export class CallTables {
+  readonly #libc: Libc
+  readonly #free: Arena[] = []
+  #run: ((...args: (number | bigint)[]) => number) | undefined
+
+  constructor(libc: Libc) {
+    this.#libc = libc
+  }
+
+  #map(bytes: number, flags: number): Arena {
+    const definition = 'intptr_t mmap(intptr_t, size_t, int, int, int, long)'
+    const address = BigInt(this.#libc.call('mmap', definition, [0, bytes, PROT_READ_WRITE, flags, -1, 0], [bytes]))
+    // SAFETY: the mapping is ours and is never unmapped: a child that hangs may still read and write it.
+    return { address, memory: Buffer.from(koffi.view(address, bytes)) }
+  }
+
+  #code(): (...args: (number | bigint)[]) => number {
+    if (this.#run !== undefined) return this.#run
+    const { address, memory } = this.#map(PAGE, MAP_PRIVATE_ANONYMOUS)
+    memory.write(RUN + ROW, 'hex')
+    this.#libc.call('mprotect', 'int mprotect(intptr_t, size_t, int)', [address, PAGE, PROT_READ_EXEC], [PAGE])
+    const prototype = koffi.proto('long', ['int64_t', 'int64_t', 'int64_t', 'int64_t'])
+    this.#run = (...args) => Number(koffi.call(address, prototype, ...args))
+    return this.#run
+  }
+
+  /** Memory that the garbage collector never moves and, without CLONE_VM, both processes see. */
+  #arena(bytes: number): Arena {
+    const found = this.#free.findIndex(({ memory }) => memory.length >= bytes)
+    const [arena] = found < 0 ? [] : this.#free.splice(found, 1)
+    return arena ?? this.#map(Math.max(SMALLEST, Math.ceil(bytes / PAGE) * PAGE), MAP_SHARED_ANONYMOUS)
+  }
+
+  /** Clones with these flags (SIGCHLD and CLONE_PIDFD are added) and lets the child make the calls. Throws what clone(2) or mmap(2) says. */
+  start(rows: readonly Row[], flags: number): StartedTable {
+    const run = this.#code()
+    const wanted = rows.reduce((sum, row) => sum + row.args.reduce<number>((all, argument) => all + bytesOf(argument) + 8, 0), 0)
+    const tableBytes = ROWS + ROW_BYTES * (rows.length + 1)
+    const arena = this.#arena(tableBytes + wanted + STACK_BYTES)
+    const { address, memory } = arena
+    const bytes = write(arena, rows, tableBytes)
+    const stack = (flags & CLONE_VM) === 0 ? 0n : address + BigInt(memory.length - 64)
+    const pid = run(address + BigInt(ROWS), flags | CLONE_PIDFD | SIGCHLD, stack, address)
+    if (pid < 0) {
+      this.#free.push(arena)
+      throw new SyscallError('clone', [raw(`0x${flags.toString(16)}`)], -pid)
+    }
+    const resultAt = (row: number): bigint => memory.readBigInt64LE(ROWS + ROW_BYTES * row + ROW_RESULT)
+    return {
+      pid,
+      pidfd: toFd(memory.readInt32LE(0)),
+      result: (row) => (resultAt(row) === NOT_RUN ? null : Number(resultAt(row))),
+      finished: () => resultAt(rows.length) === 0n,
+      readBack: () => bytes.forEach(({ at, from }) => from.set(memory.subarray(at, at + from.length))),
+      release: () => void this.#free.push(arena),
+    }
+  }
+}
+
+/** The tables of an architecture that has the code for them, else null. */
+export function callTables(libc: Libc, arch: string): CallTables | null {
+  return arch === 'x64' ? new CallTables(libc) : null
+}
+
+/** Puts the rows into the arena and what they point to behind them, from `top` on. Answers where the byte arguments lie. */
+function write({ address, memory }: Arena, rows: readonly Row[], top: number): { at: number; from: Uint8Array }[] {
+  const bytes: { at: number; from: Uint8Array }[] = []
+  const place = (size: number): number => {
+    const at = (top + 7) & ~7
+    top = at + size
+    return at
+  }
+  const string = (text: string): bigint => {
+    const at = place(Buffer.byteLength(text) + 1)
+    memory.write(`${text}\0`, at)
+    return address + BigInt(at)
+  }
+  const pointerTo = (argument: string | Uint8Array | readonly string[]): bigint => {
+    if (typeof argument === 'string') return string(argument)
+    if (argument instanceof Uint8Array) {
+      const at = place(argument.length)
+      memory.set(argument, at)
+      bytes.push({ at, from: argument })
+      return address + BigInt(at)
+    }
+    const pointers = [...argument.map(string), 0n]
+    const at = place(8 * pointers.length)
+    pointers.forEach((pointer, i) => memory.writeBigUInt64LE(pointer, at + 8 * i))
+    return address + BigInt(at)
+  }
+  const rowAt = (row: number): number => ROWS + ROW_BYTES * row
+  rows.forEach((row, i) => {
+    const at = rowAt(i)
+    let flags = (row.goOn === true ? GO_ON : 0) | (row.ifZero === undefined ? 0 : JUMP_IF_ZERO)
+    memory.writeBigInt64LE(BigInt(row.nr), at)
+    for (let n = 0; n < 6; n++) {
+      const argument = row.args[n] ?? 0
+      let value: bigint
+      if (typeof argument === 'number' || typeof argument === 'bigint') value = BigInt.asUintN(64, BigInt(argument))
+      else if (typeof argument === 'object' && 'resultOf' in argument) {
+        flags |= 1 << n
+        value = address + BigInt(rowAt(argument.resultOf) + ROW_RESULT)
+      } else value = pointerTo(argument)
+      memory.writeBigUInt64LE(value, at + 8 + 8 * n)
+    }
+    memory.writeBigInt64LE(NOT_RUN, at + ROW_RESULT)
+    memory.writeInt32LE(flags, at + ROW_FLAGS)
+    memory.writeBigInt64LE(BigInt(ROW_BYTES * ((row.ifZero ?? i) - i)), at + ROW_JUMP)
+  })
+  memory.writeBigInt64LE(END, rowAt(rows.length))
+  memory.writeBigInt64LE(NOT_RUN, rowAt(rows.length) + ROW_RESULT)
+  return bytes
+}
