@@ -8,6 +8,7 @@ import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
 
 const SOURCES = {
+  'exec-target': ['exec-target.c'],
   'guest-init': ['guest-init.c', 'fingerprint.c', 'json.c'],
   'initramfs-sleeper': ['initramfs-sleeper.c'],
   'process-zoo': ['process-zoo.c'],

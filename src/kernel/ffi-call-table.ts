@@ -24,15 +24,16 @@ const RUN =
   '4889d8' + '4883c418' + '415d' + '415c' + '5b' + '5d' + 'c3'
 // row:    rax = [r12] ; js done ; ebx = [r12+64]
 const ROW =
-  '498b0424' + '4885c0' + '787e' + '418b5c2440' +
+  '498b0424' + '4885c0' + '0f8884000000' + '418b5c2440' +
   // for rdi, rsi, rdx, r10, r8, r9 = [r12+8*i]: test bl, 1<<i ; jz over ; register = [register] ; over:
   '498b7c2408' + 'f6c301' + '7403' + '488b3f' + '498b742410' + 'f6c302' + '7403' + '488b36' +
   '498b542418' + 'f6c304' + '7403' + '488b12' + '4d8b542420' + 'f6c308' + '7403' + '4d8b12' +
   '4d8b442428' + 'f6c310' + '7403' + '4d8b00' + '4d8b4c2430' + 'f6c320' + '7403' + '4d8b09' +
-  // syscall ; [r12+56] = rax ; js failed ; jnz next ; test bl,64 ; jz next ; r12 += [r12+72] ; jmp row
-  '0f05' + '4989442438' + '4885c0' + '780e' + '7510' + 'f6c340' + '740b' + '4d03642448' + 'eb8a' +
-  // failed: test bl,128 ; jz stop ; next: r12 += 80 ; jmp row
-  '84db' + '7906' + '4983c450' + 'eb80' +
+  // syscall ; test rax,rax ; jnz store ; test bl,64 ; jz store ; r12 += [r12+72] ; jmp row
+  // (such a 0 is not written down: with shared memory it would hide the pid that the other side of a clone has)
+  '0f05' + '4885c0' + '750c' + 'f6c340' + '7407' + '4d03642448' + 'eb8d' +
+  // store: [r12+56] = rax ; test rax,rax ; jns next ; test bl,128 ; jz stop ; next: r12 += 80 ; jmp row
+  '4989442438' + '4885c0' + '7904' + '84db' + '7909' + '4983c450' + 'e976ffffff' +
   // stop: edi = 127 ; jmp exit ; done: [r12+56] = 0 ; edi = 0 ; exit: exit_group(edi)
   'bf7f000000' + 'eb08' + '498364243800' + '31ff' + 'b8e7000000' + '0f05'
 
