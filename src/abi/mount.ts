@@ -60,6 +60,7 @@ export const AT_RECURSIVE = 0x8000
 /** statfs(2) f_type of the file systems an initramfs lives on, <linux/magic.h>. */
 export const RAMFS_MAGIC = 0x858458f6
 export const TMPFS_MAGIC = 0x01021994
+export const SQUASHFS_MAGIC = 0x73717368
 /** The immutable root below the initramfs; since Linux 7.0. */
 export const NULL_FS_MAGIC = 0x4e554c4c
 

@@ -12,6 +12,8 @@ import { describeStep } from '../plan/step.ts'
 import type { Plan, Step } from '../plan/step.ts'
 import { deleteContents } from './delete-contents.ts'
 import { dropCapabilities } from './drop-capabilities.ts'
+import { mountImage } from './mount-image.ts'
+import { wipeFile } from './wipe-file.ts'
 import type { Trace } from './trace.ts'
 
 /** A step that failed, and how far the plan had come. */
@@ -72,7 +74,7 @@ function reopenConsole(kernel: Kernel, path: string, optional: boolean): void {
   if (fd > 2) kernel.close(fd)
 }
 
-type Data = Readonly<Record<string, number | boolean>> | undefined
+type Data = Readonly<Record<string, string | number | boolean>> | undefined
 type Executors = { readonly [Op in Step['op']]: (kernel: Kernel, step: Extract<Step, { op: Op }>, handles: Handles) => Data | void }
 
 const executors: Executors = {
@@ -81,6 +83,8 @@ const executors: Executors = {
   mkdir: (kernel, step) => makeDirectory(kernel, step.path, step.mode),
   chmod: (kernel, step) => kernel.chmod(step.path, step.mode),
   'set-read-only': (kernel, step) => ({ changed: setReadOnly(kernel, step.path, step.readOnly) }),
+  'mount-image': (kernel, step) => ({ device: mountImage(kernel, step.file, step.target, step.fstype) }),
+  'wipe-file': (kernel, step, handles) => ({ bytes: wipeFile(kernel, handleFd(handles, step.handle), step.path) }),
   'write-file': (kernel, step) => {
     const parts = step.path.split('/').slice(1, -1)
     parts.forEach((_, i) => makeDirectory(kernel, `/${parts.slice(0, i + 1).join('/')}`, 0o755))

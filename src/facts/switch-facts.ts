@@ -3,11 +3,11 @@
 // Changes nothing. What is read here is what law 4 wants checked before the first step: the new root,
 // its init, the places that the carried mounts go to.  proc_pid_mountinfo(5), statfs(2).
 
-import { RAMFS_MAGIC, TMPFS_MAGIC } from '../abi/mount.ts'
-import { S_IFDIR, S_IFMT } from '../abi/process.ts'
+import { RAMFS_MAGIC, SQUASHFS_MAGIC, TMPFS_MAGIC } from '../abi/mount.ts'
+import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/process.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { carriedMounts } from './carried.ts'
-import { ROOTFS_DIRECTORY } from './switch-types.ts'
+import { KEPT_IMAGE, ROOTFS_DIRECTORY } from './switch-types.ts'
 import type { SwitchFacts, SwitchRequest, TargetState } from './switch-types.ts'
 import { inRoot } from './paths.ts'
 import { checkInit } from './init-check.ts'
@@ -22,10 +22,22 @@ function targetState(kernel: Kernel, mounts: readonly Mount[], path: string, sou
   return source !== null && mounted.dev === source.dev && mounted.root === source.root ? 'mount-same' : 'mount-other'
 }
 
+function slimProblem(kernel: Kernel): string | null {
+  if (!kernel.exists(KEPT_IMAGE)) return `the image has no '${KEPT_IMAGE}' (built without keep slim)`
+  if (!/\tsquashfs$/m.test(kernel.readText('/proc/filesystems'))) return 'the kernel does not know squashfs'
+  return kernel.exists('/dev/loop-control') ? null : 'the kernel has no loop devices'
+}
+
+function secretState(kernel: Kernel, path: string): 'file' | 'missing' | 'other' {
+  if (!kernel.exists(path)) return 'missing'
+  return (kernel.lstat(path).mode & S_IFMT) === S_IFREG ? 'file' : 'other'
+}
+
 /** Reads the facts for `request`. `arch` is Node's process.arch. Throws SyscallError when /proc is not mounted. */
-export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'newRoot' | 'init'>, arch: string): SwitchFacts {
+export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'newRoot' | 'init' | 'keep' | 'secrets'>, arch: string): SwitchFacts {
   const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
   const { newRoot } = request
+  const isInitramfs = kernel.exists('/init') || kernel.exists('/etc/initrd-release')
   const magic = kernel.statfs('/').type
   const exists = kernel.exists(newRoot)
   const isDirectory = exists && (kernel.stat(newRoot).mode & S_IFMT) === S_IFDIR
@@ -43,8 +55,11 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     uid: kernel.getuid(),
     mounts,
     oldRootIsMemory: magic === TMPFS_MAGIC || magic === RAMFS_MAGIC,
+    oldRootIsCopy: magic === SQUASHFS_MAGIC && isInitramfs,
+    slimProblem: request.keep === 'slim' ? slimProblem(kernel) : 'it was not asked for',
+    secrets: (request.secrets ?? []).map((path) => ({ path, state: secretState(kernel, path) })),
     oldRootMode: here.mode & ~S_IFMT,
-    oldRootIsInitramfs: kernel.exists('/init') || kernel.exists('/etc/initrd-release'),
+    oldRootIsInitramfs: isInitramfs,
     newRoot: {
       exists,
       isDirectory,

@@ -16,6 +16,9 @@ export const ROOTFS_DIRECTORY = '/run/rootfs'
 /** The same a second time, where systemd-shutdown looks for a root to return to; bootup(7). */
 export const INITRAMFS_DIRECTORY = '/run/initramfs'
 
+/** The compressed copy of itself that an image can carry: a squashfs, made by the builder. */
+export const KEPT_IMAGE = '/lib/fulcrum/kept.squashfs'
+
 /** What the boot writes down about itself, and what tells origins afterwards. */
 export const BOOT_RECORD = '/run/fulcrum/boot.json'
 
@@ -35,6 +38,8 @@ export interface SwitchRequest {
   readonly env: Readonly<Record<string, string>>
   /** Device (inside the new root) for descriptors 0 to 2, or null to leave them. */
   readonly console: string | null
+  /** Files of the initramfs that are overwritten and deleted before the hand-over: absolute paths without links. */
+  readonly secrets?: readonly string[]
   /** Capability numbers to drop before exec, klibc's -d. */
   readonly dropCapabilities: readonly number[]
   /** If init is systemd, tell it when the initramfs started. */
@@ -52,6 +57,12 @@ export interface SwitchFacts {
   readonly mounts: readonly Mount[]
   /** statfs(2) says that "/" is tmpfs or ramfs. */
   readonly oldRootIsMemory: boolean
+  /** "/" is the compressed copy of an initramfs, kept by an earlier switch. */
+  readonly oldRootIsCopy: boolean
+  /** Why "/" cannot be kept as its compressed copy; null when it can. */
+  readonly slimProblem: string | null
+  /** What is at each of the request's secrets. */
+  readonly secrets: readonly { readonly path: string; readonly state: 'file' | 'missing' | 'other' }[]
   /** Permission bits of "/". */
   readonly oldRootMode: number
   /** "/" is the file system that holds /init or /etc/initrd-release: an initramfs and not, say, a live system. */

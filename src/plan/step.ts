@@ -18,6 +18,10 @@ export type Step =
   | { readonly op: 'chmod'; readonly path: string; readonly mode: number; readonly before: number }
   /** This mount only, not its file system. Files that are open for writing refuse it (EBUSY): traced, and it stays writable. */
   | { readonly op: 'set-read-only'; readonly path: string; readonly readOnly: boolean }
+  /** Attaches a loop device to the file, mounts it read-only and lets go of the device: it goes with the mount. loop(4). */
+  | { readonly op: 'mount-image'; readonly file: string; readonly target: string; readonly fstype: string }
+  /** Overwrites a regular file below `handle`, on its file system, with zeros and deletes it. One that is not there is traced. */
+  | { readonly op: 'wipe-file'; readonly handle: string; readonly path: string }
   /** Makes the missing parent directories, 0755, and writes the file, 0644. */
   | { readonly op: 'write-file'; readonly path: string; readonly text: string }
   | { readonly op: 'rmdir'; readonly path: string }
@@ -87,6 +91,10 @@ export function describeStep(step: Step | ExecStep): string {
       const flags = MS_REMOUNT | MS_BIND | (step.readOnly ? MS_RDONLY : 0)
       return `mount("none", ${q(step.path)}, NULL, ${mountFlagsToString(flags)}, NULL)${step.readOnly ? ', if no file is open for writing' : ''}`
     }
+    case 'mount-image':
+      return `mount(loop device of ${q(step.file)}, ${q(step.target)}, ${q(step.fstype)}, MS_RDONLY, NULL)`
+    case 'wipe-file':
+      return `overwrite and delete ${q(step.path)} in ${step.handle}`
     case 'rmdir':
       return `rmdir(${q(step.path)})`
     case 'fchdir':

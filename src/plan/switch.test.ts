@@ -34,7 +34,7 @@ function request(more: Partial<SwitchRequest> = {}): SwitchRequest {
 
 function facts(mountinfo: string, more: Partial<SwitchFacts> = {}): SwitchFacts {
   return {
-    pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootMode: 0o755, oldRootIsInitramfs: true,
+    pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootMode: 0o755, oldRootIsCopy: false, slimProblem: null, secrets: [], oldRootIsInitramfs: true,
     newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true },
     targets: directories, rootfsTarget: 'missing', init: goodInit, ...more,
   }

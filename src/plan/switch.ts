@@ -4,22 +4,24 @@
 // plain directory, mount points, carried mounts, console, deletion) is common, so it is one file.
 // switch_root(8), pivot_root(2), mount(2); docs/architecture.md has the reasons.
 
-import { MNT_DETACH, MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
+import { MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
 import { carriedMounts } from '../facts/carried.ts'
-import { keptSteps } from './keep.ts'
+import { copySteps, decideKeep, keptSteps, OLD_ROOT, secretNotes } from './keep.ts'
+import type { Engine } from './keep.ts'
 import { prepareSteps, privateSteps } from './prepare.ts'
 import { refuse } from './step.ts'
 import type { ExecStep, PlanResult, Refusal, Step } from './step.ts'
 import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep, SwitchFacts, SwitchRequest } from '../facts/switch-types.ts'
 
+const KEPT_AS: Readonly<Record<Keep, string>> = {
+  full: `kept at ${ROOTFS_DIRECTORY}`, slim: `kept at ${ROOTFS_DIRECTORY} as its compressed copy`, none: 'deleted',
+}
+
 /** Modes of mount points that have to be made: proc and sysfs are read-only places. */
 const TARGET_MODES: Readonly<Record<string, number>> = { '/proc': 0o555, '/sys': 0o555 }
-
-/** Handle of the old root in plans that delete it or can come back to it. */
-export const OLD_ROOT = 'old_root'
 
 function refusal(found: Refusal): PlanResult {
   return { plan: null, refusal: found }
@@ -60,8 +62,6 @@ function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, wanted: rea
   return { steps, refusal: null }
 }
 
-type Engine = 'move' | 'pivot'
-
 /** Where the old root's mount point is made: on the carried /run, or on the new root's own. */
 function rootfsBase(carried: readonly string[], newRoot: string): { path: string; onNewRoot: boolean } {
   const onCarriedRun = carried.some((point) => isBelow(ROOTFS_DIRECTORY, point))
@@ -80,17 +80,9 @@ function chooseEngine(request: SwitchRequest, facts: SwitchFacts, canHoldOld: bo
   return { engine: 'pivot', reason: 'pivot_root can move this root', notes: [] }
 }
 
-function tail(request: SwitchRequest, engine: Engine, keep: Keep): Step[] {
+function tail(request: SwitchRequest): Step[] {
   const steps: Step[] = []
   if (request.console !== null) steps.push({ op: 'reopen-console', path: request.console, optional: true })
-  if (keep === 'none') {
-    if (engine === 'pivot') steps.push({ op: 'open-root', path: ROOTFS_DIRECTORY, handle: OLD_ROOT })
-    steps.push({ op: 'delete-contents', handle: OLD_ROOT })
-    if (engine === 'pivot') {
-      steps.push({ op: 'umount', target: ROOTFS_DIRECTORY, flags: MNT_DETACH }, { op: 'rmdir', path: ROOTFS_DIRECTORY })
-    }
-    steps.push({ op: 'close', handle: OLD_ROOT })
-  }
   if (request.dropCapabilities.length > 0) steps.push({ op: 'drop-capabilities', numbers: request.dropCapabilities })
   return steps
 }
@@ -130,14 +122,12 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   const choice = chooseEngine(request, facts, canHoldOld)
   const { engine } = choice
   notes.push(...choice.notes)
-  const keep: Keep = request.keep ?? (engine === 'pivot' ? 'full' : facts.oldRootIsInitramfs && facts.oldRootIsMemory && !facts.newRoot.sameDevice ? 'none' : 'full')
-  if (keep === 'none' && !(facts.oldRootIsMemory && facts.oldRootIsInitramfs)) {
-    return refuse('not-initramfs', 'Cannot delete the old root: "/" is not an initramfs (ramfs or tmpfs with /init)', 'use --keep full')
-  }
-  if (keep === 'none' && facts.newRoot.sameDevice) {
-    return refuse('new-root-is-root', `Cannot delete the old root: '${newRoot}' is on the same file system`, 'use --keep full, or mount the root file system')
-  }
-  const needsRootfs = engine === 'pivot' || keep === 'full'
+  const decision = decideKeep(request, facts, engine, !base.onNewRoot)
+  if (decision.refusal !== null) return decision.refusal
+  const { keep } = decision
+  notes.push(...decision.notes, ...secretNotes(facts))
+  const staysWhole = keep === 'full' || (keep === 'slim' && facts.oldRootIsCopy)
+  const needsRootfs = engine === 'pivot' || staysWhole
   if (needsRootfs && !canHoldOld) {
     return refuse('mount-point-missing', `Cannot keep the initramfs at '${ROOTFS_DIRECTORY}': the new root is read-only and has no such directory`, 'make the directory, boot with "rw", or use --engine move --keep none')
   }
@@ -149,7 +139,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   if (topMountAt(facts.mounts, newRoot) === undefined) {
     steps.push({ op: 'mount', source: newRoot, target: newRoot, fstype: null, flags: MS_BIND | MS_REC, data: null })
   }
-  steps.push(...points.steps)
+  steps.push(...points.steps, ...copySteps(keep, facts))
   for (const m of moved) {
     steps.push({ op: 'mount', source: m.mountPoint, target: inRoot(newRoot, m.mountPoint), fstype: null, flags: MS_MOVE, data: null })
   }
@@ -159,7 +149,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   }
   if (engine === 'move') {
     steps.push({ op: 'open-root', path: '/', handle: OLD_ROOT })
-    if (keep === 'full') steps.push({ op: 'mount', source: '/', target: base.path, fstype: null, flags: MS_BIND, data: null })
+    if (staysWhole) steps.push({ op: 'mount', source: '/', target: base.path, fstype: null, flags: MS_BIND, data: null })
     steps.push(
       { op: 'chdir', path: newRoot },
       { op: 'mount', source: '.', target: '/', fstype: null, flags: MS_MOVE, data: null },
@@ -170,21 +160,16 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   } else {
     steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: ROOTFS_DIRECTORY.slice(1) }, { op: 'chdir', path: '/' })
   }
-  const isOurs = facts.oldRootIsMemory && facts.oldRootIsInitramfs
-  if (keep === 'full' && isOurs) {
-    const isWritable = !base.onNewRoot || !facts.newRoot.readOnly
-    steps.push(...keptSteps({ modeBefore: facts.oldRootMode, isWritable, systemd: isSystemd(facts) && !base.onNewRoot }))
-    if (!isWritable) notes.push(`'${INITRAMFS_DIRECTORY}' cannot be made in the new root: systemd will not find the initramfs at shutdown`)
-  }
-  const end = tail(request, engine, keep)
-  const deletion = end.findIndex((step) => step.op === 'delete-contents')
-  const pointOfNoReturn = deletion < 0 ? steps.length + end.length : steps.length + deletion
+  const isWritable = !base.onNewRoot || !facts.newRoot.readOnly
+  if (keep === 'full' && !isWritable) notes.push(`'${INITRAMFS_DIRECTORY}' cannot be made in the new root: systemd will not find the initramfs at shutdown`)
+  steps.push(...keptSteps({ keep, engine, isWritable, systemd: isSystemd(facts) && !base.onNewRoot }, facts), ...tail(request))
+  const deletion = steps.findIndex((step) => step.op === 'delete-contents')
   return {
     plan: {
       name: engine,
-      reason: `${choice.reason}; the initramfs is ${keep === 'full' ? `kept at ${ROOTFS_DIRECTORY}` : 'deleted'}`,
-      steps: [...steps, ...end],
-      pointOfNoReturn,
+      reason: `${choice.reason}; the initramfs is ${KEPT_AS[keep]}`,
+      steps,
+      pointOfNoReturn: deletion < 0 ? steps.length : deletion,
       exec: execStep(request, facts),
       keep,
       notes,

@@ -6,7 +6,7 @@
 
 import { MNT_DETACH, MS_BIND, MS_MOVE } from '../abi/mount.ts'
 import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
-import { OLD_ROOT } from './switch.ts'
+import { OLD_ROOT } from './keep.ts'
 import { STAGING } from './prepare.ts'
 import type { Plan, Step } from './step.ts'
 
@@ -44,6 +44,8 @@ function invert(plan: Plan, index: number): Step[] {
     case 'chdir':
       // Standing in the new root would keep it busy.
       return step.path === '/' ? [] : [{ op: 'chdir', path: '/' }]
+    case 'mount-image':
+      return [{ op: 'umount', target: step.target, flags: MNT_DETACH }]
     case 'chmod':
       return [{ ...step, mode: step.before, before: step.mode }]
     case 'set-read-only':

@@ -1,0 +1,46 @@
+// Mounts a file as a file system: a free loop device, its file, the mount.
+//
+// The device is configured to let go of the file with the last user, so that the mount is all that holds it
+// once this is done: an unmount takes everything back. The file may be deleted while it is mounted.  loop(4).
+
+import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
+import { MS_NODEV, MS_RDONLY } from '../abi/mount.ts'
+import { O_RDONLY, O_RDWR } from '../abi/process.ts'
+import { isErrno } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+
+type Doors = Pick<Kernel, 'open' | 'close' | 'ioctl' | 'mount'>
+
+/** Others may take the free device between the two calls. */
+const TRIES = 8
+
+/** Mounts `file` read-only on `target`. Returns the loop device. Throws SyscallError with nothing left behind. */
+export function mountImage(kernel: Doors, file: string, target: string, fstype: string): string {
+  const backing = kernel.open(file, O_RDONLY)
+  try {
+    for (let left = TRIES; ; left -= 1) {
+      const device = freeDevice(kernel)
+      const fd = kernel.open(device, O_RDONLY)
+      try {
+        kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR, file))
+        kernel.mount(device, target, fstype, MS_RDONLY | MS_NODEV, null)
+        return device
+      } catch (error) {
+        if (left === 0 || !isErrno(error, 'EBUSY')) throw error
+      } finally {
+        kernel.close(fd)
+      }
+    }
+  } finally {
+    kernel.close(backing)
+  }
+}
+
+function freeDevice(kernel: Doors): string {
+  const control = kernel.open('/dev/loop-control', O_RDWR)
+  try {
+    return `/dev/loop${kernel.ioctl(control, LOOP_CTL_GET_FREE, 0)}`
+  } finally {
+    kernel.close(control)
+  }
+}
