@@ -49,6 +49,10 @@ export interface ImageDescription {
   readonly features: readonly string[]
   /** Modules to load at start, in order, whatever devices are found. */
   readonly modules: readonly string[]
+  /** How it is to be kept where the kernel command line does not say. */
+  readonly keep?: 'full' | 'slim' | 'none'
+  /** Files to be overwritten before the hand-over. */
+  readonly secrets?: readonly string[]
   /** False if it was made for the devices of one machine. */
   readonly generic: boolean
 }

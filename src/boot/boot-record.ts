@@ -4,6 +4,7 @@
 // CLOCK_MONOTONIC throughout. docs/man/fulcrum.7 describes the format.
 
 import { BOOT_RECORD } from '../facts/switch-types.ts'
+import type { Keep } from '../facts/switch-types.ts'
 import type { Trace } from '../execute/trace.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -24,7 +25,7 @@ export interface BootSummary {
   /** Whether the bind trick was done. */
   readonly prepared: boolean
   readonly plan: Plan
-  readonly keep: string
+  readonly keep: Keep
   /** How often the rescue console was needed. */
   readonly rescues: number
   /** st_dev of the initramfs's root, for telling its processes later; decimal. */
@@ -61,12 +62,14 @@ function phaseUs(trace: Trace, phase: string): number {
   return trace.events.filter((event) => event.phase === phase).reduce((sum, event) => sum + event.tookUs, 0)
 }
 
+const KEPT_AS: Readonly<Record<Keep, string>> = { full: 'kept at /run/rootfs', slim: 'kept at /run/rootfs as its compressed copy', none: 'freed' }
+
 /** The summary for the console. */
 export function summaryLines(summary: BootSummary, trace: Trace): string[] {
   const { root, plan } = summary
   const parts = ['modules', 'root-device', 'fsck', 'mount', plan.name].map((phase) => `${phase} ${ms(phaseUs(trace, phase))}`)
   return [
-    `root ${root.source} (${root.type}${root.options === '' ? '' : `, ${root.options}`}), engine ${plan.name}, initramfs ${summary.keep === 'full' ? 'kept at /run/rootfs' : 'freed'}`,
+    `root ${root.source} (${root.type}${root.options === '' ? '' : `, ${root.options}`}), engine ${plan.name}, initramfs ${KEPT_AS[summary.keep]}`,
     `${ms(summary.handOverUs - summary.initUs)} in the initramfs (${parts.join(', ')}), ${ms(summary.handOverUs)} since the kernel started; starting ${plan.exec?.path ?? 'init'}`,
   ]
 }

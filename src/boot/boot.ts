@@ -13,6 +13,7 @@ import { describePlan } from '../plan/step.ts'
 import type { Plan } from '../plan/step.ts'
 import { planSwitch } from '../plan/switch.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
+import { INITRAMFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep, SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
 import { initramfsDevices } from '../processes/read-origin.ts'
@@ -65,7 +66,8 @@ export function switchRequest(state: BootState): SwitchRequest {
   return {
     newRoot: SYSROOT,
     engine: parameters.engine,
-    keep: parameters.keep,
+    keep: parameters.keep ?? state.image.keep,
+    secrets: [...new Set([...state.image.secrets, ...parameters.secrets])],
     init: parameters.init === null ? INIT_CANDIDATES : [parameters.init],
     initArgs: args,
     env,
@@ -117,6 +119,9 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices
   const { kernel, trace, log } = state
   const exec = plan.exec
   if (exec === null) throw new Error('Cannot hand over: the plan has no exec')
+  const keep = keepOf(plan)
+  // A copy is a file system of its own, which is there since the switch.
+  const all = keep === 'slim' ? [...new Set([...devices, String(kernel.stat(INITRAMFS_DIRECTORY).dev)])] : devices
   const summary: BootSummary = {
     version: VERSION,
     kernelRelease: state.kernelRelease,
@@ -126,10 +131,10 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices
     root,
     prepared: state.prepared,
     plan,
-    keep: keepOf(plan),
+    keep,
     rescues: state.rescues,
-    initramfsDevice: devices[0] ?? '',
-    initramfsDevices: devices,
+    initramfsDevice: all[0] ?? '',
+    initramfsDevices: all,
   }
   const problem = writeRecord(kernel, summary, trace)
   if (problem !== null) log.warn(problem)

@@ -3,6 +3,8 @@
 // Missing or damaged is not fatal: an image made by hand boots with modules loaded by alias only.
 
 import { errorLine, isErrno } from '../kernel/errors.ts'
+import { keeps } from '../facts/switch-types.ts'
+import type { Keep } from '../facts/switch-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
 export interface ImageConfig {
@@ -10,6 +12,10 @@ export interface ImageConfig {
   readonly kernel: string | null
   /** Modules to load at start, in order. */
   readonly modules: readonly string[]
+  /** How the image wants to be kept where the command line does not say; null: by engine. */
+  readonly keep: Keep | null
+  /** Files to be overwritten before the hand-over: absolute paths in the image. */
+  readonly secrets: readonly string[]
   readonly problem: string | null
   /** False when the builder's last file is missing though the image is ours: the kernel did not unpack all. */
   readonly isWhole: boolean
@@ -19,6 +25,8 @@ export const IMAGE_CONFIG = '/etc/fulcrum/image.json'
 /** First file of an image of our builder (in the constant segment), and its very last one. */
 const IMAGE_BEGIN = '/etc/fulcrum/image.begin'
 const IMAGE_END = '/etc/fulcrum/image.end'
+
+const NOTHING = { kernel: null, modules: [], keep: null, secrets: [] }
 
 function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : []
@@ -31,9 +39,16 @@ export function readImageConfig(kernel: Pick<Kernel, 'readText' | 'exists'>): Im
     const parsed: unknown = JSON.parse(kernel.readText(IMAGE_CONFIG))
     if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object')
     const release = 'kernel' in parsed && typeof parsed.kernel === 'string' ? parsed.kernel : null
-    return { kernel: release, modules: strings('modules' in parsed ? parsed.modules : []), problem: null, isWhole }
+    return {
+      kernel: release,
+      modules: strings('modules' in parsed ? parsed.modules : []),
+      keep: keeps.find((keep) => 'keep' in parsed && keep === parsed.keep) ?? null,
+      secrets: strings('secrets' in parsed ? parsed.secrets : []),
+      problem: null,
+      isWhole,
+    }
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return { kernel: null, modules: [], problem: null, isWhole }
-    return { kernel: null, modules: [], problem: `Cannot read '${IMAGE_CONFIG}': ${errorLine(error)}, ignoring`, isWhole }
+    if (isErrno(error, 'ENOENT')) return { ...NOTHING, problem: null, isWhole }
+    return { ...NOTHING, problem: `Cannot read '${IMAGE_CONFIG}': ${errorLine(error)}, ignoring`, isWhole }
   }
 }

@@ -94,9 +94,13 @@ export const parameters: readonly Parameter[] = [
   parameter('fulcrum', 'fulcrum.switch', 'auto|move|pivot', 'auto',
     'How to switch: MS_MOVE and chroot, or pivot_root',
   ),
-  parameter('fulcrum', 'fulcrum.keep', 'full|none', 'by engine',
-    'Whether the initramfs stays (with pivot visible at /run/rootfs) or its memory is freed. Unset: ' +
-      'full with pivot, none with move',
+  parameter('fulcrum', 'fulcrum.keep', 'full|slim|none', 'by image, by engine',
+    'Whether the initramfs stays at /run/rootfs, its compressed copy (of an image that was built with ' +
+      'keep slim), or nothing. Unset: what the image was built with, else full with pivot, none with move',
+  ),
+  parameter('fulcrum', 'fulcrum.secret', 'PATH[,PATH…]', 'none',
+    'Files of the initramfs that are overwritten with zeros and deleted before the hand-over, besides ' +
+      'those that the image was built with as secrets',
   ),
   parameter('fulcrum', 'fulcrum.process', 'keep:PROGRAM|kill:PROGRAM[,…]', 'by fulcrum.keep',
     'What becomes of processes of the initramfs: PROGRAM is the path of the executable, or without a ' +

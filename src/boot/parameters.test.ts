@@ -17,7 +17,7 @@ t.test('defaults', async (t) => {
   t.same(read(''), {
     root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
-    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, dryRun: false, processRules: [], processMarks: true, timestamps: true,
+    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })
@@ -71,6 +71,8 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['fsck.mode=never', { fsckMode: 'auto' }, 1],
     ['fsck.repair=all', { fsckRepair: 'preen' }, 1],
     ['fulcrum.switch=pivot fulcrum.keep=none', { engine: 'pivot', keep: 'none' }, 0],
+    ['fulcrum.keep=slim fulcrum.secret=/etc/a,/etc/b', { keep: 'slim', secrets: ['/etc/a', '/etc/b'] }, 0],
+    ['fulcrum.keep=half fulcrum.secret=etc/a', { keep: null, secrets: [] }, 2],
     ['fulcrum.switch=jump', { engine: 'auto' }, 1],
     ['fulcrum.process=keep:/bin/a,kill:b fulcrum.process=c', {
       processRules: [

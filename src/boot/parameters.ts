@@ -7,6 +7,7 @@
 import type { CommandLine } from '../facts/cmdline.ts'
 import { lastWord, normalKey, parseBoolean, wordsOf } from '../facts/cmdline.ts'
 import { nearest } from '../facts/nearest.ts'
+import { keeps } from '../facts/switch-types.ts'
 import type { EngineChoice, Keep } from '../facts/switch-types.ts'
 import { parseRuleWord, RULE_WORD } from '../processes/rules.ts'
 import type { Rule } from '../processes/rules.ts'
@@ -17,7 +18,6 @@ export const breakPoints = ['cmdline', 'pre-mount', 'mount', 'pre-switch'] as co
 export type BreakPoint = (typeof breakPoints)[number]
 
 const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
-const keeps: readonly Keep[] = ['full', 'none']
 const logLevels = ['quiet', 'normal', 'debug'] as const
 const fsckModes = ['auto', 'force', 'skip'] as const
 const fsckRepairs = ['preen', 'yes', 'no'] as const
@@ -56,8 +56,10 @@ export interface BootParameters {
   readonly fsckMode: (typeof fsckModes)[number]
   readonly fsckRepair: (typeof fsckRepairs)[number]
   readonly engine: EngineChoice
-  /** null: 'full' with pivot, 'none' with move. */
+  /** null: what the image says, else 'full' with pivot, 'none' with move. */
   readonly keep: Keep | null
+  /** fulcrum.secret=: files of the initramfs that are overwritten before the hand-over, besides the image's own. */
+  readonly secrets: readonly string[]
   /** What fulcrum.process= says of processes of the initramfs; the first that matches wins. */
   readonly processRules: readonly Rule[]
   /** Whether what the root depends on is marked to survive systemd's final kill. */
@@ -233,6 +235,12 @@ function readProcessRules(read: Reader): Rule[] {
   return rules
 }
 
+function readSecrets(read: Reader): string[] {
+  const paths = read.list('fulcrum.secret')
+  for (const path of paths) if (!path.startsWith('/')) read.problem('fulcrum.secret', path, 'an absolute path')
+  return paths.filter((path) => path.startsWith('/'))
+}
+
 /** root=LABEL="My Disk": the kernel keeps quotes inside a word, people mean the text. */
 function unquote(text: string): string {
   return text.replaceAll('"', '')
@@ -277,6 +285,7 @@ export function readParameters(line: CommandLine): {
     fsckRepair: read.choice('fsck.repair', fsckRepairs) ?? 'preen',
     engine: read.choice('fulcrum.switch', engines) ?? 'auto',
     keep: read.choice('fulcrum.keep', keeps),
+    secrets: readSecrets(read),
     processRules: readProcessRules(read),
     processMarks: read.boolean('fulcrum.process_marks', true),
     dryRun: read.boolean('fulcrum.dry_run', false),

@@ -34,7 +34,7 @@ function contextOf(state: BootState): RescueContext {
     describeMounts: () => describeMounts(state.kernel),
     describeProcesses: () => {
       const { processRules: rules, keep } = state.parameters
-      return describeProcesses(state.kernel, { rules, file: readRulesFile(state.kernel).file, keep: keep ?? 'full', default: null })
+      return describeProcesses(state.kernel, { rules, file: readRulesFile(state.kernel).file, keep: keep ?? state.image.keep ?? 'full', default: null })
     },
     describeDevices: () => devices.describe(),
     describeTrace: () => traceLines(state),

@@ -4,6 +4,7 @@
 // goes and said on standard error; the caller goes on where it was.
 
 import { handOver, recordStartState } from '../boot/hand-over.ts'
+import { readImageConfig } from '../boot/image-config.ts'
 import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
 import { inRoot } from '../facts/paths.ts'
@@ -62,7 +63,9 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   let request = call.request
   let view
   try {
-    request = { ...request, newRoot: resolveNewRoot(kernel, request.newRoot) }
+    // Of an image of ours that another program boots; a process that is not PID 1 takes nothing from those who stay.
+    const secrets = kernel.getpid() === 1 ? readImageConfig(kernel).secrets : []
+    request = { ...request, secrets, newRoot: resolveNewRoot(kernel, request.newRoot) }
     view = openProcView(kernel, request.newRoot)
   } catch (error) {
     say(`Cannot switch to '${request.newRoot}': ${errorLine(error)}`)

@@ -2,7 +2,8 @@
 //
 // The stand-ins fix the choices that their originals made; this one offers them.
 
-import type { EngineChoice, Keep } from '../facts/switch-types.ts'
+import { keeps } from '../facts/switch-types.ts'
+import type { EngineChoice } from '../facts/switch-types.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
 import { parseLeadingOptions } from './leading-options.ts'
@@ -10,18 +11,18 @@ import { absoluteInit } from './switch-root.ts'
 import { currentEnv, runSwitch } from './switch-run.ts'
 
 const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
-const keeps: readonly Keep[] = ['full', 'none']
 
 export const switchCommand: Command = {
   name: 'switch',
   summary: 'switch to a root that is mounted already',
-  usage: ['fulcrum switch [--engine auto|move|pivot] [--keep full|none] [--console DEV] [--dry-run] [--json] NEWROOT INIT [ARGS]'],
+  usage: ['fulcrum switch [--engine auto|move|pivot] [--keep full|slim|none] [--console DEV] [--dry-run] [--json] NEWROOT INIT [ARGS]'],
   help: `Carries the mounts below /dev, /proc, /sys and /run to NEWROOT, makes it the root and executes INIT.
 
   --engine E     pivot: pivot_root(2), the old root stays at /run/rootfs; move: MS_MOVE and chroot;
                  auto (default): pivot where the kernel can
-  --keep K       full: keep the old root; none: delete the initramfs's files. Default: full with pivot
-                 or when this is not PID 1, none with move
+  --keep K       full: keep the old root; slim: only the compressed copy that its image carries; none:
+                 delete the initramfs's files. Default: full with pivot or when this is not PID 1,
+                 none with move
   --console DEV  open DEV in NEWROOT as standard input, output and error
   --timestamps   tell systemd when the initramfs began, if INIT is systemd
   -n, --dry-run  print the plan, change nothing
@@ -62,7 +63,7 @@ Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
       request: {
         newRoot, engine, keep: keep ?? (isPid1 || dryRun ? null : 'full'), init: [absoluteInit(init)], initArgs, env: currentEnv(io),
         console: values.get('console') ?? null, dropCapabilities: [], timestamps: flags.has('timestamps'),
-        requirePid1: keep === 'none' && !dryRun,
+        requirePid1: (keep === 'none' || keep === 'slim') && !dryRun,
       },
     })
   },

@@ -8,7 +8,8 @@ import type { Mount } from './mountinfo.ts'
 
 export type EngineChoice = 'auto' | 'move' | 'pivot'
 /** How the initramfs stays: all of it, its compressed copy instead of it, or not at all. */
-export type Keep = 'full' | 'slim' | 'none'
+export const keeps = ['full', 'slim', 'none'] as const
+export type Keep = (typeof keeps)[number]
 
 /** Where the kept initramfs appears in the new root. */
 export const ROOTFS_DIRECTORY = '/run/rootfs'

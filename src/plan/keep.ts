@@ -21,6 +21,22 @@ function dropIn(unit: string, text: string): Step {
 const HAS_SHUTDOWN = `# ${INITRAMFS_DIRECTORY} is the kept initramfs: there is nothing to unpack.\n[Unit]\nConditionPathExists=!${INITRAMFS_DIRECTORY}/shutdown\n`
 
 /**
+ * systemd shares all mounts when it starts, and every service with a file system of its own would get a copy of
+ * these. It makes such a file system by a recursive bind of "/" (since version 254), which passes over what is
+ * unbindable. Early, but only before what runs on: the copy of a short-lived service goes with it.
+ */
+const HIDE = `[Unit]
+Description=Keep the initramfs out of the mount namespaces of services
+DefaultDependencies=no
+Before=sysinit.target systemd-udevd.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service systemd-userdbd.service systemd-oomd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=-/bin/sh -c 'mount --make-unbindable ${ROOTFS_DIRECTORY}; mount --make-unbindable ${INITRAMFS_DIRECTORY}'
+`
+
+/**
  * systemd makes a mount unit of what it finds at /run/rootfs and would try in vain to unmount it at shutdown: a
  * process of the initramfs may still live there. The services of dracut and mkinitcpio would unpack an initramfs.
  */
@@ -28,6 +44,8 @@ const SYSTEMD_DROP_INS: readonly Step[] = [
   dropIn('run-rootfs.mount', '# The kept initramfs: in use until the machine is off.\n[Unit]\nDefaultDependencies=no\n'),
   dropIn('dracut-shutdown.service', HAS_SHUTDOWN),
   dropIn('mkinitcpio-generate-shutdown-ramfs.service', HAS_SHUTDOWN),
+  { op: 'write-file', path: '/run/systemd/system/fulcrum-hide.service', text: HIDE },
+  dropIn('sysinit.target', '[Unit]\nWants=fulcrum-hide.service\n'),
 ]
 
 /** Handle of the old root in plans that wipe or delete it, or can come back to it. */

@@ -54,6 +54,9 @@ const KEPT = [
   'mount("none", "/run/rootfs", NULL, MS_RDONLY|MS_REMOUNT|MS_BIND, NULL), if no file is open for writing',
 ]
 
+/** A unit for systemd, and what starts it. */
+const HIDDEN = [/mount --make-unbindable \/run\/rootfs; .*to "\/run\/systemd\/system\/fulcrum-hide.service"$/, /sysinit.target.d/]
+
 const KEPT_UNDONE = [
   'mount("none", "/run/rootfs", NULL, MS_REMOUNT|MS_BIND, NULL)',
   'mount("none", "/run/initramfs", NULL, MS_REMOUNT|MS_BIND, NULL)',
@@ -66,7 +69,7 @@ const lines = (plan: Plan): string[] => plan.steps.map(describeStep)
 t.test('pivot on a kernel with nullfs: carried mounts, then pivot_root, the initramfs kept', async (t) => {
   const plan = planned(planSwitch(request(), facts(PRIVATE)))
   t.equal(plan.name, 'pivot')
-  t.strictSame(lines(plan), [
+  t.match(lines(plan), [
     'mount("/dev", "/sysroot/dev", NULL, MS_MOVE, NULL)',
     'mount("/proc", "/sysroot/proc", NULL, MS_MOVE, NULL)',
     'mount("/run", "/sysroot/run", NULL, MS_MOVE, NULL)',
@@ -80,6 +83,7 @@ t.test('pivot on a kernel with nullfs: carried mounts, then pivot_root, the init
     ...['dracut-shutdown', 'mkinitcpio-generate-shutdown-ramfs'].map((name) =>
       'write "# /run/initramfs is the kept initramfs: there is nothing to unpack.\\n[Unit]\\nConditionPathExists=!/run/initramfs/shutdown\\n"' +
       ` to "/run/systemd/system/${name}.service.d/50-fulcrum.conf"`),
+    ...HIDDEN,
   ])
   const other = planned(planSwitch(request(), facts(PRIVATE, { init: { ...goodInit, resolved: '/bin/busybox' } })))
   t.equal(lines(other).at(-1), KEPT.at(-1), 'nothing for systemd where init is another')
@@ -143,6 +147,68 @@ t.test('a read-only root without /run cannot show the initramfs twice', async (t
   const plan = planned(planSwitch(request(), noRun))
   t.notOk(lines(plan).some((line) => line.includes('initramfs"')))
   t.match(plan.notes.join(), /'\/run\/initramfs' cannot be made in the new root/)
+})
+
+t.test('keep slim: a copy is mounted first, the rest is deleted, and the copy stands for it', async (t) => {
+  const pivot = lines(planned(planSwitch(request({ keep: 'slim' }), facts(PRIVATE))))
+  t.strictSame(pivot.slice(0, 3), [
+    'mkdir("/run/initramfs", 0700)',
+    'mount(loop device of "/lib/fulcrum/kept.squashfs", "/run/initramfs", "squashfs", MS_RDONLY, NULL)',
+    'mount("/dev", "/sysroot/dev", NULL, MS_MOVE, NULL)',
+  ])
+  const slimmed = [
+    'delete everything in old_root, without crossing into other file systems',
+    'umount2("/run/rootfs", MNT_DETACH)',
+    'mkdir("/run/rootfs", 0700)',
+    'mount("/run/initramfs", "/run/rootfs", NULL, MS_BIND, NULL)',
+    'close(old_root)',
+  ]
+  const at = pivot.findIndex((line) => line.startsWith('delete'))
+  t.strictSame(pivot.slice(at, at + 5), slimmed)
+  t.equal(pivot.length - at - 5, 5, 'and what systemd reads')
+  const move = planned(planSwitch(request({ keep: 'slim', engine: 'move' }), facts(PRIVATE)))
+  t.strictSame(lines(move).filter((line) => slimmed.includes(line)), slimmed.filter((line) => !line.startsWith('umount')))
+  t.match(move, { keep: 'slim', pointOfNoReturn: lines(move).findIndex((line) => line.startsWith('delete')) })
+  t.ok(planUndo(move, move.pointOfNoReturn).map(describeStep).includes('umount2("/run/initramfs", MNT_DETACH)'))
+})
+
+t.test('keep slim falls back to full where there is no copy, and says why', async (t) => {
+  for (const [known, why] of [
+    [{ slimProblem: 'the image has none' }, /the image has none/], [{ oldRootIsMemory: false }, /is not an initramfs/],
+    [{ mounts: parseMountInfo(PRIVATE.replace(/^24 .*\n/m, '')), rootfsTarget: 'directory' }, /\/run is not carried/],
+  ] as const) {
+    const plan = planned(planSwitch(request({ keep: 'slim' }), facts(PRIVATE, known)))
+    t.equal(plan.keep, 'full')
+    t.match(plan.notes.join(), why)
+  }
+})
+
+t.test('from a compressed copy on: it stays whatever is asked, and is not changed', async (t) => {
+  const copy = { oldRootIsMemory: false, oldRootIsCopy: true }
+  for (const keep of ['full', 'slim', 'none', null] as const) {
+    for (const engine of ['move', 'pivot'] as const) {
+      const plan = planned(planSwitch(request({ keep, engine }), facts(PRIVATE, copy)))
+      t.equal(plan.keep, 'slim')
+      t.ok(lines(plan).includes('mount("/run/rootfs", "/run/initramfs", NULL, MS_BIND, NULL)'))
+      t.notOk(lines(plan).some((line) => /^(delete|chmod)/.test(line)))
+    }
+  }
+})
+
+t.test('secrets are overwritten right after the switch, before anything is deleted or read-only', async (t) => {
+  const secrets = [{ path: '/etc/key', state: 'file' }, { path: '/etc/gone', state: 'missing' }, { path: '/etc/link', state: 'other' }] as const
+  for (const [engine, keep] of [['pivot', 'full'], ['pivot', 'none'], ['move', 'full'], ['move', 'slim'], ['move', 'none']] as const) {
+    const plan = planned(planSwitch(request({ engine, keep }), facts(PRIVATE, { secrets })))
+    const all = lines(plan)
+    const at = all.indexOf('overwrite and delete "/etc/key" in old_root')
+    t.ok(at > all.findIndex((line) => /^(pivot_root|chroot)/.test(line)), `${engine} ${keep}`)
+    t.ok(all.slice(at).every((line) => !line.startsWith('old_root =')) && all.slice(0, at).some((line) => line.startsWith('old_root =')), 'by a descriptor')
+    t.notOk(all.slice(0, at).some((line) => /^delete|MS_RDONLY\|MS_REMOUNT/.test(line)))
+    t.notOk(all.some((line) => /gone|link"/.test(line)))
+    t.match(plan.notes.join('\n'), /'\/etc\/gone' is not there[^]*'\/etc\/link': it is not a regular file/)
+  }
+  const elsewhere = planned(planSwitch(request(), facts(PRIVATE, { secrets, oldRootIsMemory: false })))
+  t.notOk(lines(elsewhere).some((line) => line.startsWith('overwrite')), 'never on a disk')
 })
 
 t.test('a plain directory is bound onto itself and never deleted with the initramfs', async (t) => {

@@ -4,7 +4,7 @@
 // only.  docs/processes.md.
 
 import { parseMountInfo } from '../facts/mountinfo.ts'
-import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { keeps, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep } from '../facts/switch-types.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -70,7 +70,8 @@ export function systemRulesFile(kernel: Pick<Kernel, 'readText'>): ReturnType<ty
 
 /** Whether the initramfs of this running system was kept; without a record it was not ours to free. */
 export function recordedKeep(kernel: Pick<Kernel, 'readText'>): Keep {
-  return readBootRecord(kernel)?.keep === 'none' ? 'none' : 'full'
+  const recorded = readBootRecord(kernel)?.keep
+  return keeps.find((keep) => keep === recorded) ?? 'full'
 }
 
 /** A process and its ancestors up to PID 1. */
@@ -84,7 +85,7 @@ function lineage(processes: readonly ProcessFacts[], pid: number): Set<number> {
 function defaultOf(options: JudgeOptions): { readonly action: RuleAction; readonly reason: string } {
   if (options.default !== null) return { action: options.default, reason: 'the default that was asked for' }
   if (options.file.default !== null) return { action: options.file.default, reason: `the default of the rules file` }
-  return options.keep === 'full'
+  return options.keep !== 'none'
     ? { action: 'keep', reason: 'no rule speaks of it, and the initramfs is kept' }
     : { action: 'kill', reason: 'no rule speaks of it, and the initramfs is not kept' }
 }
