@@ -153,7 +153,7 @@ t.test('children of what is needed are needed', async (t) => {
 t.test('a name is a hint, and only where nothing can be asked', async (t) => {
   const daemon = holder(10, [], { comm: 'mdmon' })
   t.strictSame(reasons([], [daemon]), {})
-  t.match(reasons([], [daemon], ['overlay layer \'/x\''])['10'], /hint by its name 'mdmon' only: the root's overlay layer '\/x' could not be looked at/)
+  t.match(reasons([], [daemon], ['overlay layer \'/x\''])['10'], /hint by its name 'mdmon' only: overlay layer '\/x' of the root could not be looked at/)
   t.match(reasons([{ kind: 'block-device', name: 'vda', rdev: 9n }], [holder(10, null, { comm: 'iscsid' })])['10'], /hint by its name/)
   t.strictSame(reasons([], [holder(10, [], { comm: 'udevd' })], ['x']), {})
 })

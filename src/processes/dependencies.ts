@@ -40,54 +40,54 @@ const isBlock = (d: OpenDescriptor, rdev: bigint): boolean => (d.mode & S_IFMT) 
 const isChar = (d: OpenDescriptor, rdev: bigint): boolean => (d.mode & S_IFMT) === S_IFCHR && d.rdev === rdev
 
 /** Why this process is needed for one thing, or null. */
-function servedBy(need: Need, holder: Holder): string | null {
+function servedBy(need: Need, holder: Holder, what: string): string | null {
   const { pid, descriptors } = holder
   const holds = (test: (d: OpenDescriptor) => boolean): boolean => descriptors?.some(test) === true
   switch (need.kind) {
     case 'nbd':
-      return need.pid === pid ? `it serves ${need.name}, which the root is on` : null
+      return need.pid === pid ? `it serves ${need.name}, which ${what} is on` : null
     case 'block-device':
-      return holds((d) => isBlock(d, need.rdev)) ? `it holds ${need.name} open, which the root is on` : null
+      return holds((d) => isBlock(d, need.rdev)) ? `it holds ${need.name} open, which ${what} is on` : null
     case 'char-device':
-      return holds((d) => isChar(d, need.rdev)) ? `it holds ${need.name} open and serves the root's device` : null
+      return holds((d) => isChar(d, need.rdev)) ? `it holds ${need.name} open and serves the device of ${what}` : null
     case 'fuse':
-      if (holds((d) => isChar(d, FUSE_DEVICE) && d.fuseConnection === need.connection)) return `it serves the root by FUSE connection ${need.connection}`
+      if (holds((d) => isChar(d, FUSE_DEVICE) && d.fuseConnection === need.connection)) return `it serves ${what} by FUSE connection ${need.connection}`
       // KERNEL(6.18): older ones do not say which connection a descriptor of /dev/fuse belongs to.
-      return holds((d) => isChar(d, FUSE_DEVICE) && d.fuseConnection === null) ? 'it serves a FUSE file system, and the root is on one' : null
+      return holds((d) => isChar(d, FUSE_DEVICE) && d.fuseConnection === null) ? `it serves a FUSE file system, and ${what} is on one` : null
     case 'md':
-      return holds((d) => need.files.has(`${d.dev}:${d.ino}`)) ? `it keeps the metadata of ${need.name}, which the root is on` : null
+      return holds((d) => need.files.has(`${d.dev}:${d.ino}`)) ? `it keeps the metadata of ${need.name}, which ${what} is on` : null
     case 'device-mapper':
       if (!holds((d) => isChar(d, MAPPER_CONTROL))) return null
-      return `it holds the device mapper open, and the root is on ${need.isMultipath ? 'multipath ' : ''}device ${need.name}`
+      return `it holds the device mapper open, and ${what} is on ${need.isMultipath ? 'multipath ' : ''}device ${need.name}`
     case 'iscsi':
-      return holds((d) => (d.mode & S_IFMT) === S_IFSOCK && need.sockets.has(d.ino)) ? `it holds the iSCSI socket, and the root is on ${need.name}` : null
+      return holds((d) => (d.mode & S_IFMT) === S_IFSOCK && need.sockets.has(d.ino)) ? `it holds the iSCSI socket, and ${what} is on ${need.name}` : null
   }
 }
 
-function reasonFor(holder: Holder, stack: RootStack): string | null {
+function reasonFor(holder: Holder, stack: RootStack, what: string): string | null {
   for (const need of stack.needs) {
-    const reason = servedBy(need, holder)
+    const reason = servedBy(need, holder, what)
     if (reason !== null) return reason
   }
   const isBlind = stack.unresolved.length > 0 || (holder.descriptors === null && stack.needs.length > 0)
   if (isBlind && STORAGE_PROGRAMS.includes(holder.comm)) {
-    return `hint by its name '${holder.comm}' only: ${stack.unresolved[0] === undefined ? 'its descriptors' : `the root's ${stack.unresolved[0]}`} could not be looked at`
+    return `hint by its name '${holder.comm}' only: ${stack.unresolved[0] === undefined ? 'its descriptors' : `${stack.unresolved[0]} of ${what}`} could not be looked at`
   }
   return null
 }
 
-/** The processes that the root needs, by pid, with the reason. Children of one are needed as it is (ssh of sshfs). */
-export function findDependencies(holders: readonly Holder[], stack: RootStack): Map<number, string> {
+/** The processes that the root (or `what` in the reasons) needs, by pid, with the reason. Children of one are needed as it is (ssh of sshfs). */
+export function findDependencies(holders: readonly Holder[], stack: RootStack, what = 'the root'): Map<number, string> {
   const found = new Map<number, string>()
   for (const holder of holders) {
-    const reason = holder.pid === 1 ? null : reasonFor(holder, stack)
+    const reason = holder.pid === 1 ? null : reasonFor(holder, stack, what)
     if (reason !== null) found.set(holder.pid, reason)
   }
   for (let grows = true; grows; ) {
     grows = false
     for (const { pid, ppid } of holders) {
       if (found.has(pid) || !found.has(ppid)) continue
-      found.set(pid, `its parent ${ppid} is needed by the root`)
+      found.set(pid, `its parent ${ppid} is needed by ${what}`)
       grows = true
     }
   }

@@ -34,8 +34,13 @@ const ignore = (reason: string): Decision => ({ decision: 'ignore', reason })
 const keep = (reason: string): Decision => ({ decision: 'keep', reason })
 
 /** systemd's mark for storage daemons: '@' as first character of argv[0], of root's processes only. */
-function isMarked(facts: ProcessFacts): boolean {
+function hasAt(facts: ProcessFacts): boolean {
   return facts.uid === 0 && facts.argv[0]?.startsWith('@') === true
+}
+
+/** Which of systemd's marks a process carries; the one that systemd asks for first where it has both. */
+export function markOf(facts: ProcessFacts): '@' | 'cgroup' | null {
+  return facts.survives ? 'cgroup' : hasAt(facts) ? '@' : null
 }
 
 /** What is to be done with one process. */
@@ -48,7 +53,7 @@ export function decide(facts: ProcessFacts, finding: OriginFinding, context: Pol
   if (finding.origin === 'root' || finding.origin === 'other') return ignore(finding.evidence)
   const dependency = context.dependencies.get(pid)
   const lasting = dependency === undefined ? {} : { survives: true as const }
-  if (isMarked(facts)) return { ...keep("its argv[0] begins with '@'"), ...lasting }
+  if (hasAt(facts)) return { ...keep("its argv[0] begins with '@'"), ...lasting }
   if (facts.survives) return { ...keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`), ...lasting }
   if (dependency !== undefined) return { ...keep(dependency), ...lasting }
   const rule = context.rules.find((it) => matchesRule(it, facts))

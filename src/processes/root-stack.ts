@@ -178,11 +178,16 @@ class Walk {
   }
 }
 
+/** What some of the mounts stand on. `mounts` are all there are: files that layers are made of are looked up there. */
+export function readMountStack(kernel: Doors, mounts: readonly Mount[], targets: readonly Mount[]): RootStack {
+  const walk = new Walk(kernel, mounts)
+  for (const mount of targets) walk.mount(mount)
+  return { needs: walk.needs, unresolved: walk.unresolved }
+}
+
 /** What the root mounted at `directory` ('/' or where it is before the switch) and its /usr stand on. */
 export function readRootStack(kernel: Doors, mounts: readonly Mount[], directory: string): RootStack {
-  const walk = new Walk(kernel, mounts)
   const top = directory === '/' ? rootMount(mounts) : topMountAt(mounts, directory)
   const usr = topMountAt(mounts, `${directory === '/' ? '' : directory}/usr`)
-  for (const mount of [top, usr]) if (mount !== undefined) walk.mount(mount)
-  return { needs: walk.needs, unresolved: walk.unresolved }
+  return readMountStack(kernel, mounts, [top, usr].filter((mount) => mount !== undefined))
 }
