@@ -6,6 +6,7 @@ import { USER_HZ } from '../abi/process.ts'
 import type { Judged } from '../processes/judge.ts'
 import { pinnedBytes } from '../processes/pins.ts'
 import type { Pin } from '../processes/pins.ts'
+import { markOf } from '../processes/policy.ts'
 
 /** A process with what the listing adds to it. */
 export interface Listed extends Judged {
@@ -45,7 +46,7 @@ export function ageOf(startTicks: number, nowTicks: number): number {
   return Math.max(0, (nowTicks - startTicks) / USER_HZ)
 }
 
-const HEAD = ['PID', 'USER', 'ORIGIN', 'AGE', 'DECISION', 'EXE', 'REASON'] as const
+const HEAD = ['PID', 'USER', 'ORIGIN', 'AGE', 'DECISION', 'MARK', 'EXE', 'REASON'] as const
 
 /** Depth of each process below the first of its ancestors that is listed, in tree order. */
 export function treeOrder(all: readonly Listed[]): { readonly listed: Listed; readonly depth: number }[] {
@@ -74,7 +75,7 @@ export function processTable(all: readonly Listed[], asTree: boolean): string[] 
   const rows = asTree ? treeOrder(all) : all.map((listed) => ({ listed, depth: 0 }))
   const cells = rows.map(({ listed, depth }) => [
     `${listed.facts.pid}`, listed.user, listed.finding.origin, formatAge(listed.ageSeconds), listed.decision.decision,
-    `${'  '.repeat(depth)}${exeText(listed)}`, listed.decision.reason,
+    markOf(listed.facts) ?? '-', `${'  '.repeat(depth)}${exeText(listed)}`, listed.decision.reason,
   ])
   const widths = HEAD.map((name, i) => Math.max(name.length, ...cells.map((row) => (row[i] ?? '').length)))
   const line = (row: readonly string[]): string =>
@@ -106,6 +107,7 @@ export function processJson(listed: Listed): Record<string, unknown> {
     ageSeconds: listed.ageSeconds,
     decision: decision.decision,
     reason: decision.reason,
+    survives: markOf(facts),
     ...(pins === null ? {} : { pins: pins.map(({ kind, what, bytes }) => ({ kind, what, bytes })), pinnedBytes: pinnedBytes(pins) }),
   }
 }

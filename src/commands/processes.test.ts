@@ -18,6 +18,7 @@ interface Row {
   readonly decision: string
   readonly reason: string
   readonly user: string
+  readonly survives: '@' | 'cgroup' | null
   readonly pins?: readonly { kind: string; what: string; bytes: number }[]
   readonly pinnedBytes?: number
 }
@@ -125,8 +126,12 @@ t.test('ps: marks, rules and the order of their sources', async (t) => {
     k.world.xattrs.set(group, new Map([['trusted.survive_final_kill_signal', value]]))
     t.equal(ps(k).get(early)?.decision, decision, value)
   }
+  t.equal(ps(k).get(early)?.survives, 'cgroup')
   daemon.argv = ['@fulcrum']
-  t.match(ps(k).get(early), { decision: 'keep', reason: /'@'/ })
+  t.match(ps(k).get(early), { decision: 'keep', reason: /'@'/, survives: 'cgroup' })
+  k.world.xattrs.delete(group)
+  t.equal(ps(k).get(early)?.survives, '@')
+  t.equal(ps(k).get(1)?.survives, null)
 })
 
 t.test('ps: a rules file of the kept initramfs holds too; one that is broken is told', async (t) => {
@@ -154,8 +159,8 @@ t.test('ps: the table, the tree, the console of the boot', async (t) => {
   const io = capturedIo(k)
   t.equal(psCommand.run(['--tree'], io), 0)
   const lines = io.out().split('\n').map((line) => line.replace(/ +/g, ' ').trim())
-  t.equal(lines[0], 'PID USER ORIGIN AGE DECISION EXE REASON')
-  t.equal(lines[1], '1 root root 8s keep /usr/lib/systemd/systemd it is PID 1')
+  t.equal(lines[0], 'PID USER ORIGIN AGE DECISION MARK EXE REASON')
+  t.equal(lines[1], '1 root root 8s keep - /usr/lib/systemd/systemd it is PID 1')
   t.match(lines[2], new RegExp(`^${early} root initramfs 8s keep /run/rootfs/bin/fulcrum no rule speaks of it`))
   t.match(lines[3], new RegExp(`^${child.pid} root root`))
   t.match(io.out().split('\n')[3], / {4}\/usr\/lib\/systemd/, 'a grandchild of PID 1 is indented twice')
