@@ -161,7 +161,7 @@ t.test('ps: the table, the tree, the console of the boot', async (t) => {
   const lines = io.out().split('\n').map((line) => line.replace(/ +/g, ' ').trim())
   t.equal(lines[0], 'PID USER ORIGIN AGE DECISION MARK EXE REASON')
   t.equal(lines[1], '1 root root 8s keep - /usr/lib/systemd/systemd it is PID 1')
-  t.match(lines[2], new RegExp(`^${early} root initramfs 8s keep /run/rootfs/bin/fulcrum no rule speaks of it`))
+  t.match(lines[2], new RegExp(`^${early} root initramfs 8s keep - /run/rootfs/bin/fulcrum no rule speaks of it`))
   t.match(lines[3], new RegExp(`^${child.pid} root root`))
   t.match(io.out().split('\n')[3], / {4}\/usr\/lib\/systemd/, 'a grandchild of PID 1 is indented twice')
   t.equal(lines.filter((line) => /kernel/.test(line)).length, 0)
