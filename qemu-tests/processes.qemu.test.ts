@@ -42,6 +42,7 @@ const ALL = ['plain', 'mntns', 'userns', 'chroot', 'deleted', 'run', 'user', 'pa
 const FUNCTIONS = `
 list() { fulcrum ps -a --json "$@" > /run/ps.json 2> /run/ps.err; is "fulcrum ps $*" "$?$(cat /run/ps.err)" 0; }
 field() { awk -F'"' -v c="$1" -v f="$2" '$2 == "comm" { n = $4 } $2 == f && n == c { print $4 }' /run/ps.json; }
+pid_of() { awk -F'"' -v c="$1" '$2 == "pid" { split($3, n, /[^0-9]+/); p = n[2] } $2 == "comm" && $4 == c { print p }' /run/ps.json; }
 zoo() { awk -F'"' '$2 == "comm" && $4 ~ /^zoo-/ { print $4 }' /run/ps.json; }
 `
 
@@ -60,7 +61,9 @@ is "what is kept by systemd's mark" "$(field zoo-marked reason)" "its argv[0] be
 const kernels = ['6.1', '6.12', '7.x'] as const
 for (const series of kernels) {
   const kernel = ensureKernel(series)
-  const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: { ...smallRoot(), ...fulcrumInRoot() }, label: 'zoo', sizeMiB: 192 })
+  // A root with a systemd that heeds cgroups, as far as the boot looks.
+  const systemd: Tree = { 'usr/lib/systemd/libsystemd-shared-257.so': { type: 'text', text: '' } }
+  const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: { ...smallRoot(), ...fulcrumInRoot(), ...systemd }, label: 'zoo', sizeMiB: 192 })
   const boot = async (name: string, append: string, checks: string): Promise<void> => {
     await t.test(`${series}: ${name}`, async (t) => {
       const zoo = guestProgram('process-zoo')
@@ -93,7 +96,17 @@ is "a process of the root was left alone" "$(field sleep origin)" root
   await boot('move, freed, with rules', 'fulcrum.switch=move fulcrum.process=kill:zoo-deaf,keep:zoo-*', `${LOOK}
 is "the boot has killed what a rule named" "$(field zoo-deaf origin)" ""
 like "and recorded it" "$(cat /run/fulcrum/boot.json)" '"what": "killed [0-9]+ zoo-deaf"'
-is "a reason" "$(field zoo-plain reason)" "rule fulcrum.process=keep:zoo-*"
+like "its reason" "$(cat /run/fulcrum/boot.json)" '"reason": "rule fulcrum.process=keep:zoo-[*]"'
+# Kept by a rule, so marked for systemd. Of another user only the cgroup counts.
+is "cgroup2 is mounted once, and carried along" "$(mounted_on /sys/fs/cgroup) $(type_of /sys/fs/cgroup)" "1 cgroup2"
+for a in plain mntns userns chroot deleted run parent memfd; do
+  pid=$(pid_of zoo-$a)
+  is "mark of zoo-$a" "$(field zoo-$a survives) $(head -c 1 /proc/$pid/cmdline) $(cat /proc/$pid/cgroup) $(cat /proc/$pid/oom_score_adj)" "cgroup @ 0::/fulcrum -1000"
+done
+pid=$(pid_of zoo-user)
+is "mark of zoo-user" "$(field zoo-user survives) $(head -c 1 /proc/$pid/cmdline) $(cat /proc/$pid/cgroup)" "cgroup / 0::/fulcrum"
+is "init is where it was" "$(cat /proc/1/cgroup)" "0::/"
+like "the marks in the record" "$(cat /run/fulcrum/boot.json)" '"what": "mark [0-9]+ /bin/process-zoo"'
 rm /run/fulcrum/boot.json
 list
 # Its own mountinfo still begins with the rootfs, on kernels without statmount(2) as well.
@@ -101,6 +114,7 @@ is "origin without the record of the boot" "$(field zoo-plain origin)" initramfs
 `)
   await boot('pivot, freed, without rules', 'fulcrum.switch=pivot fulcrum.keep=none', `${FUNCTIONS}
 list
+no "nobody to mark, no cgroups" test -e /sys/fs/cgroup/cgroup.procs
 is "only the marked one is left" "$(zoo)" zoo-marked
 is "its origin" "$(field zoo-marked origin)" initramfs
 `)

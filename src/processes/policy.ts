@@ -51,11 +51,11 @@ export function decide(facts: ProcessFacts, finding: OriginFinding, context: Pol
   if (context.self.has(pid)) return keep('this command, or what started it')
   if (hasEnded(facts)) return ignore('it has ended already')
   if (finding.origin === 'root' || finding.origin === 'other') return ignore(finding.evidence)
+  // Before the marks, which the boot gives for this very reason.
   const dependency = context.dependencies.get(pid)
-  const lasting = dependency === undefined ? {} : { survives: true as const }
-  if (hasAt(facts)) return { ...keep("its argv[0] begins with '@'"), ...lasting }
-  if (facts.survives) return { ...keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`), ...lasting }
-  if (dependency !== undefined) return { ...keep(dependency), ...lasting }
+  if (dependency !== undefined) return { ...keep(dependency), survives: true }
+  if (hasAt(facts)) return keep("its argv[0] begins with '@'")
+  if (facts.survives) return keep(`survive_final_kill_signal is set on its cgroup '${facts.cgroup ?? '/'}'`)
   const rule = context.rules.find((it) => matchesRule(it, facts))
   if (rule?.action === 'keep') return { ...keep(`rule ${rule.where}`), survives: true }
   if (rule !== undefined) return { decision: rule.action, reason: `rule ${rule.where}` }
