@@ -50,11 +50,11 @@ function overlay(): Tree {
   }
 }
 
-/** The disk with Debian and systemd, ext4 with UUID and label, in a GPT partition. */
-export function debianDisk(): DiskImage {
+/** The disk with Debian and systemd, ext4 with UUID and label: in a GPT partition, or with `more` files and the table of it. */
+export function debianDisk(variant: { readonly table?: 'none' | 'gpt'; readonly more?: Tree } = {}): DiskImage {
   const root = ensureDebianRoot()
   return diskImage({
-    fileSystem: 'ext4', table: 'gpt', label: LABEL, sizeMiB: 1024, tree: overlay(),
+    fileSystem: 'ext4', table: variant.table ?? 'gpt', label: LABEL, sizeMiB: 1024, tree: { ...overlay(), ...variant.more },
     base: { folder: root.tree, key: root.key },
   })
 }

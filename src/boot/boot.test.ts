@@ -70,6 +70,19 @@ t.test('a root that is not there: rescue, another root=, retry', async (t) => {
   t.strictSame(played.execs[0]?.mounts, PIVOTED)
 })
 
+t.test('a root that a hook mounts is taken, and root= is not looked at', async (t) => {
+  const hook = '/etc/fulcrum/hooks/pre-mount/10-mount'
+  const arrange = (kernel: ModelKernel): void => {
+    kernel.world.programs.set(hook, () => {
+      kernel.mount('/dev/vda', '/sysroot', 'ext4', 0, null)
+      return {}
+    })
+  }
+  const played = play({ commandLine: 'root=nothing', files: { [hook]: executable('') }, arrange })
+  t.strictSame(played.execs[0]?.mounts, PIVOTED)
+  t.match(JSON.parse(played.execs[0]?.record ?? ''), { rescues: 0, root: { source: '/dev/vda', type: 'ext4', options: 'rw' } })
+})
+
 t.test('a root that comes late is waited for', async (t) => {
   const played = play({ commandLine: 'root=LABEL=root rd.timeout=60', disk: false, arrange: (k) => plugDiskLater(k, 7000) })
   t.strictSame(played.execs[0]?.mounts, PIVOTED)

@@ -29,6 +29,7 @@ import { runHooks } from './hooks.ts'
 import type { BreakPoint } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescueFrom } from './rescue-context.ts'
+import { rootByHook, sysrootMountId } from './root-by-hook.ts'
 import { createDevices } from './root-search.ts'
 import { checkStart, startAgain, startUp } from './start-up.ts'
 
@@ -154,8 +155,9 @@ function attempt(state: BootState): never {
   point(state, 'cmdline')
   const devices = (state.devices ??= inPhase('modules', () => createDevices(state)))
   inPhase('modules', () => devices.loadListed())
+  const before = sysrootMountId(state.kernel)
   point(state, 'pre-mount')
-  const root = devices.mountRoot()
+  const root = rootByHook(state.kernel, before) ?? devices.mountRoot()
   devices.mountUsr()
   point(state, 'mount')
   const plan = inPhase('pre-switch', () => makeSwitchPlan(state))

@@ -1,0 +1,41 @@
+// Images whose root is served by a process of the initramfs: nbd-client, fuse2fs, mdmon. Debian's programs with
+// busybox for the hook (qemu-tests/hooks) that starts them; their libraries are found by the builder.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Kernel } from '../../scripts/setup/kernel.ts'
+import { busybox } from './small-root.ts'
+import { testImage } from './test-image.ts'
+
+export type StorageKind = 'nbd' | 'fuse' | 'imsm'
+
+interface Needs {
+  readonly hook: string
+  readonly programs: readonly string[]
+  readonly load: readonly string[]
+}
+
+const NEEDS: Readonly<Record<StorageKind, Needs>> = {
+  nbd: { hook: 'root-on-nbd', programs: ['nbd-client'], load: ['virtio_pci', 'virtio_net', 'nbd'] },
+  fuse: { hook: 'root-by-fuse', programs: ['fuse2fs'], load: ['virtio_pci', 'virtio_blk', 'fuse'] },
+  imsm: { hook: 'root-on-imsm', programs: ['mdadm', 'mdmon'], load: ['virtio_pci', 'virtio_blk', 'raid1'] },
+}
+
+/** Path of a program of the host. */
+function program(name: string): string {
+  const path = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((folder) => join(folder, name)).find((candidate) => existsSync(candidate))
+  if (path === undefined) throw new Error(`Cannot find '${name}': install Debian's package of it`)
+  return path
+}
+
+/** An image that finds its root through such a process. */
+export function storageImage(kernel: Kernel, kind: StorageKind): Promise<string> {
+  const { hook, programs, load } = NEEDS[kind]
+  return testImage(kernel, {
+    load,
+    include: [
+      { source: busybox(), destination: '/bin/busybox' },
+      ...programs.map((name) => ({ source: program(name), destination: `/sbin/${name}` })),
+      { source: join(import.meta.dirname, '../hooks', hook), destination: `/etc/fulcrum/hooks/pre-mount/50-${hook}` },
+    ],
+  })
+}
