@@ -32,7 +32,7 @@ function makeTree(tree: string): void {
 }
 
 /** A Debian root with dracut, about a minute when the cache has none. Needs root. */
-function ensureDracutRoot(): string {
+export function ensureDracutRoot(): string {
   const key = createHash('sha256').update(JSON.stringify([1, RELEASE, PACKAGES])).digest('hex').slice(0, 12)
   const tree = join(cacheDirectory('bench'), `dracut-root-${key}`)
   return withCacheLock('dracut-root', () => {

@@ -19,7 +19,8 @@ export interface BenchImage {
   readonly append?: string
 }
 
-function buildOurs(kernel: Kernel, fulcrum: string, compress: string, name: string, options: readonly string[]): BenchImage {
+/** Our image for this root in one variant; `options` go to `fulcrum build`. */
+export function buildOurs(kernel: Kernel, fulcrum: string, compress: string, name: string, options: readonly string[]): BenchImage {
   const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${name}.img`)
   const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
   runTool(fulcrum, [...args, '--compress', compress, ...options])

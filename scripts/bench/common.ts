@@ -1,0 +1,35 @@
+// What every bench needs first: the packages, our program, and arguments that mean something.
+// The program is the one in dist/, or in $FULCRUM_DIST; it is built only if it is missing, so that what is measured
+// is what was built last.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { pinnedNode, projectRoot } from '../../bundle/project.ts'
+import { KERNEL_SERIES } from '../setup/kernel.ts'
+import type { KernelSeries } from '../setup/kernel.ts'
+import { ensureDebianPackages } from '../setup/packages.ts'
+import { runTool } from '../setup/run-tool.ts'
+import { TEST_PACKAGES } from '../setup/test-packages.ts'
+
+/** Installs what is missing of the packages, builds our program if it is not there, and returns its path. */
+export function ensureFulcrum(): string {
+  ensureDebianPackages(TEST_PACKAGES)
+  const dist = process.env['FULCRUM_DIST'] ?? ''
+  const fulcrum = path.join(dist === '' ? path.join(projectRoot, 'dist') : dist, 'fulcrum')
+  if (!fs.existsSync(fulcrum)) runTool(pinnedNode, [path.join(projectRoot, 'bundle/build.ts')], { show: true })
+  return fulcrum
+}
+
+/** The kernel series of that name. Throws for one that is not known. */
+export function seriesOf(name: string): KernelSeries {
+  const series = KERNEL_SERIES.find((known) => known === name)
+  if (series === undefined) throw new Error(`Cannot measure kernel '${name}': not one of ${KERNEL_SERIES.join(', ')}`)
+  return series
+}
+
+/** How often each case runs. Throws unless it is a number above 0. */
+export function runsOf(text: string): number {
+  const runs = Number(text)
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`Cannot measure '${text}' runs: not a number above 0`)
+  return runs
+}

@@ -1,0 +1,42 @@
+// Runs QEMU with one instruction as one virtual nanosecond, to the guest's end, and returns its console.
+// It exists because a wall clock on a shared machine cannot tell 2 ms from 20; this repeats to 0.1 ms.
+// A completion that comes late costs virtual seconds, because an idle guest's clock jumps to its next timer. So disks
+// must answer at once: reads by io_uring from a warm page cache; writes, which io_uring would give to a worker, by
+// native AIO without the page cache on a tmpfs, where they are done before the submission returns.
+// qemu-system-x86_64(1), flock(1), io_submit(2)
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import { qemuArguments } from '../../qemu-tests/harness/qemu-arguments.ts'
+import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
+
+const TIMEOUT_MS = 900_000
+
+function steady(argument: string, keepWrites: boolean): string {
+  if (argument.includes(',if=none,')) {
+    if (!keepWrites) return `${argument},aio=io_uring`
+    return `${argument.replace(',snapshot=on', '')},aio=native,cache.direct=on,cache.no-flush=on`
+  }
+  return argument.startsWith('virtio-blk-pci,') ? `${argument},ioeventfd=off` : argument
+}
+
+/**
+ * What the guest wrote to ttyS0 until it powered off. Waits for the one lock of all QEMUs on this machine.
+ * @param keepWrites what the guest writes stays in its disks' files, which must be on a tmpfs that has O_DIRECT
+ *   (Linux 6.6 and newer); else it is thrown away
+ */
+export function runMachine(machine: Machine, keepWrites = false): string {
+  for (const disk of machine.disks ?? []) fs.readFileSync(disk.path)
+  const plain = qemuArguments(
+    { ...machine, icount: true },
+    { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } },
+  )
+  const lock = process.env['FULCRUM_QEMU_LOCK']
+  const { stdout, error } = spawnSync(
+    'flock',
+    ['--no-fork', lock ? lock : '/tmp/qemu.lock', 'qemu-system-x86_64', ...plain.map((argument) => steady(argument, keepWrites))],
+    { encoding: 'utf8', timeout: TIMEOUT_MS, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 },
+  )
+  if (error !== undefined) throw new Error(`Cannot measure: QEMU did not come to an end: ${error.message}\n${stdout.slice(-2000)}`)
+  return stdout
+}

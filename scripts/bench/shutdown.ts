@@ -1,0 +1,119 @@
+// `npm run bench -- shutdown`: one Debian root with systemd, shut down under different initramfs images, beside each
+// other: how long it takes, what memory is held for it while the machine runs, what is left of the file system.
+// Two spans, because tools come back in two ways: dracut unpacks before systemd-shutdown is called, in a unit's stop
+// (seen only from `systemctl poweroff` on); ours is there already, and works after it.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { runTool } from '../setup/run-tool.ts'
+import { checkDisk, describeDisk } from './check-disk.ts'
+import type { DiskState } from './check-disk.ts'
+import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
+import { dracutImages } from './dracut-images.ts'
+import { buildOurs, busyboxImage, debianImages } from './images.ts'
+import { memory, shutdownTimes } from './marks.ts'
+import type { Memory, ShutdownTimes } from './marks.ts'
+import { runMachine } from './run-machine.ts'
+import { shutdownRoot } from './shutdown-root.ts'
+import { table } from './table.ts'
+import { ensureKernel } from '../setup/kernel.ts'
+import type { Kernel } from '../setup/kernel.ts'
+
+export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only PATTERN] [--console DIR] [--detail] [--json]
+      One Debian root with systemd, shut down beside no exitrd at all and dracut's: times, memory held, file system.`
+
+interface Case {
+  readonly name: string
+  readonly initrd: string
+  readonly root: 'none' | 'dracut'
+  readonly append?: string
+}
+
+interface Row extends ShutdownTimes {
+  readonly name: string
+  readonly memory: Memory
+  readonly exitrd: boolean
+  readonly disk: DiskState
+}
+
+function cases(kernel: Kernel, fulcrum: string): Case[] {
+  const busybox = busyboxImage(kernel).path
+  const most = debianImages(kernel).find(({ name }) => name.endsWith('most'))?.path ?? ''
+  const dracut = dracutImages(kernel)
+  const ours = buildOurs(kernel, fulcrum, 'zstd', 'zstd', []).path
+  return [
+    { name: 'busybox switch_root, no exitrd', initrd: busybox, root: 'none' },
+    { name: 'initramfs-tools, no exitrd', initrd: most, root: 'none' },
+    { name: "busybox, dracut's exitrd", initrd: busybox, root: 'dracut' },
+    ...dracut.map(({ name, path: initrd }) => ({ name: `${name}, its exitrd`, initrd, root: 'dracut' as const })),
+    ...(['none', 'full'] as const).map((keep) => ({ name: `fulcrum keep=${keep}`, initrd: ours, root: 'none' as const, append: `fulcrum.keep=${keep}` })),
+  ]
+}
+
+/** In detail, the kernel tells every exec and the last calls; that costs time, so it is not for the table. */
+const DETAIL = 'loglevel=7 tp_printk trace_event=sched:sched_process_exec,syscalls:sys_enter_pivot_root,syscalls:sys_enter_umount,syscalls:sys_enter_reboot'
+
+function measure(it: Case, kernel: Kernel, number: number, options: { detail: boolean; console?: string }): Row {
+  const disk = shutdownRoot(kernel, it.root)
+  const copy = `/dev/shm/fulcrum-bench-${process.pid}.img`
+  try {
+    runTool('cp', ['--sparse=always', disk.path, copy])
+    const said = options.detail ? DETAIL : 'quiet'
+    const output = runMachine({
+      kernel: kernel.vmlinuz, initrd: it.initrd, memoryMiB: 1024, disks: [{ path: copy, bus: 'virtio' }],
+      append: `console=ttyS0 ${said} panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro ${it.append ?? ''}`.trimEnd(),
+    }, true)
+    if (options.console !== undefined) {
+      fs.mkdirSync(options.console, { recursive: true })
+      fs.writeFileSync(path.join(options.console, `${it.name.replaceAll(/[^A-Za-z0-9=]+/g, '-')}-${number}.log`), output)
+    }
+    return { name: it.name, ...shutdownTimes(output), memory: memory(output), exitrd: output.includes('bench: exitrd is there'),
+      disk: checkDisk(copy, '/var/bench-witness') }
+  } finally {
+    fs.rmSync(copy, { force: true })
+  }
+}
+
+const total = (row: ShutdownTimes): number => row.powerDown - row.asked
+
+function print(rows: readonly Row[], kernel: Kernel, runs: number): void {
+  const base = rows[0]
+  if (base === undefined) return
+  process.stdout.write(`kernel ${kernel.release}; virtual ms, the fastest of ${runs}; memory at multi-user against the first row\n\n`)
+  const ms = (value: number): string => value.toFixed(0)
+  process.stdout.write(table(
+    ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'file system'],
+    rows.map((row) => [row.name, ms(row.shutdownStarts - row.asked), ms(row.powerDown - row.shutdownStarts), ms(total(row)), ms(total(row) - total(base)),
+      ((base.memory.available - row.memory.available) / 1024).toFixed(1), ((row.memory.unevictable - base.memory.unevictable) / 1024).toFixed(1),
+      describeDisk(row.disk)]),
+  ))
+}
+
+/** Measures and prints. `args` are those behind the word `shutdown`. */
+export function benchShutdown(args: string[]): void {
+  const { values } = parseArgs({
+    args,
+    options: {
+      kernel: { type: 'string', default: '6.12' },
+      runs: { type: 'string', default: '2' },
+      only: { type: 'string', default: '' },
+      console: { type: 'string' },
+      detail: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const runs = runsOf(values.runs)
+  const fulcrum = ensureFulcrum()
+  const kernel = ensureKernel(seriesOf(values.kernel))
+  const pattern = new RegExp(values.only)
+  const rows: Row[] = []
+  for (const it of cases(kernel, fulcrum).filter(({ name }) => pattern.test(name))) {
+    process.stderr.write(`measuring '${it.name}'\n`)
+    const options = { detail: values.detail, ...(values.console === undefined ? {} : { console: values.console }) }
+    const tries = Array.from({ length: runs }, (_, number) => measure(it, kernel, number, options))
+    rows.push(tries.reduce((fastest, row) => (total(row) < total(fastest) ? row : fastest)))
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify({ kernel: kernel.release, runs, rows }, undefined, 2)}\n`)
+  else print(rows, kernel, runs)
+}
