@@ -2,12 +2,14 @@
 // Each subject is a file in bench/; this one chooses, and turns what is thrown into a line and an exit status.
 
 import { BOOT_USAGE, benchBoot } from './bench/boot.ts'
+import { KEEP_USAGE, benchKeep } from './bench/keep.ts'
 import { SHUTDOWN_USAGE, benchShutdown } from './bench/shutdown.ts'
 
 const USAGE = `usage: npm run bench -- [SUBJECT] [OPTION…]
 
 ${BOOT_USAGE}
 ${SHUTDOWN_USAGE}
+${KEEP_USAGE}
 
 Times are virtual milliseconds, a million instructions each. They repeat to a fraction of one for the same image.
 --only takes a regular expression on the names that are printed; --json prints everything that was measured.
@@ -18,6 +20,7 @@ async function main(args: string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) process.stdout.write(USAGE)
   else if (subject === 'boot') await benchBoot(rest)
   else if (subject === 'shutdown') benchShutdown(rest)
+  else if (subject === 'keep') benchKeep(rest)
   else {
     process.stderr.write(USAGE)
     process.exitCode = 100

@@ -33,3 +33,21 @@ export function runsOf(text: string): number {
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`Cannot measure '${text}' runs: not a number above 0`)
   return runs
 }
+
+/** Calls `use` with a copy of the disk image on a tmpfs, where its guest may write at once (run-machine.ts); it is removed. */
+export function withCopy<T>(image: string, use: (copy: string) => T): T {
+  const copy = `/dev/shm/fulcrum-bench-${process.pid}.img`
+  try {
+    runTool('cp', ['--sparse=always', image, copy])
+    return use(copy)
+  } finally {
+    fs.rmSync(copy, { force: true })
+  }
+}
+
+/** Writes what a guest said to FOLDER/NAME.log, for a person to read, if a folder was asked for. */
+export function saveConsole(folder: string | undefined, name: string, output: string): void {
+  if (folder === undefined) return
+  fs.mkdirSync(folder, { recursive: true })
+  fs.writeFileSync(path.join(folder, `${name.replaceAll(/[^A-Za-z0-9=.]+/g, '-')}.log`), output)
+}

@@ -1,7 +1,8 @@
 // The root whose shutdowns are measured: Debian with systemd, a unit that asks for power-off when start-up is over, and
 // a stamp in front of systemd-shutdown. With `dracut` also what Debian's dracut puts into a root so that it can come
-// back: its unit, its script, and the image in /boot that the script unpacks.
-// systemd-shutdown(8), dracut-shutdown.service(8)
+// back: its unit, its script, and the image in /boot that the script unpacks. With `copied` the exitrd that mkinitcpio
+// generates at shutdown (systemd-shutdown and its libraries), ready made: Debian has no mkinitcpio, so a unit copies it.
+// systemd-shutdown(8), dracut-shutdown.service(8), mkinitcpio(8)
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -87,11 +88,45 @@ function dracutOverlay(kernel: Kernel): Tree {
   return tree
 }
 
+const COPY_UNIT = `[Unit]
+Description=Copy an exitrd
+DefaultDependencies=no
+Before=shutdown.target
+ConditionFileIsExecutable=!/run/initramfs/shutdown
+
+[Service]
+Type=oneshot
+ExecStart=/bin/cp -a /usr/lib/bench-exitrd/. /run/initramfs
+`
+
+/** What mkinitcpio's hook sd-shutdown puts into an exitrd: systemd-shutdown as /shutdown, and a skeleton. */
+function copiedOverlay(debianTree: string): Tree {
+  const folder = 'usr/lib/bench-exitrd'
+  const program = '/usr/lib/systemd/systemd-shutdown'
+  const tree: Record<string, TreeEntry> = {
+    [`${folder}/shutdown`]: { type: 'file', source: join(debianTree, program), mode: 0o755 },
+    [`${folder}/etc/initrd-release`]: { type: 'text', text: 'ID=bench\n' },
+    'etc/systemd/system/bench-exitrd.service': { type: 'text', text: COPY_UNIT },
+    'etc/systemd/system/shutdown.target.wants/bench-exitrd.service': { type: 'link', target: '/etc/systemd/system/bench-exitrd.service' },
+    // The unit's working place, as theirs has it from the boot.
+    'etc/tmpfiles.d/bench-exitrd.conf': { type: 'text', text: 'd /run/initramfs 0755\n' },
+  }
+  for (const name of ['dev', 'proc', 'sys', 'run', 'tmp', 'oldroot']) tree[`${folder}/${name}`] = { type: 'directory' }
+  for (const [, library = ''] of runTool('chroot', [debianTree, 'ldd', program]).matchAll(/^\s+(?:\S+ => )?(\/\S+) \(0x/gm)) {
+    tree[folder + library] = { type: 'file', source: join(debianTree, library), mode: 0o755 }
+  }
+  return tree
+}
+
+/** How the root can come back to an initramfs by itself. */
+export type RootExitrd = 'none' | 'dracut' | 'copied'
+
 /** The disk: ext4 without a partition table, so that the host can check the file system as it is. */
-export function shutdownRoot(kernel: Kernel, exitrd: 'none' | 'dracut'): DiskImage {
+export function shutdownRoot(kernel: Kernel, exitrd: RootExitrd): DiskImage {
   const root = ensureDebianRoot()
+  const extra = exitrd === 'dracut' ? dracutOverlay(kernel) : exitrd === 'copied' ? copiedOverlay(root.tree) : {}
   return diskImage({
     fileSystem: 'ext4', label: LABEL, sizeMiB: 768, base: { folder: root.tree, key: root.key },
-    tree: { ...overlay(root.tree), ...(exitrd === 'dracut' ? dracutOverlay(kernel) : {}) },
+    tree: { ...overlay(root.tree), ...extra },
   })
 }

@@ -3,19 +3,17 @@
 // Two spans, because tools come back in two ways: dracut unpacks before systemd-shutdown is called, in a unit's stop
 // (seen only from `systemctl poweroff` on); ours is there already, and works after it.
 
-import fs from 'node:fs'
-import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { runTool } from '../setup/run-tool.ts'
 import { checkDisk, describeDisk } from './check-disk.ts'
 import type { DiskState } from './check-disk.ts'
-import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
+import { ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
 import { dracutImages } from './dracut-images.ts'
 import { buildOurs, busyboxImage, debianImages } from './images.ts'
 import { memory, shutdownTimes } from './marks.ts'
 import type { Memory, ShutdownTimes } from './marks.ts'
 import { runMachine } from './run-machine.ts'
 import { shutdownRoot } from './shutdown-root.ts'
+import type { RootExitrd } from './shutdown-root.ts'
 import { table } from './table.ts'
 import { ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
@@ -26,7 +24,7 @@ export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only P
 interface Case {
   readonly name: string
   readonly initrd: string
-  readonly root: 'none' | 'dracut'
+  readonly root: RootExitrd
   readonly append?: string
 }
 
@@ -45,6 +43,7 @@ function cases(kernel: Kernel, fulcrum: string): Case[] {
   return [
     { name: 'busybox switch_root, no exitrd', initrd: busybox, root: 'none' },
     { name: 'initramfs-tools, no exitrd', initrd: most, root: 'none' },
+    { name: "busybox, mkinitcpio's exitrd, ready made", initrd: busybox, root: 'copied' },
     { name: "busybox, dracut's exitrd", initrd: busybox, root: 'dracut' },
     ...dracut.map(({ name, path: initrd }) => ({ name: `${name}, its exitrd`, initrd, root: 'dracut' as const })),
     ...(['none', 'full'] as const).map((keep) => ({ name: `fulcrum keep=${keep}`, initrd: ours, root: 'none' as const, append: `fulcrum.keep=${keep}` })),
@@ -54,27 +53,21 @@ function cases(kernel: Kernel, fulcrum: string): Case[] {
 /** In detail, the kernel tells every exec and the last calls; that costs time, so it is not for the table. */
 const DETAIL = 'loglevel=7 tp_printk trace_event=sched:sched_process_exec,syscalls:sys_enter_pivot_root,syscalls:sys_enter_umount,syscalls:sys_enter_reboot'
 
-function measure(it: Case, kernel: Kernel, number: number, options: { detail: boolean; console?: string }): Row {
+function measure(it: Case, kernel: Kernel, options: { detail: boolean; folder: string | undefined }): Row {
   const disk = shutdownRoot(kernel, it.root)
-  const copy = `/dev/shm/fulcrum-bench-${process.pid}.img`
-  try {
-    runTool('cp', ['--sparse=always', disk.path, copy])
+  return withCopy(disk.path, (copy) => {
     const said = options.detail ? DETAIL : 'quiet'
     const output = runMachine({
       kernel: kernel.vmlinuz, initrd: it.initrd, memoryMiB: 1024, disks: [{ path: copy, bus: 'virtio' }],
       append: `console=ttyS0 ${said} panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro ${it.append ?? ''}`.trimEnd(),
     }, true)
-    if (options.console !== undefined) {
-      fs.mkdirSync(options.console, { recursive: true })
-      fs.writeFileSync(path.join(options.console, `${it.name.replaceAll(/[^A-Za-z0-9=]+/g, '-')}-${number}.log`), output)
-    }
+    saveConsole(options.folder, it.name, output)
     return { name: it.name, ...shutdownTimes(output), memory: memory(output), exitrd: output.includes('bench: exitrd is there'),
       disk: checkDisk(copy, '/var/bench-witness') }
-  } finally {
-    fs.rmSync(copy, { force: true })
-  }
+  })
 }
 
+/** From the request to the end, ms. */
 const total = (row: ShutdownTimes): number => row.powerDown - row.asked
 
 function print(rows: readonly Row[], kernel: Kernel, runs: number): void {
@@ -110,8 +103,7 @@ export function benchShutdown(args: string[]): void {
   const rows: Row[] = []
   for (const it of cases(kernel, fulcrum).filter(({ name }) => pattern.test(name))) {
     process.stderr.write(`measuring '${it.name}'\n`)
-    const options = { detail: values.detail, ...(values.console === undefined ? {} : { console: values.console }) }
-    const tries = Array.from({ length: runs }, (_, number) => measure(it, kernel, number, options))
+    const tries = Array.from({ length: runs }, () => measure(it, kernel, { detail: values.detail, folder: values.console }))
     rows.push(tries.reduce((fastest, row) => (total(row) < total(fastest) ? row : fastest)))
   }
   if (values.json) process.stdout.write(`${JSON.stringify({ kernel: kernel.release, runs, rows }, undefined, 2)}\n`)
