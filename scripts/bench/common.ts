@@ -5,11 +5,18 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { pinnedNode, projectRoot } from '../../bundle/project.ts'
+import type { KnownFile } from '../../qemu-tests/harness/check-ext4.ts'
 import { KERNEL_SERIES } from '../setup/kernel.ts'
 import type { KernelSeries } from '../setup/kernel.ts'
 import { ensureDebianPackages } from '../setup/packages.ts'
 import { runTool } from '../setup/run-tool.ts'
 import { TEST_PACKAGES } from '../setup/test-packages.ts'
+
+/** Files that the guest writes right before power-off, one of them only closed, and the host looks for afterwards. */
+export const WITNESSES: readonly KnownFile[] = [
+  { path: '/var/bench-closed', word: 'closed', lines: 5000 },
+  { path: '/var/bench-synced', word: 'synced', lines: 5000, isSynced: true },
+]
 
 /** Installs what is missing of the packages, builds our program if it is not there, and returns its path. */
 export function ensureFulcrum(): string {

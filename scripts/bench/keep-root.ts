@@ -3,12 +3,14 @@
 // Memory is looked at with the page cache dropped, so that only what cannot be given back counts.
 // pivot_root(2), systemd-shutdown(8), proc_meminfo(5)
 
+import { writeKnownFiles } from '../../qemu-tests/harness/check-ext4.ts'
 import { diskImage } from '../../qemu-tests/harness/disk-images.ts'
 import type { DiskImage } from '../../qemu-tests/harness/disk-images.ts'
 import { busybox } from '../../qemu-tests/harness/small-root.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
+import { WITNESSES } from './common.ts'
 
-const APPLETS = ['sh', 'cat', 'chroot', 'ls', 'mkdir', 'mount', 'pivot_root', 'poweroff', 'sleep', 'sync', 'umount']
+const APPLETS = ['sh', 'awk', 'cat', 'chroot', 'ls', 'mkdir', 'mount', 'pivot_root', 'poweroff', 'sleep', 'sync', 'umount']
 
 const INIT = `#!/bin/sh
 export PATH=/bin
@@ -20,7 +22,7 @@ echo 3 > /proc/sys/vm/drop_caches
 while read -r name value unit; do
   case $name in MemAvailable:|MemFree:|Unevictable:|Shmem:) say "$name $value $unit" ;; esac
 done < /proc/meminfo
-echo "closed before power-off" > /var/bench-witness
+${writeKnownFiles(WITNESSES)}
 if [ -x /run/initramfs/shutdown ]; then
   cd /run/initramfs
   for name in dev proc sys run; do mount -o rbind /$name $name; done

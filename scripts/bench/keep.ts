@@ -3,11 +3,10 @@
 // Memory is the difference to `none` on the same kernel, page cache dropped: what cannot be given back.
 
 import { parseArgs } from 'node:util'
+import { checkExt4 } from '../../qemu-tests/harness/check-ext4.ts'
 import { KERNEL_SERIES, ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
-import { checkDisk, describeDisk } from './check-disk.ts'
-import type { DiskState } from './check-disk.ts'
-import { ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
+import { WITNESSES, ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
 import { buildOurs } from './images.ts'
 import { keepRoot } from './keep-root.ts'
 import { instant, memory } from './marks.ts'
@@ -24,7 +23,8 @@ interface Row {
   readonly memory: Memory
   /** From the exec of /shutdown to the kernel's last word, virtual ms. */
   readonly shutdownMs: number
-  readonly disk: DiskState
+  /** What is wrong with the file system afterwards; empty if nothing is. */
+  readonly complaints: readonly string[]
 }
 
 function measure(kernel: Kernel, keep: string, initrd: string, append: string, folder: string | undefined): Row {
@@ -35,7 +35,7 @@ function measure(kernel: Kernel, keep: string, initrd: string, append: string, f
       append: `console=ttyS0 quiet panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro fulcrum.keep=${keep} ${append}`.trimEnd(),
     }, true)
     saveConsole(folder, `keep-${keep}-${kernel.release}`, output)
-    return { kernel: kernel.release, keep, memory: memory(output), disk: checkDisk(copy, '/var/bench-witness'),
+    return { kernel: kernel.release, keep, memory: memory(output), complaints: checkExt4(copy, { files: WITNESSES }),
       shutdownMs: instant(output, 'reboot: Power down') - instant(output, 'bench: shutdown starts') }
   })
 }
@@ -46,7 +46,7 @@ function print(rows: readonly Row[], runs: number): void {
     const base = rows.find((it) => it.kernel === row.kernel && it.keep === 'none')?.memory ?? row.memory
     const mib = (kib: number): string => (kib / 1024).toFixed(1)
     return [row.kernel, row.keep, mib(base.available - row.memory.available), mib(row.memory.unevictable - base.unevictable),
-      mib(row.memory.shmem - base.shmem), row.shutdownMs.toFixed(0), describeDisk(row.disk)]
+      mib(row.memory.shmem - base.shmem), row.shutdownMs.toFixed(0), row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]
   })
   process.stdout.write(table(['kernel', 'keep', 'MiB held', 'unevictable', 'shmem', '/shutdown → power down', 'file system'], cells))
 }

@@ -6,6 +6,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeKnownFiles } from '../../qemu-tests/harness/check-ext4.ts'
 import { diskImage } from '../../qemu-tests/harness/disk-images.ts'
 import type { DiskImage } from '../../qemu-tests/harness/disk-images.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
@@ -13,6 +14,7 @@ import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianRoot } from '../setup/debian-root.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { runTool } from '../setup/run-tool.ts'
+import { WITNESSES } from './common.ts'
 import { dracutImages, ensureDracutRoot } from './dracut-images.ts'
 
 const LABEL = 'bench-root'
@@ -44,7 +46,7 @@ while read -r name value unit; do
   case $name in MemAvailable:|MemFree:|Unevictable:|Shmem:) say "$name $value $unit" ;; esac
 done < /proc/meminfo
 [ -x /run/initramfs/shutdown ] && say "exitrd is there"
-echo "closed before power-off" > /var/bench-witness
+${writeKnownFiles(WITNESSES)}
 say "poweroff asked for"
 systemctl poweroff
 `

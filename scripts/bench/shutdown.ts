@@ -4,9 +4,10 @@
 // (seen only from `systemctl poweroff` on); ours is there already, and works after it.
 
 import { parseArgs } from 'node:util'
-import { checkDisk, describeDisk } from './check-disk.ts'
-import type { DiskState } from './check-disk.ts'
-import { ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
+import { checkExt4 } from '../../qemu-tests/harness/check-ext4.ts'
+import { ensureKernel } from '../setup/kernel.ts'
+import type { Kernel } from '../setup/kernel.ts'
+import { WITNESSES, ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
 import { dracutImages } from './dracut-images.ts'
 import { buildOurs, busyboxImage, debianImages } from './images.ts'
 import { memory, shutdownTimes } from './marks.ts'
@@ -15,8 +16,6 @@ import { runMachine } from './run-machine.ts'
 import { shutdownRoot } from './shutdown-root.ts'
 import type { RootExitrd } from './shutdown-root.ts'
 import { table } from './table.ts'
-import { ensureKernel } from '../setup/kernel.ts'
-import type { Kernel } from '../setup/kernel.ts'
 
 export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only PATTERN] [--console DIR] [--detail] [--json]
       One Debian root with systemd, shut down beside no exitrd at all and dracut's: times, memory held, file system.`
@@ -32,7 +31,8 @@ interface Row extends ShutdownTimes {
   readonly name: string
   readonly memory: Memory
   readonly exitrd: boolean
-  readonly disk: DiskState
+  /** What is wrong with the file system afterwards; empty if nothing is. */
+  readonly complaints: readonly string[]
 }
 
 function cases(kernel: Kernel, fulcrum: string): Case[] {
@@ -63,7 +63,7 @@ function measure(it: Case, kernel: Kernel, options: { detail: boolean; folder: s
     }, true)
     saveConsole(options.folder, it.name, output)
     return { name: it.name, ...shutdownTimes(output), memory: memory(output), exitrd: output.includes('bench: exitrd is there'),
-      disk: checkDisk(copy, '/var/bench-witness') }
+      complaints: checkExt4(copy, { files: WITNESSES }) }
   })
 }
 
@@ -79,7 +79,7 @@ function print(rows: readonly Row[], kernel: Kernel, runs: number): void {
     ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'file system'],
     rows.map((row) => [row.name, ms(row.shutdownStarts - row.asked), ms(row.powerDown - row.shutdownStarts), ms(total(row)), ms(total(row) - total(base)),
       ((base.memory.available - row.memory.available) / 1024).toFixed(1), ((row.memory.unevictable - base.memory.unevictable) / 1024).toFixed(1),
-      describeDisk(row.disk)]),
+      row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]),
   ))
 }
 
