@@ -24,8 +24,9 @@ interface Outcome {
   readonly pid: number
 }
 
+const started = tables
 function run(rows: readonly Row[], flags: number): Outcome {
-  const table = tables!.start(rows, flags)
+  const table = started.start(rows, flags)
   const status = Buffer.alloc(4)
   libc.call('waitpid', 'int waitpid(int, void *, int)', [table.pid, status, WALL], [])
   k.close(table.pidfd)

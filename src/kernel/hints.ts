@@ -36,6 +36,7 @@ const hints: readonly Hint[] = [
   { syscall: 'execve', code: 'ENOENT', text: 'the file, its script interpreter or its ELF interpreter does not exist in the new root' },
   { syscall: 'execve', code: 'ENOEXEC', text: 'not an executable format that this kernel knows (another architecture, or a script without "#!")' },
   { syscall: 'execve', code: 'EACCES', text: 'not a regular file, no execute permission, or a file system mounted noexec' },
+  { syscall: 'ptrace', code: 'EPERM', text: 'it is traced already (strace, gdb), a kernel thread or this program itself, or CAP_SYS_PTRACE, /proc/sys/kernel/yama/ptrace_scope or a security module forbids it' },
   { syscall: 'finit_module', code: 'ENOENT', text: 'a symbol that the module needs is missing: a dependency is not loaded' },
   { syscall: 'finit_module', code: 'ENOEXEC', text: 'the module was built for another kernel version' },
   { syscall: 'finit_module', code: 'EKEYREJECTED', text: 'the kernel accepts signed modules only' },
