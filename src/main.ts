@@ -12,6 +12,7 @@ import type { BootContext } from './boot/boot-state.ts'
 import { RAMFS_MAGIC, TMPFS_MAGIC } from './abi/mount.ts'
 import { SIGUSR1 } from './abi/process.ts'
 import { EXIT_SYSTEM } from './commands/command.ts'
+import { parseReturned, RETURN_VARIABLE } from './return/returned.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 import type { Kernel } from './kernel/kernel.ts'
 
@@ -26,6 +27,8 @@ const name = basename(process.argv0)
 function isInit(kernel: Kernel): boolean {
   if (process.pid !== 1) return false
   if (name === 'init' || name === 'linuxrc') return true
+  // `exec chroot /run/rootfs fulcrum return` comes from a running root.
+  if (args[0] === 'shutdown' || args[0] === 'return') return false
   return name === 'fulcrum' && kernel.exists('/etc/initrd-release') && !kernel.exists('/run/.containerenv') && !args.includes('--help') && !args.includes('--version')
 }
 
@@ -35,12 +38,14 @@ function definedEnvironment(): Record<string, string> {
 }
 
 function bootContext(kernel: Kernel, start: StartState): BootContext {
-  return { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch }
+  return { kernel, log: createLog(kernel), start, argv: ['/init', ...args], env: process.env, arch: process.arch, returned: parseReturned(process.env[RETURN_VARIABLE]) }
 }
 
 function boot(kernel: Kernel): never {
   // Node opens its inspector on SIGUSR1, which anybody may send to PID 1.
   kernel.resetSignal(SIGUSR1)
+  // What the kernel gives its init; another init may have been here before a return.
+  process.umask(0o22)
   const crashed = process.env[CRASH_VARIABLE]
   // /proc/self/exe is right wherever the root is by then, /init while there is no /proc yet.
   kernel.armCrashExec(['/proc/self/exe', '/init'], ['/init', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })

@@ -11,6 +11,7 @@ const SOURCES = {
   'exec-target': ['exec-target.c'],
   'guest-init': ['guest-init.c', 'fingerprint.c', 'json.c'],
   'initramfs-sleeper': ['initramfs-sleeper.c'],
+  'mount-count': ['mount-count.c'],
   'process-zoo': ['process-zoo.c'],
   'selftest-init': ['selftest-init.c'],
 } as const

@@ -32,6 +32,11 @@ export interface BootSummary {
   readonly initramfsDevice: string
   /** The same, and the file systems that are mounted in the initramfs and stay behind. */
   readonly initramfsDevices: readonly string[]
+  /** How the kernel started /init, for starting it again after a return. */
+  readonly initArgv: readonly string[]
+  readonly initEnv: Readonly<Record<string, string>>
+  /** How often this machine returned to its initramfs; 0 for the first boot. */
+  readonly returns: number
 }
 
 /** The whole record as JSON text. */

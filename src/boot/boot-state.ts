@@ -7,6 +7,7 @@ import type { Handles } from '../execute/execute.ts'
 import type { Trace } from '../execute/trace.ts'
 import type { CommandLine } from '../facts/cmdline.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Returned } from '../return/returned.ts'
 import type { Plan } from '../plan/step.ts'
 import type { StartState } from './hand-over.ts'
 import type { ImageConfig } from './image-config.ts'
@@ -26,6 +27,8 @@ export interface BootContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Node's process.arch. */
   readonly arch: string
+  /** Set when this is no first boot but a return. */
+  readonly returned: Returned | null
 }
 
 /** The devices' side of the boot, made once modules can be loaded. */

@@ -44,7 +44,8 @@ function stop(state: BootState, at: BreakPoint, report: readonly string[]): void
 
 /** Stops for rd.break=, then runs the hooks of the point. */
 function point(state: BootState, at: BreakPoint): void {
-  if (state.parameters.breaks.includes(at) && !state.passed.has(at)) {
+  const isReturnStop = at === 'pre-mount' && state.returned?.stop === true
+  if ((isReturnStop || state.parameters.breaks.includes(at)) && !state.passed.has(at)) {
     state.passed.add(at)
     stop(state, at, [])
   }
@@ -66,7 +67,8 @@ export function switchRequest(state: BootState): SwitchRequest {
   const { parameters } = state
   return {
     newRoot: SYSROOT,
-    engine: parameters.engine,
+    // Each switch by MS_MOVE from an initramfs that was returned to would leave a concealed mount more.
+    engine: state.returned !== null && parameters.engine === 'move' ? 'auto' : parameters.engine,
     keep: parameters.keep ?? state.image.keep,
     secrets: [...new Set([...state.image.secrets, ...parameters.secrets])],
     init: parameters.init === null ? INIT_CANDIDATES : [parameters.init],
@@ -116,6 +118,12 @@ function readInitramfsDevices(state: BootState): readonly string[] {
   return initramfsDevices(parseMountInfo(kernel.readText('/proc/self/mountinfo')), kernel.stat('/').dev).map(String)
 }
 
+/** How this program was started, but for what we told ourselves. */
+function startRecord({ argv, env, returned }: BootState): Pick<BootSummary, 'initArgv' | 'initEnv' | 'returns'> {
+  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && !pair[0].startsWith('FULCRUM_'))
+  return { initArgv: argv, initEnv: Object.fromEntries(given), returns: returned?.returns ?? 0 }
+}
+
 function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices: readonly string[]): never {
   const { kernel, trace, log } = state
   const exec = plan.exec
@@ -136,6 +144,7 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices
     rescues: state.rescues,
     initramfsDevice: all[0] ?? '',
     initramfsDevices: all,
+    ...startRecord(state),
   }
   const problem = writeRecord(kernel, summary, trace)
   if (problem !== null) log.warn(problem)

@@ -145,7 +145,7 @@ export function play(machine: Machine): Played {
   }
   const env = { HOME: '/', TERM: 'linux', ...Object.fromEntries(parseCommandLine(commandLine).words.map((w) => [w.key, w.value ?? ''])) }
   try {
-    bootForever({ kernel, log: createLog(kernel), start: recordStartState(kernel), argv: ['/init'], env, arch: 'x64' })
+    bootForever({ kernel, log: createLog(kernel), start: recordStartState(kernel), argv: ['/init'], env, arch: 'x64', returned: null })
   } catch (error) {
     if (!(error instanceof Waiting)) throw error
   }

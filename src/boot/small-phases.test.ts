@@ -83,6 +83,7 @@ function summary(): BootSummary {
   return {
     version: '1.2', kernelRelease: '6.12', commandLine: 'root=/dev/vda', initUs: 1000, handOverUs: 251_000, root: { source: '/dev/vda', type: 'ext4', options: 'ro' },
     prepared: false, plan, keep: 'none', rescues: 0, initramfsDevice: '3', initramfsDevices: ['3'],
+    initArgv: ['/init'], initEnv: {}, returns: 0,
   }
 }
 

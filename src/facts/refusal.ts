@@ -32,3 +32,8 @@ export type RefusalReason =
   | 'root-no-filesystem'
   | 'fsck-errors'
   | 'image-truncated'
+  | 'in-initramfs'
+  | 'not-main-root'
+  | 'initramfs-not-kept'
+  | 'initramfs-not-found'
+  | 'shutdown-missing'

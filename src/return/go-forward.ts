@@ -1,0 +1,52 @@
+// From the initramfs that was returned to, forward into the root again: /init is executed a second time.
+//
+// As if the kernel had started it: with the words and the environment that it got from the kernel, which the record
+// of the first boot has. The API file systems, modules and devices are there already. /init is told how often this
+// was done, and whether a person wants to stop in the initramfs.  docs/return.md.
+
+import { MNT_DETACH } from '../abi/mount.ts'
+import { handOver, recordStartState } from '../boot/hand-over.ts'
+import { parseMountInfo } from '../facts/mountinfo.ts'
+import { isBelow } from '../facts/paths.ts'
+import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
+import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { errorLine, isErrno } from '../kernel/errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { attempt } from '../processes/read-origin.ts'
+import { readForwardRecord } from './forward-record.ts'
+import { formatReturned, RETURN_VARIABLE } from './returned.ts'
+
+/** Written by `fulcrum return` where systemd asks for the way down: it turns any verb into 'return'. */
+export const RETURN_FILE = '/run/fulcrum/return'
+
+/** Mount points of the round that is over, which the next one makes anew. */
+const LEFTOVERS: readonly string[] = [OLD_ROOT_DIRECTORY, ROOTFS_DIRECTORY, INITRAMFS_DIRECTORY, '/sysroot']
+/** Mounts can be stacked on one point. */
+const MAX_PASSES = 16
+
+function unmountLeftovers(kernel: Kernel, print: (line: string) => void): void {
+  for (let pass = 0; pass < MAX_PASSES; pass += 1) {
+    const points = parseMountInfo(kernel.readText('/proc/self/mountinfo')).map((m) => m.mountPoint).filter((point) => LEFTOVERS.some((it) => isBelow(point, it)))
+    if (points.length === 0) return
+    for (const point of new Set(points.reverse())) {
+      try {
+        kernel.umount2(point, MNT_DETACH)
+      } catch (error) {
+        // Gone with one that it stood on.
+        if (!isErrno(error, 'EINVAL', 'ENOENT')) print(`Cannot unmount '${point}': ${errorLine(error)}, ignoring`)
+      }
+    }
+  }
+}
+
+/** Executes /init. Throws SyscallError when that cannot be; everything but the leftovers is as before then. */
+export function goForward(kernel: Kernel, options: { readonly shell: boolean }, print: (line: string) => void): never {
+  const start = recordStartState(kernel)
+  const { argv, env, returns } = readForwardRecord(kernel)
+  unmountLeftovers(kernel, print)
+  attempt(() => kernel.unlink(RETURN_FILE))
+  // The kept initramfs was for root only; hooks may run programs as others. A compressed one is read-only and stays so.
+  attempt(() => kernel.chmod('/', 0o755))
+  const told = { [RETURN_VARIABLE]: formatReturned({ returns: returns + 1, stop: options.shell }) }
+  return handOver(kernel, { op: 'exec', path: '/init', argv, env: { ...env, ...told }, kind: 'plain' }, start)
+}

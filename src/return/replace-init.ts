@@ -1,0 +1,46 @@
+// Makes PID 1, of whatever kind, become fulcrum of the kept initramfs: in its place, and still in the running root.
+//
+// PID 1 first, because an init that lives would start again what is ended. It is started through the dynamic loader
+// of the initramfs with the initramfs's libraries, so that nothing is asked of the root and none of its files stays
+// open.  ptrace(2), execve(2), ld.so(8).
+
+import { O_RDONLY } from '../abi/process.ts'
+import { classifyExecutable, EXECUTABLE_HEAD_BYTES } from '../facts/executable.ts'
+import { kernelEnvironment } from '../facts/init-arguments.ts'
+import { inRoot } from '../facts/paths.ts'
+import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+
+const BINARY = '/bin/fulcrum'
+/** Where the libraries of an image can be; ld.so(8) looks into these by itself, but of the running root. */
+const LIBRARY_DIRECTORIES = ['/lib64', '/lib', '/usr/lib64', '/usr/lib', '/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib/aarch64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
+const ADDON = '/lib/fulcrum/koffi.node'
+
+/** A program and its words, to be executed from the running root. */
+export interface KeptProgram {
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** How fulcrum of the kept initramfs is executed in the running root. Throws SyscallError when it is not there. */
+export function keptProgram(kernel: Kernel, args: readonly string[], kept = ROOTFS_DIRECTORY): KeptProgram {
+  const binary = inRoot(kept, BINARY)
+  const head = new Uint8Array(EXECUTABLE_HEAD_BYTES)
+  const fd = kernel.open(binary, O_RDONLY)
+  const length = kernel.read(fd, head, 0)
+  kernel.close(fd)
+  const program = classifyExecutable(head.subarray(0, length))
+  const env = { ...kernelEnvironment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', FULCRUM_KOFFI: inRoot(kept, ADDON) }
+  const loader = program.kind === 'elf' ? program.interpreter : null
+  if (loader === null) return { path: binary, argv: [binary, ...args], env }
+  const libraries = LIBRARY_DIRECTORIES.map((path) => inRoot(kept, path)).filter((path) => kernel.exists(path))
+  const path = inRoot(kept, loader)
+  return { path, argv: [path, '--library-path', libraries.join(':'), binary, ...args], env }
+}
+
+/** Replaces PID 1. Throws SyscallError when that is refused; PID 1 goes on then as if nothing had been. */
+export function replaceInit(kernel: Kernel, args: readonly string[]): void {
+  const { path, argv, env } = keptProgram(kernel, args)
+  kernel.execInProcess(1, path, argv, env)
+}
