@@ -95,7 +95,7 @@ t.test('the record: one JSON object, written aside and renamed', async (t) => {
   const record: unknown = JSON.parse(k.readText('/run/fulcrum/boot.json'))
   t.strictSame(record, {
     format: 1, version: '1.2', kernelRelease: '6.12', commandLine: 'root=/dev/vda', initUs: 1000, handOverUs: 251_000,
-    root: { source: '/dev/vda', type: 'ext4', options: 'ro' }, prepared: false, keep: 'none', rescues: 0, initramfsDevice: '3', initramfsDevices: ['3'], engine: 'move',
+    root: { source: '/dev/vda', type: 'ext4', options: 'ro' }, prepared: false, keep: 'none', rescues: 0, initramfsDevice: '3', initramfsDevices: ['3'], initArgv: ['/init'], initEnv: {}, returns: 0, engine: 'move',
     plan: ["plan 'move': asked for", '  1. chdir("/sysroot")', '  note: a note'], notes: ['a note'],
     events: [{ phase: 'switch', what: 'move', us: 5, tookUs: 0, data: { reason: 'asked for' } }],
   })
