@@ -11,9 +11,9 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { Keep } from '../facts/switch-types.ts'
 import { endProcesses } from '../processes/end-processes.ts'
 import type { EndResult } from '../processes/end-processes.ts'
+import { mayHaveProcesses } from '../processes/children.ts'
 import { readRulesFile } from '../processes/judge.ts'
 import type { Judged } from '../processes/judge.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { makeSurvivorCgroup, markForSurvival, systemdVersion } from '../processes/mark.ts'
 import { readPins } from '../processes/pins.ts'
 import { plainExe } from '../processes/process-facts.ts'
@@ -41,16 +41,6 @@ function tell(state: BootState, { first, reports }: EndResult): void {
     trace.note('processes', `${outcome} ${pid} ${name}`, { tookUs, ...(detail === null ? {} : { detail }) })
     if (outcome === 'survived') log.warn(`Cannot end process ${pid} (${name}): ${detail ?? 'unknown'}, ignoring`)
   }
-}
-
-/**
- * False when there is nothing but PID 1 and kernel threads: everything else descends from PID 1. Costs a tenth of
- * reading all processes, and most boots end here. True where it cannot be said (CONFIG_PROC_CHILDREN).
- * proc_tid_children(5).
- */
-function mayHaveProcesses(kernel: Pick<Kernel, 'readdir' | 'readText'>): boolean {
-  const threads = attempt(() => kernel.readdir('/proc/1/task'))
-  return threads === null || threads.some((tid) => attempt(() => kernel.readText(`/proc/1/task/${tid}/children`).trim()) !== '')
 }
 
 /** Where systemd would take a cgroup2 that is mounted already for the hierarchy that it is not to use. */

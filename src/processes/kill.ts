@@ -29,6 +29,9 @@ export interface KillOptions {
   readonly timeoutMs: number
   /** How long SIGKILL may take. */
   readonly killTimeoutMs: number
+  /** Called at least every `tickMs` (default 1000) while it is waited: feeds a watchdog. */
+  readonly tick?: () => void
+  readonly tickMs?: number
 }
 
 export const DEFAULT_KILL_TIMEOUTS: KillOptions = { timeoutMs: 5000, killTimeoutMs: 2000 }
@@ -77,14 +80,15 @@ function signalAll(kernel: Doors, targets: Set<Target>, signal: number, onRefusa
 }
 
 /** Waits until all have ended or the time is over; `onEnd` is called for each that ends, and it leaves `targets`. */
-function waitForEnds(kernel: Doors, targets: Set<Target>, timeoutMs: number, onEnd: (target: Target) => void): void {
+function waitForEnds(kernel: Doors, targets: Set<Target>, timeoutMs: number, { tick, tickMs = 1000 }: KillOptions, onEnd: (target: Target) => void): void {
   const deadline = kernel.monotonicUs() + BigInt(timeoutMs) * 1000n
   while (targets.size > 0) {
     const leftUs = deadline - kernel.monotonicUs()
     const byFd = new Map([...targets].map((target) => [target.pidfd, target]))
     const leftMs = leftUs <= 0n ? 0 : Math.ceil(Number(leftUs) / 1000)
     // EINTR is a wait that was too short.
-    const results = attempt(() => kernel.poll([...byFd.keys()], leftMs)) ?? []
+    const results = attempt(() => kernel.poll([...byFd.keys()], tick === undefined ? leftMs : Math.min(leftMs, tickMs))) ?? []
+    tick?.()
     for (const { fd, revents } of results) {
       const target = byFd.get(fd)
       if (revents === 0 || target === undefined) continue
@@ -130,10 +134,10 @@ export function killProcesses(kernel: Doors, victims: readonly ProcessFacts[], o
     signalAll(kernel, targets, SIGTERM, refused)
     // One that is stopped takes SIGTERM only when it goes on.
     signalAll(kernel, targets, SIGCONT, refused)
-    waitForEnds(kernel, targets, options.timeoutMs, ended('terminated'))
+    waitForEnds(kernel, targets, options.timeoutMs, options, ended('terminated'))
   }
   signalAll(kernel, targets, SIGKILL, refused)
-  waitForEnds(kernel, targets, options.killTimeoutMs, ended('killed'))
+  waitForEnds(kernel, targets, options.killTimeoutMs, options, ended('killed'))
   for (const { facts, pidfd } of targets) {
     const state = attempt(() => readStat(kernel, facts.pid))?.state ?? '?'
     report(facts, 'survived', `SIGKILL had no effect in ${options.killTimeoutMs} ms (state ${state})`)

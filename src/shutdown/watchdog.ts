@@ -1,0 +1,62 @@
+// Keeps an armed watchdog fed while the machine goes down, and leaves it armed.
+//
+// systemd hands it over armed (RuntimeWatchdogSec=, RebootWatchdogSec=) and expects the same to be done: if the rest
+// of the way hangs for ever, the machine is reset. So 'V', which disarms it at the close, is never written.
+// Documentation/watchdog/watchdog-api.rst, systemd-shutdown(8).
+
+import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
+import { O_CLOEXEC, O_WRONLY } from '../abi/process.ts'
+import { errorLine } from '../kernel/errors.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { attempt } from '../processes/read-origin.ts'
+
+export interface Watchdog {
+  /** To be called at least every `intervalMs`; feeds only as often as is useful. Never throws. */
+  readonly feed: () => void
+  readonly intervalMs: number
+  /** What is fed, or why nothing is; for a line. */
+  readonly note: string | null
+}
+
+const DEVICES: readonly string[] = ['/dev/watchdog0', '/dev/watchdog']
+/** Without a watchdog somebody may still want to tick. */
+const IDLE_INTERVAL_MS = 1000
+/** A quarter of its time-out: one feeding may be late, and the next is still in time. */
+const PARTS = 4
+
+type Doors = Pick<Kernel, 'open' | 'ioctl' | 'monotonicUs'>
+
+/** None, for those who go down without. */
+export const noWatchdog: Watchdog = { feed: () => undefined, intervalMs: IDLE_INTERVAL_MS, note: null }
+
+function firstOf(kernel: Doors, paths: readonly string[]): { readonly fd: Fd; readonly path: string } | { readonly problem: string } {
+  let problem = 'no device'
+  for (const path of paths) {
+    try {
+      return { fd: kernel.open(path, O_WRONLY | O_CLOEXEC), path }
+    } catch (error) {
+      problem = errorLine(error)
+    }
+  }
+  return { problem }
+}
+
+/** Opens the watchdog and feeds it for the first time. `timeoutUs` is what systemd has set. */
+export function openWatchdog(kernel: Doors, request: { readonly timeoutUs: number; readonly device: string | null } | null): Watchdog {
+  if (request === null) return noWatchdog
+  const opened = firstOf(kernel, [...(request.device === null ? [] : [request.device]), ...DEVICES])
+  if ('problem' in opened) return { ...noWatchdog, note: `Cannot feed the watchdog: ${opened.problem}, ignoring` }
+  const { fd, path } = opened
+  const told = new Uint8Array(4)
+  const seconds = attempt(() => kernel.ioctl(fd, WDIOC_GETTIMEOUT, told)) === null ? 0 : new DataView(told.buffer).getInt32(0, true)
+  const timeoutUs = seconds > 0 ? Math.min(request.timeoutUs, seconds * 1e6) : request.timeoutUs
+  const intervalUs = Math.max(10_000, Math.floor(timeoutUs / PARTS))
+  let last: bigint | null = null
+  const feed = (): void => {
+    const now = kernel.monotonicUs()
+    if (last !== null && now - last < BigInt(Math.floor(intervalUs / 2))) return
+    if (attempt(() => kernel.ioctl(fd, WDIOC_KEEPALIVE, 0)) !== null) last = now
+  }
+  feed()
+  return { feed, intervalMs: Math.min(IDLE_INTERVAL_MS, Math.floor(intervalUs / 1000)), note: `feeding ${path}, which waits ${Math.round(timeoutUs / 1e6)} s` }
+}
