@@ -1,81 +1,92 @@
 // Who still runs, and who of them serves what the old root stands on.
 //
-// Read once, before anything is unmounted: a server is known by what it holds open of a stack that is still there.
-// Whoever comes later (a child that was started meanwhile) is asked the same again.  docs/processes.md.
+// The stacks are read once, before anything is unmounted; the processes before every round, with care: PID 1 must not
+// ask a file system whose server is gone.  docs/processes.md, src/processes/find-servers.ts.
 
 import type { Mount } from '../facts/mountinfo.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { carefulDoors } from '../processes/careful-doors.ts'
 import { mayHaveProcesses } from '../processes/children.ts'
 import { findDependencies } from '../processes/dependencies.ts'
+import type { OriginContext } from '../processes/origin.ts'
+import { markOf } from '../processes/policy.ts'
 import { hasEnded } from '../processes/process-facts.ts'
 import type { ProcessFacts } from '../processes/process-facts.ts'
 import { readHolders } from '../processes/read-dependencies.ts'
 import { attempt } from '../processes/read-origin.ts'
-import { readExe, readStat } from '../processes/read-processes.ts'
-import { readRootStack } from '../processes/root-stack.ts'
+import { readProcesses } from '../processes/read-processes.ts'
+import { readMountStack } from '../processes/root-stack.ts'
 import type { Need, RootStack } from '../processes/root-stack.ts'
 import { inMemory } from './stack-facts.ts'
 import type { StackProcess } from './stack-facts.ts'
 
-/** What the old root and the other file systems stand on, from before the first unmount. */
-export interface Stacks {
-  readonly root: RootStack
-  readonly others: RootStack
+/** What one file system of the old root stands on. */
+export interface MountStack {
+  readonly mount: Mount
+  readonly stack: RootStack
+  readonly isRoot: boolean
 }
 
 /** Needs whose servers end by themselves once they are not needed any more. */
 const endingKinds: ReadonlySet<Need['kind']> = new Set(['fuse', 'nbd', 'md', 'char-device'])
 
-/** Reads the stacks of the mounts that will go. */
-export function readStacks(kernel: Kernel, mounts: readonly Mount[], scope: readonly Mount[], oldRoot: string): Stacks {
+/** Reads the stacks of the mounts that will go; `scope` are those, `mounts` all. */
+export function readStacks(kernel: Kernel, mounts: readonly Mount[], scope: readonly Mount[], oldRoot: string): MountStack[] {
   const seen = new Set<bigint>()
-  const others = scope.filter(({ dev, fstype, mountPoint }) => {
-    if (inMemory.has(fstype) || mountPoint === oldRoot || mountPoint === `${oldRoot}/usr` || seen.has(dev)) return false
-    seen.add(dev)
-    return true
-  }).map((mount) => readRootStack(kernel, mounts, mount.mountPoint))
-  return {
-    root: readRootStack(kernel, mounts, oldRoot),
-    others: { needs: others.flatMap((it) => it.needs), unresolved: [] },
+  const found: MountStack[] = []
+  for (const mount of [...scope].sort((a, b) => a.mountPoint.length - b.mountPoint.length)) {
+    if (inMemory.has(mount.fstype) || seen.has(mount.dev)) continue
+    seen.add(mount.dev)
+    const stack = readMountStack(kernel, mounts, [mount])
+    const isRoot = mount.mountPoint === oldRoot || mount.mountPoint === `${oldRoot}/usr`
+    if (stack.needs.length > 0 || stack.unresolved.length > 0) found.push({ mount, stack, isRoot })
   }
+  return found
 }
 
-/** Every process of user space but this one and its own helpers, with what is needed for a kill. */
-function readLiving(kernel: Kernel): ProcessFacts[] {
+/** Every process of user space but this one and its own helpers. */
+function readLiving(kernel: Kernel, mounts: readonly Mount[]): ProcessFacts[] {
+  // The mount of an executable is asked where its own device says nothing (overlay, btrfs).
+  const context: OriginContext = {
+    initramfs: new Set(), root: new Set(mounts.map((mount) => mount.dev)), memfd: null, switched: { kind: 'unknown' }, mayBeReused: false,
+  }
   const self = kernel.getpid()
   const own = attempt(() => kernel.stat('/proc/self/exe'))
-  return (attempt(() => kernel.readdir('/proc')) ?? []).flatMap((name) => {
-    const pid = Number(name)
-    if (!/^\d+$/.test(name) || pid === 1 || pid === self) return []
-    const stat = attempt(() => readStat(kernel, pid))
-    if (stat === null || stat.isKernelThread || hasEnded(stat)) return []
-    const exe = readExe(kernel, pid, null)
+  return (attempt(() => readProcesses(carefulDoors(kernel, mounts), context)) ?? []).filter((facts) => {
+    if (facts.isKernelThread || hasEnded(facts) || facts.pid === 1 || facts.pid === self) return false
     // A bounded call that hangs is a child that shares our memory; it ends when its device answers, or never.
-    if (own !== null && stat.ppid === self && exe.dev === own.dev && exe.ino === own.ino) return []
-    return [{ ...stat, uid: null, argv: [], cgroup: null, survives: false, exe, rootDev: null, cwdDev: null }]
+    return own === null || facts.ppid !== self || facts.exe.dev !== own.dev || facts.exe.ino !== own.ino
   })
 }
 
-/**
- * Decides about each process. With `keepInitramfs` those whose executable is on the file system of "/" stay, unless
- * they are to be ended with the old root.
- */
-export function readVictims(kernel: Kernel, stacks: Stacks, keepInitramfs: boolean): StackProcess[] {
+/** A file system is not served by a program that lies on it. */
+function isOn(facts: ProcessFacts, mount: Mount): boolean {
+  return facts.exe.dev === mount.dev || facts.exe.mount?.dev === mount.dev
+}
+
+/** Decides about each process. With `keepInitramfs` those whose executable is on the file system of "/" stay. */
+export function readVictims(kernel: Kernel, mounts: readonly Mount[], stacks: readonly MountStack[], keepInitramfs: boolean): StackProcess[] {
   if (!mayHaveProcesses(kernel)) return []
-  const living = readLiving(kernel)
+  const living = readLiving(kernel, mounts)
   if (living.length === 0) return []
-  const holders = readHolders(kernel, living)
-  const ofRoot = findDependencies(holders, stacks.root)
-  const ofOthers = findDependencies(holders, stacks.others)
-  const ending = (stack: RootStack): Map<number, string> => findDependencies(holders, { needs: stack.needs.filter((need) => endingKinds.has(need.kind)), unresolved: [] })
-  const ends = new Set([...ending(stacks.root).keys(), ...ending(stacks.others).keys()])
-  const ownDev = keepInitramfs ? attempt(() => kernel.stat('/').dev) : null
-  return living.map((facts) => {
-    const root = ofRoot.get(facts.pid)
-    const other = ofOthers.get(facts.pid)
+  const holders = new Map(readHolders(carefulDoors(kernel, mounts), living).map((holder) => [holder.pid, holder]))
+  const servers = { root: new Map<number, string>(), others: new Map<number, string>() }
+  const ends = new Set<number>()
+  for (const { mount, stack, isRoot } of stacks) {
+    const candidates = living.flatMap((it) => (isOn(it, mount) ? [] : (holders.get(it.pid) ?? [])))
+    const found = isRoot ? servers.root : servers.others
+    for (const [pid, reason] of findDependencies(candidates, stack, `'${mount.mountPoint}'`)) if (!found.has(pid)) found.set(pid, reason)
+    const ending = { needs: stack.needs.filter((need) => endingKinds.has(need.kind)), unresolved: [] }
+    if (ending.needs.length > 0) for (const pid of findDependencies(candidates, ending).keys()) ends.add(pid)
+  }
+  const ownDev = attempt(() => kernel.stat('/').dev)
+  return living.map((facts): StackProcess => {
+    const isOfInitramfs = facts.exe.dev === ownDev
+    const root = servers.root.get(facts.pid) ?? (isOfInitramfs && markOf(facts) !== null ? 'it is of the initramfs and marked to survive' : undefined)
+    const other = servers.others.get(facts.pid)
     const endsItself = ends.has(facts.pid)
     if (root !== undefined) return { facts, role: 'server', reason: root, endsItself }
-    if (ownDev !== null && facts.exe.dev === ownDev) return { facts, role: 'stays', reason: 'it is of the initramfs', endsItself }
+    if (keepInitramfs && isOfInitramfs) return { facts, role: 'stays', reason: 'it is of the initramfs', endsItself }
     if (other !== undefined) return { facts, role: 'other-server', reason: other, endsItself }
     return { facts, role: 'victim', reason: '', endsItself }
   })

@@ -13,7 +13,7 @@ import { planRound } from './plan-round.ts'
 import type { Round, RoundStep } from './plan-round.ts'
 import { readStack } from './read-stack.ts'
 import { readStacks, readVictims } from './read-victims.ts'
-import type { Stacks } from './read-victims.ts'
+import type { MountStack } from './read-victims.ts'
 import { inMemory, mountsInScope } from './stack-facts.ts'
 import type { StackFacts } from './stack-facts.ts'
 
@@ -80,7 +80,7 @@ class TakeDown {
   readonly #doneKeys = new Set<string>()
   /** The last problem of each step, by its key. */
   readonly #problems = new Map<string, string>()
-  #stacks: Stacks | null = null
+  #stacks: readonly MountStack[] | null = null
   #desperate = false
   #rounds = 0
 
@@ -108,7 +108,7 @@ class TakeDown {
     const { oldRoot, keepDevices } = this.#request
     const stack = { ...readStack(this.#kernel, oldRoot), processes: [] }
     this.#stacks ??= readStacks(this.#kernel, stack.mounts, mountsInScope(stack, keepDevices), oldRoot)
-    return { ...stack, processes: readVictims(this.#kernel, this.#stacks, keepDevices) }
+    return { ...stack, processes: readVictims(this.#kernel, stack.mounts, this.#stacks, keepDevices) }
   }
 
   #tell(step: RoundStep, { result, problem }: Outcome, tookUs: number): void {
