@@ -13,5 +13,6 @@ export const TEST_PACKAGES: readonly string[] = [
   'cpio', 'zstd', 'lz4', 'xz-utils', 'bzip2', // other writers and readers of images, to compare with
   'binutils', // readelf, strip
   'nbd-server', 'nbd-client', 'fuse2fs', 'mdadm', // roots that a process serves (storage.qemu.test.ts)
+  'cryptsetup-bin', 'dmsetup', // stacks of devices (take-down.qemu.test.ts)
   'mmdebstrap', 'debian-archive-keyring', // the Debian root
 ]

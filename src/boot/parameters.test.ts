@@ -17,7 +17,7 @@ t.test('defaults', async (t) => {
   t.same(read(''), {
     root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
-    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true,
+    fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true, shutdownTimeoutMs: null,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })
@@ -83,6 +83,7 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['fulcrum.dry-run', { dryRun: true }, 0],
     ['fulcrum.dry_run=no', { dryRun: false }, 0],
     ['fulcrum.timestamps=no', { timestamps: false }, 0],
+    ['fulcrum.shutdown_timeout=20', { shutdownTimeoutMs: 20_000 }, 0], ['fulcrum.shutdown_timeout=soon', { shutdownTimeoutMs: null }, 1],
   ]
   const defaults = read('')
   for (const [text, expected, count] of cases) {

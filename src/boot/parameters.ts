@@ -67,6 +67,8 @@ export interface BootParameters {
   readonly dryRun: boolean
   /** Whether systemd is told when the initramfs began and ended. */
   readonly timestamps: boolean
+  /** fulcrum.shutdown_timeout=, which /shutdown reads again: here so that a bad value is told at the boot. */
+  readonly shutdownTimeoutMs: number | null
 }
 
 /** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
@@ -290,6 +292,7 @@ export function readParameters(line: CommandLine): {
     processMarks: read.boolean('fulcrum.process_marks', true),
     dryRun: read.boolean('fulcrum.dry_run', false),
     timestamps: read.boolean('fulcrum.timestamps', true),
+    shutdownTimeoutMs: read.timeMs('fulcrum.shutdown_timeout'),
   }
   return { values, problems: [...read.problems, ...misspelt(line)] }
 }
