@@ -8,16 +8,18 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isSea } from 'node:sea'
+import { KEPT_IMAGE } from '../src/facts/switch-types.ts'
 import { BuilderError, describeCause } from './builder-error.ts'
 import { addFeatures } from './add-features.ts'
 import type { CompressorName } from './compressor-names.ts'
 import { ImageTree, type ImageEntry } from './image/image-tree.ts'
 import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
-import { addDescription, addSkeleton } from './image/skeleton.ts'
+import { addDescription, addSkeleton, descriptionPath, type ImageDescription } from './image/skeleton.ts'
 import { writeFileAtomically } from './io/atomic-file.ts'
 import { makeCollector, type Collector } from './io/collector.ts'
 import { chooseCompressor } from './io/compress.ts'
-import { addInclude } from './io/include.ts'
+import { addInclude, addSecret } from './io/include.ts'
+import { keptImageProblem, makeKeptImage } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { readHostDevices } from './modules/host-devices.ts'
@@ -34,6 +36,9 @@ export interface BuildContext {
   /** Called as the build goes on, with what is being done now. */
   readonly onProgress?: (step: string) => void
 }
+
+/** What the compressed copy is mounted with. */
+const slimModules: readonly string[] = ['loop', 'squashfs']
 
 /** What was built; printed by `fulcrum build --json`. */
 export interface BuildResult {
@@ -62,6 +67,8 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const kernelSysroot = options.kernelSysroot === undefined ? sysroot : openSysroot(options.kernelSysroot)
   progress('reading kernel modules')
   const kernel = readKernelModules(kernelSysroot, options.kernel ?? defaultKernel(kernelSysroot))
+  const lacking = options.keep === 'slim' ? keptImageProblem(kernelConfig(kernel)) : undefined
+  if (lacking !== undefined) throw new BuilderError('refused', `Cannot keep slim: the kernel was built without ${lacking}`)
   const compressor = chooseCompressor(options.compress, kernelConfig(kernel))
 
   const tree = new ImageTree()
@@ -71,9 +78,11 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   addBinary(options, context, tree, collector)
   const fromFeatures = addFeatures(options.features ?? [], tree, collector, sysroot)
   const { mode, wanted } = chooseMode(options, kernel, sysroot)
-  const load = [...fromFeatures.load, ...(options.load ?? [])]
+  const slim = options.keep === 'slim' ? slimModules : []
+  const load = [...fromFeatures.load, ...(options.load ?? []), ...slim]
   const asked = [
     ...fromFeatures.wanted,
+    ...slim.map(name => ({ name, reason: 'keep slim mounts the compressed copy' })),
     ...[...(options.addModules ?? []), ...(options.load ?? [])]
       .map(name => ({ name, reason: `module asked for as '${name}'` })),
   ]
@@ -83,21 +92,32 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const firmwareCollector = kernelSysroot === sysroot ? collector : makeCollector(kernelSysroot, tree)
   const added = await addModuleFiles(tree, kernel, choice.modules, firmwareCollector)
   for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
+  const secrets = [...new Set((options.secrets ?? []).map(secret => addSecret(secret, tree)))]
   const description = {
     format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...(options.features ?? [])],
     modules: loadAtStart(load, kernel), generic: mode === 'generic',
+    ...(options.keep === undefined ? {} : { keep: options.keep }), ...(secrets.length === 0 ? {} : { secrets }),
   }
   addDescription(tree, description, osName(sysroot))
 
-  const entries = withManifest(tree)
+  const warnings: string[] = []
+  const cache = cacheDirectory(context.env)
+  const warn = (message: string): void => void warnings.push(message)
+  if (options.keep === 'slim') {
+    progress('making the compressed copy for keep slim')
+    const copied = copiedEntries(tree, secrets, { ...description, modules: [] })
+    const data = await makeKeptImage(copied, { mtime, kernelConfig: kernelConfig(kernel), cache, warn })
+    tree.add(KEPT_IMAGE, { type: 'file', mode: 0o400, data }, 'all that stays after a switch with keep slim', 'kept')
+  }
+  const entries = withManifest(tree, secrets)
   const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
-  const warnings = [...collector.warnings, ...conflicts]
+  warnings.push(...collector.warnings, ...conflicts)
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
-    mtime, compressor, cache: cacheDirectory(context.env), warn: message => warnings.push(message), progress,
+    mtime, compressor, cache, warn, progress,
   })
   progress(`writing '${options.output}'`)
   const chunks = segments.flatMap(segment => segment.chunks)
-  await writeFileAtomically(options.output, chunks)
+  await writeFileAtomically(options.output, chunks, secrets.length === 0 ? 0o644 : 0o600)
   const digest = createHash('sha256')
   for (const chunk of chunks) digest.update(chunk)
   return {
@@ -203,9 +223,20 @@ function loadAtStart(names: readonly string[], { index }: KernelModules): string
   return [...new Set(names.flatMap(name => index.lookup(name).modules))]
 }
 
-function withManifest(tree: ImageTree): ImageEntry[] {
+/**
+ * What the compressed copy holds: no modules and no firmware, as what the machine needs of them is loaded; no
+ * secrets, and no manifest, which speaks of all this.
+ */
+function copiedEntries(tree: ImageTree, secrets: readonly string[], description: ImageDescription): ImageEntry[] {
+  const json = new TextEncoder().encode(`${JSON.stringify(description)}\n`)
+  return tree.entries()
+    .filter(({ path }) => !/^\/lib\/(modules|firmware)(\/|$)/.test(path) && !secrets.includes(path))
+    .map(entry => (entry.path === descriptionPath ? { ...entry, node: { type: 'file', mode: 0o644, data: json } } : entry))
+}
+
+function withManifest(tree: ImageTree, secrets: readonly string[]): ImageEntry[] {
   const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
-  const text = formatManifest(makeManifest(tree.entries(), sha256))
+  const text = formatManifest(makeManifest(tree.entries(), sha256, secrets))
   const data = new TextEncoder().encode(text)
   tree.add(manifestPath, { type: 'file', mode: 0o644, data }, 'read by fulcrum inspect --why')
   return tree.entries()

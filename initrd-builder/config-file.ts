@@ -7,6 +7,7 @@ import { parse as parseToml, TomlError } from 'smol-toml'
 import {
   array, boolean, optional, picklist, pipe, safeParse, strictObject, string, nonEmpty, type BaseIssue,
 } from 'valibot'
+import { keeps } from '../src/facts/switch-types.ts'
 import { BuilderError } from './builder-error.ts'
 import { compressorNames } from './compressor-names.ts'
 import { parseInclude } from './image/parse-include.ts'
@@ -24,6 +25,8 @@ const schema = strictObject({
   features: optional(array(text)),
   compress: optional(picklist(compressorNames)),
   include: optional(array(text)),
+  secrets: optional(array(text)),
+  keep: optional(picklist(keeps)),
   'add-modules': optional(array(text)),
   'omit-modules': optional(array(text)),
   load: optional(array(text)),
@@ -54,6 +57,8 @@ export function parseConfig(source: string, path: string, resolvePath: (path: st
     compress: values.compress,
     include: values.include?.map(parseInclude).map(include =>
       include.source.startsWith('sysroot:') ? include : { ...include, source: resolvePath(include.source) }),
+    secrets: values.secrets?.map(parseInclude).map(secret => ({ ...secret, source: resolvePath(secret.source) })),
+    keep: values.keep,
     addModules: values['add-modules'],
     omitModules: values['omit-modules'],
     load: values.load,

@@ -2,6 +2,7 @@
 //
 // Everything is as the user said it; defaults that depend on the system are found by build-image.ts.
 
+import type { Keep } from '../src/facts/switch-types.ts'
 import type { CompressorName } from './compressor-names.ts'
 
 /** A file or directory to put into the image. */
@@ -28,6 +29,10 @@ export interface BuildOptions {
   /** Default: the best that the kernel's configuration allows. */
   readonly compress?: CompressorName
   readonly include?: readonly IncludeOption[]
+  /** Files that are overwritten before the hand-over: read by root only, and in no other copy. */
+  readonly secrets?: readonly IncludeOption[]
+  /** How the initramfs is kept where the kernel command line does not say; `slim` puts its compressed copy in. */
+  readonly keep?: Keep
   /** Further kernel modules, names or aliases. */
   readonly addModules?: readonly string[]
   /** Modules to leave out even if others need them. */

@@ -23,14 +23,16 @@ export interface ManifestItem {
   readonly reasons: readonly string[]
 }
 
-/** The manifest of these entries, in their order. */
-export function makeManifest(entries: readonly ImageEntry[], sha256: (data: Uint8Array) => string): ManifestItem[] {
+/** The manifest of these entries, in their order. A digest would tell who guesses a secret that the guess is right. */
+export function makeManifest(
+  entries: readonly ImageEntry[], sha256: (data: Uint8Array) => string, secrets: readonly string[] = [],
+): ManifestItem[] {
   return entries.filter(entry => entry.path !== manifestPath).map(({ path, node, reasons }) => ({
     path,
     type: node.type,
     mode: (node.type === 'symlink' ? 0o777 : node.mode).toString(8).padStart(4, '0'),
     size: node.type === 'file' ? node.data.length : 0,
-    ...(node.type === 'file' ? { sha256: sha256(node.data) } : {}),
+    ...(node.type === 'file' && !secrets.includes(path) ? { sha256: sha256(node.data) } : {}),
     ...(node.type === 'symlink' ? { target: relativeTarget(path, node.target) } : {}),
     reasons,
   }))

@@ -4,6 +4,7 @@
 // kernel, if one of the descriptors 0 to 2 is closed and /dev/null cannot be opened. /oldroot is where
 // systemd-shutdown puts the real root when it returns: it could not be made in a read-only initramfs.
 
+import type { Keep } from '../../src/facts/switch-types.ts'
 import type { ImageTree } from './image-tree.ts'
 import { mergedDirectories } from './image-path.ts'
 
@@ -39,6 +40,9 @@ export function addSkeleton(tree: ImageTree): void {
   tree.add(imageEnd, { type: 'file', mode: 0o444, data: new Uint8Array() }, 'last file of the image: all was unpacked')
 }
 
+/** Where the description is in the image. */
+export const descriptionPath = '/etc/fulcrum/image.json'
+
 /** What /etc/fulcrum/image.json tells PID 1 and the inspector. */
 export interface ImageDescription {
   readonly format: 1
@@ -50,7 +54,7 @@ export interface ImageDescription {
   /** Modules to load at start, in order, whatever devices are found. */
   readonly modules: readonly string[]
   /** How it is to be kept where the kernel command line does not say. */
-  readonly keep?: 'full' | 'slim' | 'none'
+  readonly keep?: Keep
   /** Files to be overwritten before the hand-over. */
   readonly secrets?: readonly string[]
   /** False if it was made for the devices of one machine. */
@@ -67,5 +71,5 @@ export function addDescription(tree: ImageTree, description: ImageDescription, s
   ].join('\n')
   tree.add('/etc/initrd-release', { type: 'file', mode: 0o644, data: text.encode(release) }, 'marks an initramfs')
   const json = `${JSON.stringify(description)}\n`
-  tree.add('/etc/fulcrum/image.json', { type: 'file', mode: 0o644, data: text.encode(json) }, 'read by PID 1')
+  tree.add(descriptionPath, { type: 'file', mode: 0o644, data: text.encode(json) }, 'read by PID 1')
 }

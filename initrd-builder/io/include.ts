@@ -50,6 +50,16 @@ export function addInclude(include: IncludeOption, tree: ImageTree, collector: C
   }
 }
 
+/** Adds a file that will be wiped: for root only, with nothing of it in what others may read. Returns its path in the image. */
+export function addSecret({ source, destination }: IncludeOption, tree: ImageTree): string {
+  const path = resolve(source)
+  const given = destination ?? path
+  const place = imagePath(normalizePath(given.endsWith('/') ? given + baseOf(path) : given))
+  if (!statHost(path, true, source).isFile()) throw new BuilderError('usage', `Cannot include secret '${source}': not a regular file`)
+  tree.replace(place, { type: 'file', mode: 0o400, data: readHost(path, source) }, 'secret, overwritten before the hand-over')
+  return place
+}
+
 function statHost(path: string, follow: boolean, named: string): Stats {
   try {
     return follow ? statSync(path) : lstatSync(path)

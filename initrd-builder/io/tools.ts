@@ -1,4 +1,4 @@
-// Runs the few command-line compressors that Node has no equal of: xz, lz4, bzip2, lzma.
+// Runs the few command-line compressors that Node has no equal of: xz, lz4, bzip2, lzma, mksquashfs.
 //
 // A missing one is an error which names the Debian package, not a stack trace.
 
@@ -9,11 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuilderError, describeCause } from '../builder-error.ts'
 
-const packages: Readonly<Record<string, string>> = { xz: 'xz-utils', lz4: 'lz4', bzip2: 'bzip2', lzop: 'lzop' }
+const packages: Readonly<Record<string, string>> = { mksquashfs: 'squashfs-tools', xz: 'xz-utils', lz4: 'lz4', bzip2: 'bzip2', lzop: 'lzop' }
 
-/** Runs a filter over `input` and returns what it wrote. Throws BuilderError if it is missing or fails. */
-export async function runFilter(command: string, args: readonly string[], input: Iterable<Uint8Array>): Promise<Buffer> {
-  const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+/** Runs a filter over `input`, with `env` added to the environment, and returns what it wrote. Throws BuilderError if it is missing or fails. */
+export async function runFilter(command: string, args: readonly string[], input: Iterable<Uint8Array>, env: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+  const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const closed = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : 1))
   closed.catch(() => undefined)
   const output: Buffer[] = []

@@ -14,6 +14,7 @@ import { describeFeatures } from '../../initrd-builder/features.ts'
 import { formatSize } from '../../initrd-builder/format-size.ts'
 import { parseInclude } from '../../initrd-builder/image/parse-include.ts'
 import type { BuildOptions } from '../../initrd-builder/options.ts'
+import { keeps } from '../facts/switch-types.ts'
 import type { Command, CommandIo } from './command.ts'
 
 /** Set by the bundler; running from source there is none. */
@@ -35,6 +36,10 @@ that they need, firmware, and what is included by name. The same input gives the
   -c, --compress METHOD    ${compressorNames.join(', ')}; default: the best that the kernel can unpack
       --include FILE[:DEST]      add a file or directory of this system, with its libraries;
                            sysroot:FILE[:DEST] takes it from the sysroot; may be repeated
+      --secret FILE[:DEST] add a file of this system that is overwritten with zeros before the hand-over;
+                           the image is written with mode 0600; may be repeated
+      --keep full|slim|none  how the initramfs is kept unless fulcrum.keep= says otherwise;
+                           slim adds its compressed copy (needs mksquashfs)
       --add-module NAME    add a kernel module, by name or alias; may be repeated
       --omit-module NAME   leave a module out, needed or not; may be repeated
       --load NAME          add a module and load it at start; may be repeated
@@ -61,6 +66,8 @@ const flagOptions = {
   feature: { type: 'string', short: 'f', multiple: true },
   compress: { type: 'string', short: 'c' },
   include: { type: 'string', multiple: true },
+  secret: { type: 'string', multiple: true },
+  keep: { type: 'string' },
   'add-module': { type: 'string', multiple: true },
   'omit-module': { type: 'string', multiple: true },
   load: { type: 'string', multiple: true },
@@ -127,6 +134,10 @@ function toOptions(flags: Flags): BuildOptions {
   if (compress !== undefined && !isCompressorName(compress)) {
     throw new BuilderError('usage', `Cannot compress by '${compress}': there are '${compressorNames.join("', '")}'`)
   }
+  const keep = keeps.find(candidate => candidate === flags.keep)
+  if (flags.keep !== undefined && keep === undefined) {
+    throw new BuilderError('usage', `Cannot keep '${flags.keep}': there are '${keeps.join("', '")}'`)
+  }
   const fromFile: Partial<BuildOptions> = flags.config === undefined ? {} : readConfig(flags.config)
   const output = flags.output ?? fromFile.output
   if (output === undefined) throw new BuilderError('usage', 'Cannot build: no --output')
@@ -136,11 +147,12 @@ function toOptions(flags: Flags): BuildOptions {
     ...withoutUndefined({
       kernel: flags.kernel, sysroot: flags.sysroot, kernelSysroot: flags['kernel-sysroot'],
       mode: generic === true ? 'generic' as const : hostOnly === true ? 'host' as const : undefined,
-      compress, microcode: flags['no-microcode'] === true ? false : undefined, binary: flags.binary, addon: flags.addon,
+      compress, keep, microcode: flags['no-microcode'] === true ? false : undefined, binary: flags.binary, addon: flags.addon,
     }),
     output,
     features: [...(fromFile.features ?? []), ...(flags.feature ?? [])],
     include: [...(fromFile.include ?? []), ...(flags.include ?? []).map(parseInclude)],
+    secrets: [...(fromFile.secrets ?? []), ...(flags.secret ?? []).map(parseInclude)],
     addModules: [...(fromFile.addModules ?? []), ...(flags['add-module'] ?? [])],
     omitModules: [...(fromFile.omitModules ?? []), ...(flags['omit-module'] ?? [])],
     load: [...(fromFile.load ?? []), ...(flags.load ?? [])],
