@@ -15,6 +15,8 @@ mode = "host-only"
 features = ["shell"]
 compress = "xz"
 include = ["a:/b", "sysroot:/c"]
+secrets = ["key:/etc/key"]
+keep = "slim"
 add-modules = ["m"]
 omit-modules = ["o"]
 load = ["l"]
@@ -23,7 +25,7 @@ binary = "bin"
 addon = "addon"
 `), {
     output: '/base/out.img', kernel: '6.1', sysroot: '/root', kernelSysroot: '/base/k', mode: 'host', features: ['shell'],
-    compress: 'xz', include: [{ source: '/base/a', destination: '/b' }, { source: 'sysroot:/c' }], addModules: ['m'],
+    compress: 'xz', include: [{ source: '/base/a', destination: '/b' }, { source: 'sysroot:/c' }], secrets: [{ source: '/base/key', destination: '/etc/key' }], keep: 'slim', addModules: ['m'],
     omitModules: ['o'], load: ['l'], microcode: false, binary: '/base/bin', addon: '/base/addon',
   })
   t.same(parse(''), {})
