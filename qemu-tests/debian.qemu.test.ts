@@ -32,6 +32,14 @@ is "/run is from the initramfs, and kept" "$(record version | grep -c .)" 1
 no "no unit of an initrd is active" systemctl is-active --quiet initrd.target
 `
 
+// Behind keptChecks(), which sets $pid.
+const MARK_CHECKS = `
+is "what a rule keeps has its mark" "$(head -c 1 /proc/$pid/cmdline)" @
+is "and stays in the cgroup that systemd spares" "$(cat /proc/$pid/cgroup)" 0::/fulcrum
+is "systemd uses the cgroups that it found" "$(mounted_on /sys/fs/cgroup) $(cat /proc/1/cgroup)" "1 0::/init.scope"
+like "mounted as it would have done it" "$(grep ' cgroup2 ' /proc/mounts)" nsdelegate,memory_recursiveprot
+`
+
 /** The names of the units that failed in a guest. */
 function failedUnits(result: GuestResult): string[] {
   return result.report.records.filter(({ record }) => record === 'failed-unit').map(({ fields }) => String(fields.get('unit'))).sort()
@@ -63,9 +71,9 @@ for (const series of ['6.12', '7.x'] as const) {
   for (const engine of ['move', 'pivot'] as const) {
     await t.test(`${series}: Debian by engine ${engine} to the login prompt`, async (t) => {
       const initrd = await testImage(kernel, { include: sleeperIncludes() })
-      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? keptChecks() : '')
+      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? `${keptChecks()}${MARK_CHECKS}` : '')
       const result = await bootScenario(t, spec(`debian-${engine}-${series}`,
-        { ...machine, initrd, append: `${append} fulcrum.switch=${engine}` }, checks))
+        { ...machine, initrd, append: `${append} fulcrum.switch=${engine}${engine === 'pivot' ? ' fulcrum.process=keep:/bin/initramfs-sleeper' : ''}` }, checks))
       const worse = failedUnits(result).filter((unit) => !baseline.includes(unit))
       t.same(worse, [], 'no unit fails that does not fail under Debian\'s own initramfs')
     })

@@ -1,40 +1,20 @@
 // The zoo of processes across a real switch: origin, policy and killing, by each engine on every kernel.
 // `fulcrum ps` and `fulcrum kill` run in the root, where they are after a switch; what they say is checked there.
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { diskImage } from './harness/disk-images.ts'
+import { fulcrumInRoot } from './harness/fulcrum-in-root.ts'
 import { guestProgram } from './harness/guest-programs.ts'
 import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
 import { tapScript } from './harness/tap-shell.ts'
 import { testImage } from './harness/test-image.ts'
-import type { Tree, TreeEntry } from './harness/tree.ts'
+import type { Tree } from './harness/tree.ts'
 
 t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
-
-/** The program with the libraries that this machine runs it with, for a root that has nothing of its own. */
-function fulcrumInRoot(): Tree {
-  const dist = process.env['FULCRUM_DIST'] ?? join(import.meta.dirname, '../dist')
-  const binary = join(dist, 'fulcrum')
-  if (!existsSync(binary)) throw new Error(`Cannot find '${binary}': run 'npm run build' first`)
-  const files = [...execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/(?:=> )?(\/\S+) \(/g)].map(([, path = '']) => path)
-  const tree: Record<string, TreeEntry> = {
-    'bin/fulcrum': { type: 'file', source: binary, mode: 0o755 },
-    'lib/fulcrum/koffi.node': { type: 'file', source: join(dist, 'koffi.node') },
-  }
-  for (const path of files) {
-    const name = path.slice(path.lastIndexOf('/') + 1)
-    // Debian's ld.so looks in /lib, and is itself in /lib64.
-    tree[`${name.startsWith('ld-') ? 'lib64' : 'lib'}/${name}`] = { type: 'file', source: path, mode: 0o755 }
-  }
-  return tree
-}
 
 const ALL = ['plain', 'mntns', 'userns', 'chroot', 'deleted', 'run', 'user', 'parent', 'marked', 'memfd', 'script', 'zombie']
 
