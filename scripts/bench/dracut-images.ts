@@ -13,7 +13,8 @@ import { runTool } from '../setup/run-tool.ts'
 import type { BenchImage } from './images.ts'
 
 const RELEASE = 'trixie'
-const PACKAGES = ['dracut', 'systemd', 'udev', 'kmod', 'util-linux', 'e2fsprogs', 'zstd']
+// systemd-sysv: without its poweroff in the image, dracut's own /shutdown ends in a shell.
+const PACKAGES = ['dracut', 'systemd', 'systemd-sysv', 'udev', 'kmod', 'util-linux', 'e2fsprogs', 'zstd']
 
 function makeTree(tree: string): void {
   const apt = openPrivateApt()
@@ -31,10 +32,11 @@ function makeTree(tree: string): void {
   }
 }
 
+const KEY = createHash('sha256').update(JSON.stringify([1, RELEASE, PACKAGES])).digest('hex').slice(0, 12)
+
 /** A Debian root with dracut, about a minute when the cache has none. Needs root. */
 export function ensureDracutRoot(): string {
-  const key = createHash('sha256').update(JSON.stringify([1, RELEASE, PACKAGES])).digest('hex').slice(0, 12)
-  const tree = join(cacheDirectory('bench'), `dracut-root-${key}`)
+  const tree = join(cacheDirectory('bench'), `dracut-root-${KEY}`)
   return withCacheLock('dracut-root', () => {
     if (existsSync(tree)) return tree
     ensureDebianPackages(['mmdebstrap', 'debian-archive-keyring'])
@@ -64,7 +66,7 @@ export function dracutImages(kernel: Kernel): BenchImage[] {
     { name: 'dracut generic systemd', file: 'systemd', options: [] },
   ]
   return variants.map(({ name, file, options }) => {
-    const path = join(cacheDirectory('bench'), `dracut-${file}-${kernel.release}.img`)
+    const path = join(cacheDirectory('bench'), `dracut-${file}-${KEY}-${kernel.release}.img`)
     if (!existsSync(path)) makeAtomically(path, (temporary) => makeImage(ensureDracutRoot(), kernel, temporary, options))
     return { name, path }
   })

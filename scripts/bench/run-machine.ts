@@ -10,7 +10,8 @@ import fs from 'node:fs'
 import { qemuArguments } from '../../qemu-tests/harness/qemu-arguments.ts'
 import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
 
-const TIMEOUT_MS = 900_000
+/** For one guest, not counting the wait for the lock. */
+const TIMEOUT_SECONDS = 240
 
 function steady(argument: string, keepWrites: boolean): string {
   if (argument.includes(',if=none,')) {
@@ -32,11 +33,13 @@ export function runMachine(machine: Machine, keepWrites = false): string {
     { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } },
   )
   const lock = process.env['FULCRUM_QEMU_LOCK']
-  const { stdout, error } = spawnSync(
+  const { stdout, error, status } = spawnSync(
     'flock',
-    ['--no-fork', lock ? lock : '/tmp/qemu.lock', 'qemu-system-x86_64', ...plain.map((argument) => steady(argument, keepWrites))],
-    { encoding: 'utf8', timeout: TIMEOUT_MS, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 },
+    ['--no-fork', lock ? lock : '/tmp/qemu.lock', 'timeout', '--foreground', '-s', 'KILL', `${TIMEOUT_SECONDS}`,
+      'qemu-system-x86_64', ...plain.map((argument) => steady(argument, keepWrites))],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 },
   )
-  if (error !== undefined) throw new Error(`Cannot measure: QEMU did not come to an end: ${error.message}\n${stdout.slice(-2000)}`)
+  if (error !== undefined) throw new Error(`Cannot measure: ${error.message}`)
+  if (status !== 0) throw new Error(`Cannot measure: QEMU ended with status ${status}, or not within ${TIMEOUT_SECONDS} s:\n${stdout.slice(-2000)}`)
   return stdout
 }
