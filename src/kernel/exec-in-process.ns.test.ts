@@ -39,7 +39,8 @@ interface Running {
   printed(word: string): Promise<void>
 }
 
-const asleep = (pid: number): boolean => /^\d+ \(.*\) S /.test(k.readText(`/proc/${pid}/stat`))
+/** Whether it is in a wait, or has ended. */
+const asleep = (pid: number): boolean => /^\d+ \(.*\) [SZ] /.test(k.readText(`/proc/${pid}/stat`))
 
 /** Starts a program and waits until it has printed "ready" and, unless it computes, is asleep. */
 async function start(path: string, args: readonly string[], computes = false): Promise<Running> {
@@ -100,6 +101,7 @@ for (const mode of MODES) {
     t.strictSame([field(pid, 'TracerPid'), field(pid, 'Threads'), field(pid, 'SigBlk')], ['0', '1', '0000000000000800'], 'the mask is inherited, as by execve')
     t.equal(k.readdir(`/proc/${pid}/fd`).filter((fd) => fds.includes(fd)).length >= 3, true)
     child.kill()
+    setTimeout(() => child.kill('SIGKILL'), 5000).unref()
     t.equal(await output, 'ready\n')
     t.equal(child.signalCode, 'SIGTERM', 'the new program takes signals')
   })

@@ -7,11 +7,13 @@ import {
   MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, UMOUNT_NOFOLLOW,
 } from '../../abi/mount.ts'
 import { O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY } from '../../abi/process.ts'
-import type { Kernel } from '../kernel.ts'
+import type { BoundedCall, Kernel } from '../kernel.ts'
 import { bind, move, propagation, rbind, tmpfs, visible, type ContractCase } from './case.ts'
 
 const base = ['/ bed on unlisted', '/proc proc on bed']
 const yesNo = (...values: boolean[]): string[] => values.map((v) => (v ? 'yes' : 'no'))
+
+const bounded = (k: Kernel, call: BoundedCall): 'done' | 'hung' => k.bounded(call, { timeoutMs: 60_000 })
 
 /** A mount A at /a with a mount X at /a/x, and a directory /a/d. */
 const nested = (k: Kernel): void => {
@@ -36,6 +38,13 @@ const cases: readonly Omit<ContractCase, 'bed'>[] = [
     act: (k) => tmpfs(k, 'X', '/a/x'),
     expect: ['/ bed on unlisted', '/a A on bed shared', '/a/x X on A shared', '/proc proc on bed'],
   },
+  // --- bounded calls: what the direct ones answer ---
+  { name: 'bounded: a mount is there, on the root of the caller', act: (k) => void bounded(k, { call: 'mount', source: 'A', target: '/a', fstype: 'tmpfs', flags: 0, data: null }), expect: [...base, '/a A on bed'].sort() },
+  { name: 'bounded: a path from the working directory', arrange: (k) => { tmpfs(k, 'A', '/plain/sub'); k.chdir('/plain') }, act: (k) => void bounded(k, { call: 'umount2', target: 'sub', flags: 0 }), expect: base },
+  { name: 'bounded: umount of what is in use', arrange: (k) => { tmpfs(k, 'A', '/a'); k.open('/a', O_DIRECTORY) }, act: (k) => void bounded(k, { call: 'umount2', target: '/a', flags: 0 }), expect: 'EBUSY' },
+  { name: 'bounded: an unknown file system', act: (k) => void bounded(k, { call: 'mount', source: 'x', target: '/a', fstype: 'nosuchfs', flags: 0, data: null }), expect: 'ENODEV' },
+  { name: 'bounded: syncfs of a file', act: (k) => void bounded(k, { call: 'syncfs', path: '/file' }), expect: 'ENOTDIR' },
+  { name: 'bounded: a write into an existing file only', act: (k) => void bounded(k, { call: 'write', path: '/none', data: 'x' }), expect: 'ENOENT' },
   // --- binds ---
   { name: 'bind: a directory, and it shows the same files', act: (k) => { bind(k, '/plain', '/b'); return [...yesNo(k.exists('/b/sub')), ...visible(k)] }, expect: ['yes', '/ bed on unlisted', '/b bed[/plain] on bed', '/proc proc on bed'] },
   { name: 'bind: not recursive', arrange: nested, act: (k) => { bind(k, '/a', '/b'); return yesNo(k.exists('/b/x'), visible(k).includes('/b/x X on A')) }, expect: ['yes', 'no'] },
