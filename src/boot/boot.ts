@@ -49,7 +49,7 @@ function point(state: BootState, at: BreakPoint): void {
     state.passed.add(at)
     stop(state, at, [])
   }
-  const env = { ROOT: state.parameters.root ?? '' }
+  const env = { ROOT: state.parameters.root ?? '', RETURNS: String(state.returned?.returns ?? 0) }
   const announce = (hook: string): void => state.log.info(`hook ${hook}`)
   const runs = state.trace.measure('hooks', at, () => runHooks(state.kernel, at, env, announce), (all) => ({ hooks: all.map((r) => r.hook) }))
   for (const run of runs) {

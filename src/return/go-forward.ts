@@ -6,12 +6,17 @@
 
 import { MNT_DETACH } from '../abi/mount.ts'
 import { handOver, recordStartState } from '../boot/hand-over.ts'
+import { readParameters } from '../boot/parameters.ts'
+import { parseCommandLine } from '../facts/cmdline.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
 import { isBelow } from '../facts/paths.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
 import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { endProcesses } from '../processes/end-processes.ts'
+import { readRulesFile } from '../processes/judge.ts'
+import type { KillOptions } from '../processes/kill.ts'
 import { attempt } from '../processes/read-origin.ts'
 import { readForwardRecord } from './forward-record.ts'
 import { formatReturned, RETURN_VARIABLE } from './returned.ts'
@@ -21,6 +26,7 @@ export const RETURN_FILE = '/run/fulcrum/return'
 
 /** Mount points of the round that is over, which the next one makes anew. */
 const LEFTOVERS: readonly string[] = [OLD_ROOT_DIRECTORY, ROOTFS_DIRECTORY, INITRAMFS_DIRECTORY, '/sysroot']
+const TIMEOUTS: KillOptions = { timeoutMs: 2000, killTimeoutMs: 1000 }
 /** Mounts can be stacked on one point. */
 const MAX_PASSES = 16
 
@@ -39,11 +45,28 @@ function unmountLeftovers(kernel: Kernel, print: (line: string) => void): void {
   }
 }
 
+/**
+ * Ends the processes of the initramfs that no device needs: hooks will start them again. What serves a device of the
+ * root carries a mark since the hand-over (processes/mark.ts), which policy respects, as it does the rules.
+ */
+function endLeftovers(kernel: Kernel, print: (line: string) => void): void {
+  try {
+    const rules = readParameters(parseCommandLine(kernel.readText('/proc/cmdline'))).values.processRules
+    const { reports } = endProcesses(kernel, { rules, file: readRulesFile(kernel).file, keep: 'none', default: 'kill' }, TIMEOUTS)
+    for (const { pid, name, outcome, detail } of reports) {
+      if (outcome === 'survived') print(`Cannot end process ${pid} (${name}): ${detail ?? 'unknown'}, ignoring`)
+    }
+  } catch (error) {
+    print(`Cannot look at processes: ${errorLine(error)}, ignoring`)
+  }
+}
+
 /** Executes /init. Throws SyscallError when that cannot be; everything but the leftovers is as before then. */
 export function goForward(kernel: Kernel, options: { readonly shell: boolean }, print: (line: string) => void): never {
   const start = recordStartState(kernel)
   const { argv, env, returns } = readForwardRecord(kernel)
   unmountLeftovers(kernel, print)
+  endLeftovers(kernel, print)
   attempt(() => kernel.unlink(RETURN_FILE))
   // The kept initramfs was for root only; hooks may run programs as others. A compressed one is read-only and stays so.
   attempt(() => kernel.chmod('/', 0o755))

@@ -157,7 +157,11 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
   k.mkdir('/run/fulcrum', 0o755)
   k.writeFile('/run/fulcrum/boot.json', JSON.stringify({ keep: 'full', initArgv: ['/init', 'splash'], initEnv: { HOME: '/', TERM: 'linux', a: 'b' }, returns: 2 }))
   k.writeFile('/run/fulcrum/return', '{"shell":true}')
+  k.world.procTexts.set('cmdline', 'root=/dev/vda fulcrum.process=keep:kept\n')
   enterInitramfs(k, silent)
+  const { root, ns } = k.proc
+  const start = (comm: string, argv0 = comm): number => k.world.addProcess({ comm, argv: [argv0], exe: { mnt: root.mnt, node: k.world.initramfs.root }, ns, root, cwd: root, uid: 0, ppid: 1 }).pid
+  const [hook, server, kept] = [start('hook'), start('nbd-client', '@nbd-client'), start('kept')]
   try {
     goForward(k, { shell: true }, (line) => t.fail(line))
   } catch (error) {
@@ -170,6 +174,7 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
   t.notMatch(visible(k).join('\n'), /oldroot|rootfs on tmpfs|initramfs/)
   t.notOk(k.exists('/run/fulcrum/return'))
   t.ok(k.exists('/run/fulcrum/boot.json'))
+  t.strictSame([hook, server, kept].map((pid) => k.world.processes.has(pid)), [false, true, true], 'a hook starts its processes again')
   t.equal(k.stat('/').mode & 0o777, 0o755)
 })
 
