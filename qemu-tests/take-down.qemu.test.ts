@@ -33,9 +33,9 @@ exec env ${env} chroot . /shutdown ${words} < dev/console > dev/console 2>&1
 
 const PRELUDE = `#!/bin/sh
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
-must() { "$@" > /tmp/out 2>&1 || { echo "not ok $*"; cat /tmp/out; }; }
+must() { "$@" > /run/out 2>&1 || { echo "not ok $*"; cat /run/out; }; }
 must mount -o remount,rw /
-must mount -t tmpfs tmpfs /tmp
+must mount -t tmpfs tmpfs /tmp; export TMPDIR=/tmp
 `
 
 /** A volume over the whole disk, then an ext4 with a file that is written and not synced. */

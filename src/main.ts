@@ -1,6 +1,6 @@
-// The entry of the binary: PID 1's boot, a compatible command, or the command line, by PID and argv[0].
+// The entry of the binary: PID 1's boot, its /shutdown, a compatible command, or the command line, by PID and argv[0].
 //
-// PID 1's part is imported statically and stays small; the commands are loaded when they are asked
+// PID 1's parts are imported statically and stay small; the commands are loaded when they are asked
 // for. For PID 1 nothing may escape: exceptions, exit and fatal signals all end in the rescue console.
 
 import { basename } from 'node:path'
@@ -15,6 +15,8 @@ import { EXIT_SYSTEM } from './commands/command.ts'
 import { parseReturned, RETURN_VARIABLE } from './return/returned.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 import type { Kernel } from './kernel/kernel.ts'
+import { emergencyEnd } from './shutdown/reboot-machine.ts'
+import { emergencyVerb, runShutdown } from './shutdown/shutdown.ts'
 
 /** Set for the fresh program that takes over when Node died of a fatal signal as PID 1. */
 const CRASH_VARIABLE = 'FULCRUM_CRASHED'
@@ -56,6 +58,19 @@ function boot(kernel: Kernel): never {
   process.on('uncaughtException', (error) => rescueAfterCrash(context, error.stack ?? error.message))
   if (crashed !== undefined) return rescueAfterCrash(context, 'Node died of a fatal signal; this is a fresh start of the program')
   return bootForever(context)
+}
+
+/** /shutdown of an initramfs, as PID 1: nothing may end it but reboot(2). */
+function shutDown(kernel: Kernel): never {
+  kernel.resetSignal(SIGUSR1)
+  const crashed = process.env[CRASH_VARIABLE]
+  kernel.armCrashExec(['/proc/self/exe', '/shutdown'], ['/shutdown', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })
+  const log = createLog(kernel)
+  const give = (why: string): never => emergencyEnd(kernel, emergencyVerb(args), why, log.warn)
+  process.on('exit', (code) => give(`Node ended with exit code ${code}`))
+  process.on('uncaughtException', (error) => give(error.stack ?? error.message))
+  if (crashed !== undefined) return give('Node died of a fatal signal; this is a fresh start of the program')
+  return runShutdown(kernel, args, process.env, log.warn)
 }
 
 /** A command that failed as PID 1 of an initramfs must not exit: that is a kernel panic. */
@@ -100,6 +115,7 @@ function main(): void {
   }
   const kernel = createKoffiKernel()
   if (isInit(kernel)) boot(kernel)
+  if (name === 'shutdown' && !args.includes('--help')) shutDown(kernel)
   void runCommandLine(() => kernel)
 }
 

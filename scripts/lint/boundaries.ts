@@ -57,7 +57,7 @@ const PURE = [
   /^src\/facts\//,
   /^src\/boot\/parameters\.ts$/,
   /^src\/processes\/(process-facts|origin|policy|rules|rules-file|dependencies)\.ts$/,
-  /^src\/shutdown\/(arguments|stack-facts|plan-round)\.ts$/,
+  /^src\/shutdown\/(arguments|stack-facts|stack-graph|plan-round)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,
   /^initrd-builder\/(config-file|features|options)\.ts$/,
   /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/leading-options)\.ts$/,

@@ -27,7 +27,7 @@ Anything but PID 1 is refused: to shut a running system down, use its own shutdo
       return EXIT_OK
     }
     const kernel = io.kernel()
-    if (kernel.getpid() === 1) return runShutdown(kernel, args, (line) => io.stderr(`shutdown: ${line}\n`))
+    if (kernel.getpid() === 1) return runShutdown(kernel, args, io.env, (line) => io.stderr(`shutdown: ${line}\n`))
     if (verb === undefined || !isShutdownVerb(verb)) {
       io.stderr(`shutdown: Cannot understand ${verb === undefined ? 'an empty command' : `'${verb}'`}: expected ${shutdownVerbs.join(', ')}\n`)
       return EXIT_USAGE

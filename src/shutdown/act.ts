@@ -4,7 +4,7 @@
 // still writes: then it is only slow, and the next round waits for it again.
 // umount2(2), swapoff(2), loop(4), Documentation/admin-guide/device-mapper, Documentation/admin-guide/iostats.rst.
 
-import { MNT_FORCE, MS_RDONLY, MS_REMOUNT, UMOUNT_NOFOLLOW } from '../abi/mount.ts'
+import { MNT_DETACH, MNT_FORCE, MS_RDONLY, MS_REMOUNT, UMOUNT_NOFOLLOW } from '../abi/mount.ts'
 import {
   DM_CONTROL, DM_DEV_REMOVE, DM_DEV_SUSPEND, DM_NOFLUSH_FLAG, DM_SKIP_LOCKFS_FLAG, DM_SUSPEND_FLAG, DM_TARGET_MSG, dmRequest,
   LOOP_CLR_FD, MD_STOP_ARRAY, NBD_CLEAR_SOCK, NBD_DISCONNECT,
@@ -15,7 +15,7 @@ import type { BoundedCall, Fd, Kernel } from '../kernel/kernel.ts'
 import { killProcesses } from '../processes/kill.ts'
 import { attempt } from '../processes/read-origin.ts'
 import type { RoundStep } from './plan-round.ts'
-import { processKey } from './plan-round.ts'
+import { processKey } from './stack-graph.ts'
 import { canBeForced } from './stack-facts.ts'
 import type { StackDevice, StackProcess } from './stack-facts.ts'
 
@@ -165,8 +165,8 @@ function act(kernel: Kernel, { action }: RoundStep, options: ActOptions): Outcom
       return make(kernel, options, [{ call: 'mount', source, target: mountPoint, fstype: null, flags: MS_REMOUNT | MS_RDONLY, data: null }], devices[0])
     }
     case 'unmount': {
-      const { mount } = action
-      const force = options.desperate && canBeForced(mount) ? MNT_FORCE : 0
+      const { mount, isTree } = action
+      const force = isTree ? MNT_DETACH : options.desperate && canBeForced(mount) ? MNT_FORCE : 0
       return make(kernel, options, [{ call: 'umount2', target: mount.mountPoint, flags: UMOUNT_NOFOLLOW | force }], mount.devices[0])
     }
     case 'release': return release(kernel, options, action.device)

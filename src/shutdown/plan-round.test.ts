@@ -5,7 +5,8 @@
 import t from 'tap'
 import { makeDev, parseMountInfo } from '../facts/mountinfo.ts'
 import { planRound } from './plan-round.ts'
-import type { History, RoundRequest } from './plan-round.ts'
+import type { RoundRequest } from './plan-round.ts'
+import type { History } from './stack-graph.ts'
 import type { DeviceWay, StackDevice, StackFacts, StackProcess, Swap } from './stack-facts.ts'
 
 const fresh: History = { hung: new Set(), survivors: new Set() }
@@ -38,7 +39,7 @@ function words(of: StackFacts, how: Partial<RoundRequest> = {}, history: History
   return planRound(of, history, { ...request, ...how }).steps.map(({ action }) => {
     switch (action.do) {
       case 'read-only': return `ro ${action.mount.major}:${action.mount.minor}`
-      case 'unmount': return `umount ${action.mount.id}`
+      case 'unmount': return `${action.isTree ? 'detach' : 'umount'} ${action.mount.id}`
       case 'swapoff': return `swap ${action.swap.path}`
       case 'release': return action.device.name
       default: return `${action.do} ${action.processes.map((it) => it.facts.pid).join(' ')}`
@@ -55,7 +56,7 @@ t.test('read-only first, all of it, then unmounted, top first', async (t) => {
 34 1 0:31 / /oldrootless rw - tmpfs tmpfs rw
 35 33 254:4 / /oldroot/home/a rw - ext4 /dev/vda4 ro
 `)
-  t.same(words(of), ['ro 254:3', 'ro 254:2', 'ro 254:1', 'umount 35', 'umount 33', 'umount 32', 'umount 31', 'umount 30'])
+  t.same(words(of), ['ro 254:3', 'ro 254:2', 'ro 254:1', 'umount 35', 'umount 33', 'umount 32', 'detach 31', 'umount 30'])
   t.same(planRound(of, fresh, request).left.length, 5, 'read-only is no thing that is left')
 })
 
@@ -64,7 +65,19 @@ t.test('one superblock is made read-only once, a read-only, remote or own one ne
 32 30 0:40 / /oldroot/net rw - nfs4 server:/x rw
 33 30 0:2 / /oldroot/run/rootfs ro - rootfs rootfs rw
 `)
-  t.same(words(of), ['ro 254:1', 'umount 33', 'umount 32', 'umount 31', 'umount 30'])
+  t.same(words(of), ['ro 254:1', 'detach 33', 'umount 32', 'umount 31', 'umount 30'])
+})
+
+t.test('trees in memory go as one, unless something else needs them', async (t) => {
+  const trees = `${root}31 30 0:30 / /oldroot/sys rw - sysfs sysfs rw
+32 31 0:31 / /oldroot/sys/fs/cgroup rw - cgroup2 cgroup2 rw
+33 30 0:32 / /oldroot/run rw - tmpfs tmpfs rw
+34 33 0:33 / /oldroot/run/user rw - tmpfs tmpfs rw
+35 33 0:2 / /oldroot/run/rootfs ro - rootfs rootfs rw
+`
+  t.same(words(facts(trees)), ['ro 254:1', 'detach 33', 'detach 31', 'umount 30'])
+  t.same(words(facts(`${trees}36 33 254:5 / /oldroot/run/media rw - vfat /dev/vde rw\n`)), ['ro 254:5', 'ro 254:1', 'umount 36', 'detach 35', 'detach 34', 'umount 33', 'detach 31', 'umount 30'])
+  t.same(words(facts(trees, { devices: [loop('loop0', '7:0', '/oldroot/run/user/x.img')] })), ['ro 254:1', 'detach 35', 'detach 31', 'loop0', 'umount 34', 'umount 33', 'umount 30'])
 })
 
 t.test('swap on a file of the root, and on a volume', async (t) => {

@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { attempt } from '../processes/read-origin.ts'
 import { isShutdownVerb, shutdownVerbs } from './arguments.ts'
 import type { ShutdownVerb } from './arguments.ts'
-import { releaseMounts } from './release-mounts.ts'
+import { makeReadOnly } from './make-read-only.ts'
 import { needsReadOnly } from './stack-facts.ts'
 
 export { isShutdownVerb, shutdownVerbs }
@@ -47,7 +47,7 @@ export function callReboot(kernel: Kernel, verb: ShutdownVerb, print: (line: str
  * machine. A kexec without a loaded kernel becomes a reboot. Throws SyscallError when the kernel refuses.
  */
 export function rebootMachine(kernel: Kernel, verb: ShutdownVerb): void {
-  releaseMounts(kernel, '/', 'read-only')
+  makeReadOnly(kernel, '/')
   kernel.sync()
   callReboot(kernel, verb, () => undefined)
 }

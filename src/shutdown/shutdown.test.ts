@@ -1,70 +1,157 @@
-// The way down: order of unmounting, read-only before anything else, and PID 1 that stays when the kernel
-// refuses to reboot.
+// The way down as PID 1 goes it: console, watchdog, limits, reboot(2), and that nothing ever ends it.
 //
-// Man pages and sources are named in the file that is tested.
+// The machine is modelled (stack-model-for-tests.ts); taking the old root apart is tested in take-down.test.ts.
 
 import t from 'tap'
+import { errnoNumber } from '../abi/errno.ts'
+import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
+import { SyscallError } from '../kernel/errors.ts'
+import { toFd } from '../kernel/kernel.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
-import { ScriptedKernel, Stopped } from '../boot/rescue/scripted-kernel.ts'
-import { unmountOrder } from './release-mounts.ts'
-import { runShutdown, shutdownVerb } from './shutdown.ts'
+import { unmountOrder } from './make-read-only.ts'
+import { emergencyEnd } from './reboot-machine.ts'
+import { emergencyVerb, runShutdown, summaryLine } from './shutdown.ts'
+import { createStackModel } from './stack-model-for-tests.ts'
+import type { StackModel, StackSpec } from './stack-model-for-tests.ts'
 
-const mountinfo = `1 1 0:2 / / rw - rootfs rootfs rw
+/** Thrown where PID 1 would wait for ever or be gone. */
+class Ended extends Error {}
+
+const WATCHDOG = toFd(90)
+const plain: StackSpec = { devices: [{ name: 'vda' }], mounts: [['vda', '/oldroot']] }
+
+interface Went {
+  readonly stack: StackModel
+  readonly said: readonly string[]
+  readonly reboots: readonly number[]
+  /** Milliseconds between feedings of the watchdog. */
+  readonly feedings: readonly number[]
+  readonly sleptMs: number
+}
+
+interface Arrangement {
+  readonly arrange?: (stack: StackModel) => void
+  readonly env?: Readonly<Record<string, string>>
+  /** reboot(2) fails with this for these commands. */
+  readonly refuse?: readonly number[]
+  readonly run?: (kernel: Kernel, print: (line: string) => void) => never
+}
+
+function shutDown(args: readonly string[], { arrange, env = {}, refuse = [], run }: Arrangement = {}): Went {
+  const stack = createStackModel(plain)
+  arrange?.(stack)
+  const said: string[] = []
+  const reboots: number[] = []
+  const feedings: number[] = []
+  let sleptMs = 0
+  // What was done until reboot(2) came through: the model cannot stop the program there.
+  let done: { readonly acts: number; readonly said: number } | null = null
+  const now = (): number => Number(stack.model.world.nowUs / 1000n)
+  const kernel: Kernel = {
+    ...stack.kernel,
+    exists: (path) => path === '/etc/initrd-release' || stack.kernel.exists(path),
+    open: (path, flags, mode) => (path === '/dev/watchdog0' ? WATCHDOG : stack.kernel.open(path, flags, mode)),
+    ioctl: (fd, request, argument) => {
+      if (fd !== WATCHDOG) return stack.kernel.ioctl(fd, request, argument)
+      if (request === WDIOC_KEEPALIVE) feedings.push(now())
+      if (request === WDIOC_GETTIMEOUT && typeof argument !== 'number') new DataView(argument.buffer).setInt32(0, 8, true)
+      return 0
+    },
+    write: (fd, data) => {
+      if (fd === WATCHDOG && String(data).includes('V')) t.fail('the watchdog is disarmed')
+      stack.kernel.write(fd, data)
+    },
+    sleepMs: (ms) => {
+      sleptMs += ms
+      if (done !== null || sleptMs > 3_600_000) throw new Ended()
+      stack.kernel.sleepMs(ms)
+    },
+    reboot: (command) => {
+      if (done === null) reboots.push(command)
+      if (refuse.includes(command)) throw new SyscallError('reboot', [], errnoNumber('EINVAL') ?? 0)
+      done ??= { acts: stack.acts.length, said: said.length }
+    },
+  }
+  const print = (line: string): void => void said.push(line)
+  try {
+    if (run === undefined) runShutdown(kernel, args, env, print)
+    else run(kernel, print)
+  } catch (error) {
+    if (!(error instanceof Ended)) throw error
+  }
+  return { stack, said, reboots, feedings: feedings.slice(1).map((at, i) => at - (feedings[i] ?? 0)), sleptMs }
+}
+
+t.test('off', async (t) => {
+  const { stack, said, reboots } = shutDown(['poweroff', '--timeout=90000000us', '--log-level', '6', '--log-target', 'kmsg'])
+  t.same(stack.acts, ['ro /oldroot', 'umount /oldroot', 'sync'])
+  t.same(reboots, [0x4321fedc])
+  t.equal(said.length, 2)
+  t.match(said[0], /^unmounted \/oldroot \(ext4 on \/dev\/vda\), /)
+  t.match(said[1], /^old root taken down in \d+ ms: 1 mount$/)
+  t.match(stack.model.world.consoleOutput.join(''), /<7>fulcrum: unmounted/, 'in the kernel log too')
+})
+
+t.test('a low level leaves the summary and what went wrong', async (t) => {
+  t.match(shutDown(['reboot', '--log-level', '4']).said, [/^old root taken down/])
+  const { said } = shutDown(['reboot', '--log-level', '4', '--what'], { arrange: (s) => s.addProcess(50, { deaf: true }) })
+  t.match(said, [/--what/, /Cannot kill 50/, /not all of it.*left: \/oldroot/])
+})
+
+t.test('each verb; a kexec without a kernel becomes a reboot', async (t) => {
+  for (const [verb, command] of [['reboot', 0x1234567], ['halt', 0xcdef0123], ['exit', 0x4321fedc], ['kexec', 0x45584543]] as const) {
+    t.same(shutDown([verb]).reboots, [command], verb)
+  }
+  const { reboots, said } = shutDown(['kexec'], { refuse: [0x45584543] })
+  t.same(reboots, [0x45584543, 0x1234567])
+  t.match(said.at(-1), /Cannot kexec: .*EINVAL.*; rebooting/)
+})
+
+t.test('PID 1 does not exit when the kernel refuses', async (t) => {
+  const { said, sleptMs } = shutDown(['reboot'], { refuse: [0x1234567] })
+  t.ok(sleptMs >= 3_600_000, 'sleeps')
+  t.match(said.join('\n'), /EINVAL.*switched off now/s)
+})
+
+t.test('the watchdog is fed while a device does not answer', async (t) => {
+  const { feedings } = shutDown(['poweroff'], { env: { WATCHDOG_USEC: '20000000' }, arrange: (s) => s.hang.add('ro /oldroot') })
+  t.ok(feedings.length >= 5, `${feedings.length} times`)
+  t.ok(Math.max(...feedings) <= 2000, `at most ${Math.max(...feedings)} ms apart: a quarter of the 8 s that the device says`)
+})
+
+t.test('what hangs is not synced for ever, and the kernel is asked to make it read-only', async (t) => {
+  const { stack, said, reboots } = shutDown(['poweroff'], { arrange: (s) => {
+    s.hang.add('ro /oldroot')
+    s.model.world.procTexts.set('cmdline', 'quiet fulcrum.shutdown_timeout=4\n')
+  } })
+  t.notOk(stack.acts.includes('sync'))
+  t.match(said.join('\n'), /no answer in 4 s.*left: \/oldroot.*Cannot make \/oldroot read-only/s)
+  t.same(reboots, [0x4321fedc])
+})
+
+t.test('the short way, for when this program is in trouble', async (t) => {
+  const { stack, said, reboots } = shutDown([], { run: (kernel, print) => emergencyEnd(kernel, 'poweroff', 'a test', print) })
+  t.match(said[0], /Cannot take the old root down: a test/)
+  t.same(stack.acts, ['sync'])
+  t.same(reboots, [0x4321fedc])
+  t.equal(emergencyVerb(['return', '--shell']), 'reboot')
+  t.equal(emergencyVerb(['kexec']), 'kexec')
+})
+
+t.test('the summary', async (t) => {
+  const report = { done: [{ what: 'a', how: 'unmount', tookUs: 1 }, { what: 'b', how: 'release', tookUs: 1 }], left: [], hung: false, rounds: 1, tookUs: 2000 } as const
+  t.equal(summaryLine(report), 'old root taken down in 2 ms: 1 mount, 1 device')
+  t.equal(summaryLine({ ...report, done: [], left: ['x', 'y'] }), 'old root taken down in 2 ms, not all of it: nothing; left: x; y')
+})
+
+t.test('without rounds, for the rescue console: what lies on top comes first', async (t) => {
+  const mountinfo = `1 1 0:2 / / rw - rootfs rootfs rw
 30 1 254:1 / /oldroot rw - ext4 /dev/vda1 rw
-31 30 0:20 / /oldroot/proc rw - proc proc rw
 32 30 254:2 / /oldroot/home rw - xfs /dev/vda2 rw
 33 32 254:3 / /oldroot/home/a rw - ext4 /dev/vda3 rw
 34 1 0:21 / /oldrootless rw - tmpfs tmpfs rw
 35 32 254:4 / /oldroot/home/a rw - ext4 /dev/vda4 ro
 `
-
-t.test('what lies on top comes first, and nothing else', async (t) => {
-  t.same(unmountOrder(parseMountInfo(mountinfo), '/oldroot').map((m) => m.id), [35, 33, 32, 31, 30])
-})
-
-t.test('the verb', async (t) => {
-  t.equal(shutdownVerb(['poweroff', '--timeout=90000000us', '--log-level', '6']), 'poweroff')
-  t.equal(shutdownVerb(['--log-level=6', 'kexec']), 'kexec')
-  t.equal(shutdownVerb([]), 'halt')
-  t.equal(shutdownVerb(['explode']), 'halt')
-})
-
-function shutDown(args: readonly string[], fail: Record<string, string>): { acts: readonly string[]; said: readonly string[] } {
-  const kernel = new ScriptedKernel({ typed: [], files: { '/proc/self/mountinfo': mountinfo }, fail })
-  const said: string[] = []
-  try {
-    runShutdown(kernel, args, (line) => said.push(line))
-  } catch (error) {
-    if (!(error instanceof Stopped)) throw error
-  }
-  return { acts: kernel.acts, said }
-}
-
-t.test('read-only first, then unmounted, then off', async (t) => {
-  const { acts, said } = shutDown(['poweroff'], { umount2: 'EBUSY' })
-  t.same(acts.slice(0, 5), [
-    'sync',
-    'mount /dev/vda3 /oldroot/home/a null 33 null',
-    'mount /dev/vda2 /oldroot/home null 33 null',
-    'mount /dev/vda1 /oldroot null 33 null',
-    'umount2 /oldroot/home/a 0',
-  ])
-  t.same(acts.filter((act) => act.startsWith('umount2')).slice(-5), [
-    'umount2 /oldroot/home/a 2', 'umount2 /oldroot/home/a 2', 'umount2 /oldroot/home 2', 'umount2 /oldroot/proc 2', 'umount2 /oldroot 2',
-  ], 'what is busy is detached')
-  t.same(acts.slice(-2), ['sync', 'reboot 4321fedc'])
-  t.match(said[0], /Cannot let go of a file system: .*EBUSY.*, ignoring/)
-})
-
-t.test('a kexec without a kernel becomes a reboot', async (t) => {
-  const { acts } = shutDown(['kexec'], { umount2: 'EBUSY', 'reboot 45584543': 'EINVAL' })
-  t.same(acts.slice(-2), ['reboot 45584543', 'reboot 1234567'])
-})
-
-t.test('PID 1 does not exit when the kernel refuses', async (t) => {
-  const kernel = new ScriptedKernel({ typed: [], fail: { reboot: 'EPERM' } })
-  const said: string[] = []
-  t.throws(() => runShutdown(kernel, ['reboot'], (line) => said.push(line)), new Stopped())
-  t.ok(kernel.nowMs >= 3_600_000, 'sleeps')
-  t.match(said.join('\n'), /Cannot reboot: .*EPERM.*switched off now/)
+  t.same(unmountOrder(parseMountInfo(mountinfo), '/oldroot').map((m) => m.id), [35, 33, 32, 30])
 })

@@ -107,3 +107,20 @@ export function mountsInScope(facts: StackFacts, keepDevices: boolean): StackMou
 export function describeMount(mount: Mount): string {
   return mount.source === '' || mount.source === 'none' || mount.source === mount.fstype ? mount.fstype : `${mount.fstype} on ${mount.source}`
 }
+
+const deviceKinds = { loop: 'loop device', dm: 'device mapper', md: 'array', nbd: 'network disk', iscsi: 'iSCSI disk' } as const
+
+/** '/dev/dm-0 (device mapper vg-root)'. */
+export function describeDevice({ node, way }: StackDevice): string {
+  const detail = way.kind === 'dm' ? ` ${way.name}` : way.kind === 'loop' ? ` of ${way.backingFile}` : ''
+  return `${node} (${deviceKinds[way.kind]}${detail})`
+}
+
+/** Paths that an overlay is made of. */
+export function layersOf(mount: Mount): string[] {
+  if (mount.fstype !== 'overlay') return []
+  return mount.superOptions.flatMap((option) => {
+    const found = /^(?:lowerdir|upperdir|workdir|datadir)\+?=(.*)$/s.exec(option)
+    return found === null ? [] : (found[1] ?? '').split(/(?<!\\):+/).filter((path) => path.startsWith('/'))
+  })
+}

@@ -119,7 +119,8 @@ class TakeDown {
       const how = step.action.do
       this.#done.push({ what: step.what, how, tookUs })
       // An unmount says it all; that it was made read-only before is for who wants every step.
-      print(`${verbs[how]} ${step.what}, ${ms(tookUs)}`, how === 'read-only' ? DETAIL : DONE)
+      const isDetail = how === 'read-only' || (step.action.do === 'unmount' && step.action.isTree)
+      print(`${verbs[how]} ${step.what}, ${ms(tookUs)}`, isDetail ? DETAIL : DONE)
       if (problem !== null) print(`Cannot kill ${problem}, ignoring`, PROBLEM)
       return
     }

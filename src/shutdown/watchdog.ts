@@ -1,7 +1,7 @@
 // Keeps an armed watchdog fed while the machine goes down, and leaves it armed.
 //
 // systemd hands it over armed (RuntimeWatchdogSec=, RebootWatchdogSec=) and expects the same to be done: if the rest
-// of the way hangs for ever, the machine is reset. So 'V', which disarms it at the close, is never written.
+// of the way hangs for ever, the machine is reset. Only who goes forward again ('return') disarms it.
 // Documentation/watchdog/watchdog-api.rst, systemd-shutdown(8).
 
 import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
@@ -14,6 +14,8 @@ export interface Watchdog {
   /** To be called at least every `intervalMs`; feeds only as often as is useful. Never throws. */
   readonly feed: () => void
   readonly intervalMs: number
+  /** For who does not stop the machine after all: 'V' says that its silence is meant. */
+  readonly disarm: () => void
   /** What is fed, or why nothing is; for a line. */
   readonly note: string | null
 }
@@ -24,10 +26,10 @@ const IDLE_INTERVAL_MS = 1000
 /** A quarter of its time-out: one feeding may be late, and the next is still in time. */
 const PARTS = 4
 
-type Doors = Pick<Kernel, 'open' | 'ioctl' | 'monotonicUs'>
+type Doors = Pick<Kernel, 'open' | 'close' | 'write' | 'ioctl' | 'monotonicUs'>
 
 /** None, for those who go down without. */
-export const noWatchdog: Watchdog = { feed: () => undefined, intervalMs: IDLE_INTERVAL_MS, note: null }
+export const noWatchdog: Watchdog = { feed: () => undefined, intervalMs: IDLE_INTERVAL_MS, disarm: () => undefined, note: null }
 
 function firstOf(kernel: Doors, paths: readonly string[]): { readonly fd: Fd; readonly path: string } | { readonly problem: string } {
   let problem = 'no device'
@@ -58,5 +60,9 @@ export function openWatchdog(kernel: Doors, request: { readonly timeoutUs: numbe
     if (attempt(() => kernel.ioctl(fd, WDIOC_KEEPALIVE, 0)) !== null) last = now
   }
   feed()
-  return { feed, intervalMs: Math.min(IDLE_INTERVAL_MS, Math.floor(intervalUs / 1000)), note: `feeding ${path}, which waits ${Math.round(timeoutUs / 1e6)} s` }
+  const disarm = (): void => {
+    attempt(() => kernel.write(fd, 'V'))
+    attempt(() => kernel.close(fd))
+  }
+  return { feed, disarm, intervalMs: Math.min(IDLE_INTERVAL_MS, Math.floor(intervalUs / 1000)), note: `feeding ${path}, which waits ${Math.round(timeoutUs / 1e6)} s` }
 }
