@@ -23,10 +23,10 @@ const loop = (name: string, number: string, backingFile: string): StackDevice =>
 const mapper = (name: string, number: string, slaves: readonly string[]): StackDevice => device(name, number, { kind: 'dm', name: `${name}-name`, uuid: 'LVM-x' }, slaves)
 const file = (path: string): Swap => ({ path, isFile: true, dev: null })
 
-function person(pid: number, role: StackProcess['role']): StackProcess {
+function person(pid: number, role: StackProcess['role'], servesMount = false): StackProcess {
   const exe = { link: null, dev: 1n, ino: 1n, mount: null, errno: null }
   const facts = { pid, ppid: 1, comm: `p${pid}`, state: 'S', isKernelThread: false, startTicks: pid, uid: 0, argv: [], cgroup: null, survives: false, exe, rootDev: null, cwdDev: null }
-  return { facts, role, reason: '', endsItself: false }
+  return { facts, role, reason: '', endsItself: false, servesMount }
 }
 
 function facts(mountinfo: string, more: Partial<StackFacts> = {}): StackFacts {
@@ -134,6 +134,11 @@ t.test('victims first, servers last, those of other file systems before the root
   t.same(words(of), ['kill 5 6', 'ro 0:80', 'umount 31', 'end 8', 'ro 254:1', 'umount 30', 'end 7'])
   t.same(words(of, { keepDevices: true }), ['kill 5 6', 'ro 0:80', 'umount 31', 'end 8', 'ro 254:1', 'umount 30'])
   t.same(words(of, {}, { ...fresh, survivors: new Set(['process:5 5', 'process:6 6']) })[0], 'ro 0:80', 'who survived SIGKILL is not killed again')
+})
+
+t.test('a FUSE server of the root before the device that it holds, another one after', async (t) => {
+  const of = facts('30 1 0:44 / /oldroot rw - fuse.fuse2fs /dev/dm-0 rw\n', { devices: [mapper('dm-0', '253:0', ['254:1'])], processes: [person(7, 'server', true), person(8, 'server')] })
+  t.same(words(of), ['ro 0:44', 'umount 30', 'end 7', 'dm-0', 'end 8'])
 })
 
 t.test('what hangs is left alone with what is below it, and nothing else is', async (t) => {

@@ -30,6 +30,8 @@ export interface MountStack {
 /** Needs whose servers end by themselves once they are not needed any more. */
 const endingKinds: ReadonlySet<Need['kind']> = new Set(['fuse', 'nbd', 'md', 'char-device'])
 
+const mountKinds: ReadonlySet<Need['kind']> = new Set(['fuse'])
+
 /** Reads the stacks of the mounts that will go; `scope` are those, `mounts` all. */
 export function readStacks(kernel: Kernel, mounts: readonly Mount[], scope: readonly Mount[], oldRoot: string): MountStack[] {
   const seen = new Set<bigint>()
@@ -72,22 +74,27 @@ export function readVictims(kernel: Kernel, mounts: readonly Mount[], stacks: re
   const holders = new Map(readHolders(carefulDoors(kernel, mounts), living).map((holder) => [holder.pid, holder]))
   const servers = { root: new Map<number, string>(), others: new Map<number, string>() }
   const ends = new Set<number>()
+  const ofMounts = new Set<number>()
   for (const { mount, stack, isRoot } of stacks) {
     const candidates = living.flatMap((it) => (isOn(it, mount) ? [] : (holders.get(it.pid) ?? [])))
     const found = isRoot ? servers.root : servers.others
     for (const [pid, reason] of findDependencies(candidates, stack, `'${mount.mountPoint}'`)) if (!found.has(pid)) found.set(pid, reason)
-    const ending = { needs: stack.needs.filter((need) => endingKinds.has(need.kind)), unresolved: [] }
-    if (ending.needs.length > 0) for (const pid of findDependencies(candidates, ending).keys()) ends.add(pid)
+    const serversOf = (kinds: ReadonlySet<Need['kind']>): Iterable<number> => {
+      const needs = stack.needs.filter((need) => kinds.has(need.kind))
+      return needs.length === 0 ? [] : findDependencies(candidates, { needs, unresolved: [] }).keys()
+    }
+    for (const pid of serversOf(endingKinds)) ends.add(pid)
+    for (const pid of serversOf(mountKinds)) ofMounts.add(pid)
   }
   const ownDev = attempt(() => kernel.stat('/').dev)
   return living.map((facts): StackProcess => {
     const isOfInitramfs = facts.exe.dev === ownDev
     const root = servers.root.get(facts.pid) ?? (isOfInitramfs && markOf(facts) !== null ? 'it is of the initramfs and marked to survive' : undefined)
     const other = servers.others.get(facts.pid)
-    const endsItself = ends.has(facts.pid)
-    if (root !== undefined) return { facts, role: 'server', reason: root, endsItself }
-    if (keepInitramfs && isOfInitramfs) return { facts, role: 'stays', reason: 'it is of the initramfs', endsItself }
-    if (other !== undefined) return { facts, role: 'other-server', reason: other, endsItself }
-    return { facts, role: 'victim', reason: '', endsItself }
+    const more = { endsItself: ends.has(facts.pid), servesMount: ofMounts.has(facts.pid) }
+    if (root !== undefined) return { facts, role: 'server', reason: root, ...more }
+    if (keepInitramfs && isOfInitramfs) return { facts, role: 'stays', reason: 'it is of the initramfs', ...more }
+    if (other !== undefined) return { facts, role: 'other-server', reason: other, ...more }
+    return { facts, role: 'victim', reason: '', ...more }
   })
 }

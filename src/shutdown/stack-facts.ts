@@ -56,6 +56,8 @@ export interface StackProcess {
   readonly reason: string
   /** It ends by itself once what it serves is gone (FUSE, NBD, mdmon), and may have data to write until then. */
   readonly endsItself: boolean
+  /** It serves a mount (FUSE) and not a device: it ends before the devices go, which it may hold open itself. */
+  readonly servesMount: boolean
 }
 
 export interface StackFacts {

@@ -178,9 +178,18 @@ export class Graph {
       for (const mount of this.#mounts) if (mount.dev !== root?.dev) this.before(mountKey(mount), 'end:others')
       this.beforeMount('end:others', root)
     }
+    if (!endsServers) return
     const servers = living.filter((it) => it.role === 'server')
-    if (servers.length === 0 || !endsServers) return
-    this.add('end:root', describeProcesses(servers), { do: 'end', processes: servers }, 0)
+    const ofMounts = servers.filter((it) => it.servesMount)
+    const ofDevices = servers.filter((it) => !it.servesMount)
+    if (ofMounts.length > 0) {
+      // A FUSE server holds the device that its file system is on.
+      this.add('end:fuse', describeProcesses(ofMounts), { do: 'end', processes: ofMounts }, 0)
+      for (const mount of this.#mounts) this.before(mountKey(mount), 'end:fuse')
+      for (const { key, action } of this.nodes.values()) if (action.do === 'release') this.before('end:fuse', key)
+    }
+    if (ofDevices.length === 0) return
+    this.add('end:root', describeProcesses(ofDevices), { do: 'end', processes: ofDevices }, 0)
     for (const node of this.nodes.values()) this.before(node.key, 'end:root')
   }
 

@@ -42,8 +42,8 @@ export interface StackModel {
   readonly refuse: Map<string, ErrnoName>
   /** Acts that never come back. */
   readonly hang: Set<string>
-  /** A process of the old root; `deaf`: it ends by nothing. */
-  addProcess(pid: number, options?: { readonly deaf?: boolean; readonly ownNamespace?: boolean }): ModelProcess
+  /** A process of the old root, or of the initramfs; `deaf`: it ends by nothing. */
+  addProcess(pid: number, options?: { readonly deaf?: boolean; readonly ownNamespace?: boolean; readonly ofInitramfs?: boolean }): ModelProcess
 }
 
 function numberOf(name: string): readonly [number, number] {
@@ -157,10 +157,11 @@ export function createStackModel(spec: StackSpec): StackModel {
   }
   return {
     kernel, model, acts, refuse, hang,
-    addProcess: (pid, { deaf = false, ownNamespace = false } = {}) => {
+    addProcess: (pid, { deaf = false, ownNamespace = false, ofInitramfs = false } = {}) => {
       const root = model.world.mounts.all.find((mount) => mount.sb.source === `/dev/${spec.mounts[0]?.[0]}`)
       if (root === undefined) throw new Error('no old root')
-      const here = { mnt: root, node: root.root }
+      const mnt = ofInitramfs ? model.proc.root.mnt : root
+      const here = { mnt, node: mnt.root }
       const process = model.world.addProcess({ pid, ppid: 1, comm: `p${pid}`, argv: [`p${pid}`], root: here, cwd: here, exe: here, ns: ownNamespace ? model.world.newNamespace() : model.proc.ns })
       if (deaf) process.endsAfterUs = 'never'
       return process

@@ -93,6 +93,22 @@ t.test('something is busy for a moment', async (t) => {
   t.same(report.left, [])
 })
 
+t.test('who serves the root ends after it, and by itself', async (t) => {
+  const nbd: StackSpec = { devices: [{ name: 'nbd0', nbd: 77 }], mounts: [['nbd0', '/oldroot']] }
+  const { stack, report, lines, tookMs } = go(nbd, (s) => {
+    const server = s.addProcess(77, { ofInitramfs: true })
+    server.endsAfterUs = null
+    s.addProcess(78)
+    s.model.world.after(700_000n, () => s.model.world.end(server))
+  })
+  t.same(report.left, [])
+  t.same(lines.map((line) => line.replace(/, [\d.]+ ms$/, '')), ['killed 78 (p78)', 'unmounted /oldroot (ext4 on /dev/nbd0)', 'let go of /dev/nbd0 (network disk)', 'ended 77 (p77)'])
+  t.notOk(stack.model.world.processes.has(77), 'and is reaped')
+  t.ok(tookMs < 1500, `${tookMs} ms: not killed, waited for`)
+  const stays = go(nbd, (s) => s.addProcess(77, { ofInitramfs: true }), { keepDevices: true })
+  t.same([stays.report.left, stays.stack.model.world.processes.has(77)], [[], true], 'on the way back it stays')
+})
+
 const stacked: StackSpec = {
   devices: [{ name: 'vda' }, { name: 'vdb' }, { name: 'vdc' }, { name: 'dm-0', dm: { name: 'gone', uuid: 'CRYPT-LUKS2-2' }, slaves: ['vdc'] }],
   mounts: [['vda', '/oldroot'], ['vdb', '/oldroot/home'], ['dm-0', '/oldroot/mnt']],
