@@ -20,6 +20,8 @@ import { emergencyVerb, runShutdown } from './shutdown/shutdown.ts'
 
 /** Set for the fresh program that takes over when Node died of a fatal signal as PID 1. */
 const CRASH_VARIABLE = 'FULCRUM_CRASHED'
+/** The same for /shutdown. Another name: init may have been started with the first one in its environment. */
+const SHUTDOWN_CRASH_VARIABLE = 'FULCRUM_SHUTDOWN_CRASHED'
 
 /** Arguments without the executable: Node puts its path, and for a packed program the script's, in front. */
 const args = process.argv.slice(2)
@@ -63,8 +65,8 @@ function boot(kernel: Kernel): never {
 /** /shutdown of an initramfs, as PID 1: nothing may end it but reboot(2). */
 function shutDown(kernel: Kernel): never {
   kernel.resetSignal(SIGUSR1)
-  const crashed = process.env[CRASH_VARIABLE]
-  kernel.armCrashExec(['/proc/self/exe', '/shutdown'], ['/shutdown', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })
+  const crashed = process.env[SHUTDOWN_CRASH_VARIABLE]
+  kernel.armCrashExec(['/proc/self/exe', '/shutdown'], ['/shutdown', ...args], { ...definedEnvironment(), [SHUTDOWN_CRASH_VARIABLE]: '1' })
   const log = createLog(kernel)
   const give = (why: string): never => emergencyEnd(kernel, emergencyVerb(args), why, log.warn)
   process.on('exit', (code) => give(`Node ended with exit code ${code}`))

@@ -14,7 +14,7 @@ import type { Round, RoundStep } from './plan-round.ts'
 import { readStack } from './read-stack.ts'
 import { readStacks, readVictims } from './read-victims.ts'
 import type { MountStack } from './read-victims.ts'
-import { inMemory, mountsInScope } from './stack-facts.ts'
+import { mountsInScope } from './stack-facts.ts'
 import type { StackFacts } from './stack-facts.ts'
 
 export interface TakeDownRequest {
@@ -190,10 +190,9 @@ class TakeDown {
   #giveUp({ steps, facts }: Round & { readonly facts: StackFacts }): void {
     const { print, keepDevices, oldRoot } = this.#request
     const hidden = steps.flatMap(({ action }) => (action.do === 'unmount' ? [action.mount] : []))
-    const hangs = facts.mounts.some((mount) => !inMemory.has(mount.fstype) && this.#hung.has(`mount:${mount.id}`))
     for (const mount of hidden) {
-      // Above a mount that hangs it would take that along, and wait for it.
-      if (hangs && mount.mountPoint === oldRoot) continue
+      // It would take a mount that hangs along, and wait for it.
+      if (this.#hung.size > 0 && mount.mountPoint === oldRoot) continue
       try {
         this.#kernel.bounded({ call: 'umount2', target: mount.mountPoint, flags: MNT_DETACH | UMOUNT_NOFOLLOW }, { ...this.#options(), timeoutMs: this.#options().stepMs() })
       } catch (error) {
