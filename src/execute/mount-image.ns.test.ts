@@ -1,4 +1,4 @@
-// The real kernel's part in keeping: a loop-mounted copy whose file is deleted, and mounts made read-only.
+// The real kernel's part in keeping: a loop-mounted copy whose file is deleted, mounts made read-only, wiped files.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,6 +11,7 @@ import type { Plan, Step } from '../plan/step.ts'
 import { executePlan } from './execute.ts'
 import { mountImage } from './mount-image.ts'
 import { Trace } from './trace.ts'
+import { wipeFile } from './wipe-file.ts'
 
 const kernel = createKoffiKernel()
 const directory = mkdtempSync('/tmp/fulcrum-mount-image-')
@@ -55,4 +56,17 @@ t.test('read-only by mount: the file system stays writable elsewhere, an open fi
   kernel.close(fd)
   kernel.umount2(at, 0)
   t.throws(() => run([{ op: 'set-read-only', path: at, readOnly: true }]), /EINVAL/, 'no mount')
+})
+
+t.test('a secret is overwritten in the pages where it lies', async (t) => {
+  const key = join(directory, 'key')
+  writeFileSync(key, 's'.repeat(100_000), { mode: 0o400 })
+  const reader = kernel.open(key, 0)
+  const root = kernel.open(directory, 0)
+  t.equal(wipeFile(kernel, root, '/key'), 100_000)
+  const seen = Buffer.alloc(100_001, 1)
+  t.equal(kernel.read(reader, seen, 0), 100_000, 'who had it open reads as much as before')
+  t.ok(seen.subarray(0, 100_000).every((byte) => byte === 0), 'and only zeros')
+  t.notOk(existsSync(key))
+  for (const fd of [reader, root]) kernel.close(fd)
 })
