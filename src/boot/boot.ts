@@ -16,7 +16,7 @@ import { parseMountInfo } from '../facts/mountinfo.ts'
 import { INITRAMFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep, SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
-import { initramfsDevices } from '../processes/read-origin.ts'
+import { initramfsDevices, readBootRecord } from '../processes/read-origin.ts'
 import { VERSION } from '../version.ts'
 import { SYSROOT } from './boot-state.ts'
 import type { BootContext, BootState } from './boot-state.ts'
@@ -115,7 +115,10 @@ function keepOf(plan: Plan): Keep {
 /** The initramfs's own device first, then those of what is mounted in it and stays behind. */
 function readInitramfsDevices(state: BootState): readonly string[] {
   const { kernel } = state
-  return initramfsDevices(parseMountInfo(kernel.readText('/proc/self/mountinfo')), kernel.stat('/').dev).map(String)
+  const now = initramfsDevices(parseMountInfo(kernel.readText('/proc/self/mountinfo')), kernel.stat('/').dev)
+  // After a return "/" may be the compressed copy of the first one, whose processes still live.
+  const before = state.returned === null ? [] : (readBootRecord(kernel)?.initramfsDevices ?? [])
+  return [...new Set([...now, ...before])].map(String)
 }
 
 /** How this program was started, but for what we told ourselves. */

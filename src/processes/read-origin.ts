@@ -121,7 +121,8 @@ export function readOriginContext(kernel: Doors): OriginContext {
   const top = rootMount(mounts)
   const isInitramfs = top?.fstype === 'rootfs' || (top !== undefined && kernel.exists('/etc/initrd-release'))
   if (isInitramfs) {
-    const initramfs = new Set(initramfsDevices(mounts, kernel.stat('/').dev))
+    // After a return there is a record: the first initramfs may be another one than its copy that is "/" now.
+    const initramfs = new Set([...initramfsDevices(mounts, kernel.stat('/').dev), ...(readBootRecord(kernel)?.initramfsDevices ?? [])])
     const root = topMountAt(mounts, SYSROOT) === undefined ? new Set<bigint>() : rootDevices(kernel, mounts, SYSROOT)
     return { initramfs, root: withoutAny(root, initramfs), memfd, switched: { kind: 'not-yet' }, mayBeReused: false }
   }
