@@ -2,6 +2,7 @@
 //
 // poll(2) moves the modelled clock, so that waiting for a device can be tested without waiting.
 
+import { LOOP_CONFIGURE, LOOP_CTL_GET_FREE } from '../../abi/loop.ts'
 import { MS_NODEV } from '../../abi/mount.ts'
 import {
   BLKGETSIZE64, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_TRUNC,
@@ -18,6 +19,8 @@ import type { OpenFile } from './model-process.ts'
 
 const hex = (n: number): SyscallArg => ({ raw: `0x${n.toString(16)}` })
 const consoles = [makeDev(5, 1), makeDev(5, 0), makeDev(4, 64), makeDev(1, 11)]
+const LOOP_MAJOR = 7
+const LOOP_CONTROL = makeDev(10, 237)
 const NULL_DEV = makeDev(1, 3)
 
 /** Everything a node holds, as a read from its beginning to its end. */
@@ -55,7 +58,7 @@ export function openFile(door: Door, path: string, flags: number, mode: number):
   if (type === S_IFCHR || type === S_IFBLK) {
     if (loc.mnt.flags & MS_NODEV) throw new Errno('EACCES')
     if (consoles.includes(loc.node.rdev) && type === S_IFCHR) return { kind: 'console', loc, flags, offset: 0 }
-    if (type === S_IFCHR ? loc.node.rdev !== NULL_DEV : !world.disks.has(loc.node.rdev)) throw new Errno('ENXIO')
+    if (type === S_IFCHR ? ![NULL_DEV, LOOP_CONTROL].includes(loc.node.rdev) : !world.disks.has(loc.node.rdev)) throw new Errno('ENXIO')
   } else if (writes && exists) needWritable(loc)
   if (flags & O_TRUNC && loc.node.content.kind === 'file') setData(loc.node, new Uint8Array())
   return { kind: 'node', loc, flags, offset: 0 }
@@ -103,6 +106,9 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     const file = door.file(fd)
     const disk = world.disks.get(file.loc.node.rdev)
     if (file.kind === 'console') return 0
+    // Loop devices are disks that a test has added; the first is always free, and which file it gets does not matter.
+    if (file.loc.node.rdev === LOOP_CONTROL && request === LOOP_CTL_GET_FREE) return 0
+    if (disk?.major === LOOP_MAJOR && request === LOOP_CONFIGURE) return 0
     if (request !== BLKGETSIZE64 || disk === undefined || typeof argument === 'number') throw new Errno('ENOTTY')
     new DataView(argument.buffer, argument.byteOffset).setBigUint64(0, BigInt(disk.data?.length ?? 0), true)
     return 0
