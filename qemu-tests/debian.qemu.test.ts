@@ -40,6 +40,23 @@ is "systemd uses the cgroups that it found" "$(mounted_on /sys/fs/cgroup) $(cat 
 like "mounted as it would have done it" "$(grep ' cgroup2 ' /proc/mounts)" nsdelegate,memory_recursiveprot
 `
 
+/** Services have mount namespaces of their own, and the kept initramfs is in none of them. */
+const HIDDEN = `
+host=$(readlink /proc/1/ns/mnt)
+others=0; seeing=""
+for process in /proc/[0-9]*; do
+  [ "$(readlink $process/ns/mnt)" = "$host" ] && continue
+  grep -q . $process/mountinfo || continue
+  others=$((others + 1))
+  grep -q " /run/\\(rootfs\\|initramfs\\) " $process/mountinfo && seeing="$seeing $(cat $process/comm)"
+done
+yes "there are $others processes in a mount namespace of their own" test "$others" -gt 1
+is "none of them has the initramfs in it" "$seeing" ""
+systemd-run --quiet --wait -p PrivateMounts=yes sh -c 'grep -c " /run/rootfs " /proc/self/mountinfo > /run/probe'
+is "nor has one that is started now" "$(cat /run/probe)" 0
+yes "the unit that hides it is done" systemctl is-active --quiet fulcrum-hide.service
+`
+
 /** The names of the units that failed in a guest. */
 function failedUnits(result: GuestResult): string[] {
   return result.report.records.filter(({ record }) => record === 'failed-unit').map(({ fields }) => String(fields.get('unit'))).sort()
@@ -71,7 +88,7 @@ for (const series of ['6.12', '7.x'] as const) {
   for (const engine of ['move', 'pivot'] as const) {
     await t.test(`${series}: Debian by engine ${engine} to the login prompt`, async (t) => {
       const initrd = await testImage(kernel, { include: sleeperIncludes() })
-      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? `${keptChecks()}${MARK_CHECKS}` : '')
+      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? `${keptChecks()}${MARK_CHECKS}${HIDDEN}` : '')
       const result = await bootScenario(t, spec(`debian-${engine}-${series}`,
         { ...machine, initrd, append: `${append} fulcrum.switch=${engine}${engine === 'pivot' ? ' fulcrum.process=keep:/bin/initramfs-sleeper' : ''}` }, checks))
       const worse = failedUnits(result).filter((unit) => !baseline.includes(unit))
