@@ -13,7 +13,7 @@ import type { ProcessDoors } from './read-processes.ts'
 import { attempt } from './read-origin.ts'
 
 /** File systems whose files are known to somebody who may be gone. */
-const ASKS_SOMEBODY = /^(fuse(blk)?(\.|$)|nfs|cifs|smb|9p|ceph|afs|coda|orangefs|gfs2|ocfs2)/
+const ASKS_SOMEBODY = /^(fuse(blk)?(\.|$)|nfs4?$|cifs|smb|9p|ceph|afs|coda|orangefs|gfs2|ocfs2)/
 
 /** A link of /proc that leads to a file of a process. */
 const MAGIC = /^\/proc\/\d+\/(exe|cwd|root|fd\/\d+)$/
