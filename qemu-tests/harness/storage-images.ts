@@ -6,7 +6,8 @@ import type { Kernel } from '../../scripts/setup/kernel.ts'
 import { busybox } from './small-root.ts'
 import { testImage } from './test-image.ts'
 
-export type StorageKind = 'nbd' | 'fuse' | 'imsm'
+/** `make-imsm`: the image of the guest that makes the disks of 'imsm'. */
+export type StorageKind = 'nbd' | 'fuse' | 'imsm' | 'make-imsm'
 
 interface Needs {
   readonly hook: string
@@ -18,6 +19,7 @@ const NEEDS: Readonly<Record<StorageKind, Needs>> = {
   nbd: { hook: 'root-on-nbd', programs: ['nbd-client'], load: ['virtio_pci', 'virtio_net', 'nbd'] },
   fuse: { hook: 'root-by-fuse', programs: ['fuse2fs'], load: ['virtio_pci', 'virtio_blk', 'fuse'] },
   imsm: { hook: 'root-on-imsm', programs: ['mdadm', 'mdmon'], load: ['virtio_pci', 'virtio_blk', 'raid1'] },
+  'make-imsm': { hook: 'make-imsm', programs: ['mdadm', 'mdmon'], load: ['virtio_pci', 'virtio_blk', 'raid1'] },
 }
 
 /** Path of a program of the host. */
@@ -25,6 +27,11 @@ function program(name: string): string {
   const path = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((folder) => join(folder, name)).find((candidate) => existsSync(candidate))
   if (path === undefined) throw new Error(`Cannot find '${name}': install Debian's package of it`)
   return path
+}
+
+/** Path of a hook's source. */
+export function hookPath(name: string): string {
+  return join(import.meta.dirname, '../hooks', name)
 }
 
 /** An image that finds its root through such a process. */
@@ -35,7 +42,7 @@ export function storageImage(kernel: Kernel, kind: StorageKind): Promise<string>
     include: [
       { source: busybox(), destination: '/bin/busybox' },
       ...programs.map((name) => ({ source: program(name), destination: `/sbin/${name}` })),
-      { source: join(import.meta.dirname, '../hooks', hook), destination: `/etc/fulcrum/hooks/pre-mount/50-${hook}` },
+      { source: hookPath(hook), destination: `/etc/fulcrum/hooks/pre-mount/50-${hook}` },
     ],
   })
 }
