@@ -1,8 +1,7 @@
 // The scenario of a root that a process of the initramfs serves: Debian with systemd on it, files written just before
 // power-off, and what the host finds on the disk afterwards. One text for the tests that must be green and for the
 // self-test that must be red. The images: storage-images.ts; the checks of the disk: check-ext4.ts.
-import { rmSync } from 'node:fs'
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
 import { checkExt4, writeKnownFiles } from './check-ext4.ts'
 import type { KnownFile } from './check-ext4.ts'
@@ -14,6 +13,7 @@ import type { GuestSpec } from './run-guest.ts'
 import { BASE_APPEND } from './scenario.ts'
 import { storageImage } from './storage-images.ts'
 import { tapScript } from './tap-shell.ts'
+import type { Tree } from './tree.ts'
 import { copyOf } from './writable-disk.ts'
 
 export type ServedRoot = 'nbd' | 'nbd-netlink' | 'fuse' | 'imsm'
@@ -44,11 +44,15 @@ rm /var/tmp/gone
 const MASKED = ['systemd-hwdb-update', 'ldconfig', 'systemd-journal-catalog-update', 'e2scrub_reap', 'systemd-update-done', 'systemd-logind']
 const QUICKER = MASKED.map((unit) => `systemd.mask=${unit}.service`).join(' ')
 
+/** The boot has mounted the root read-write; nobody is to mount or check it again, which FUSE could not. */
+const FSTAB: Tree = { 'etc/fstab': { type: 'text', text: '# The root is mounted by the initramfs.\n' } }
+
 /** What holds in the guest whatever the shutdown will do. */
 function checks(kind: ServedRoot): string {
   const { type, server } = SERVED_ROOTS[kind]
   const common = `
 point ok "systemd finished starting: $(cat /run/fulcrum-report.state)"
+is "units that failed" "$(systemctl --failed --no-legend --plain | cut -d" " -f1 | tr '\\n' ' ')" ""
 is "type of the root" "$(type_of /)" ${type}
 is "one mount on /" "$(mounted_on /)" 1
 is "the root can be written" "$(options_of / | cut -d, -f1)" rw
@@ -63,7 +67,7 @@ is "it is the initramfs's" "$(stat -L -c %d /proc/$pid/exe)" "$(stat -c %d /run/
 
 /** The scenario, ready to boot: its disks are throw-away copies, and the spec's `afterwards` judges them. */
 export async function servedRootScenario(kernel: Kernel, kind: ServedRoot, more: { readonly name: string; readonly append?: string; readonly checks?: string }): Promise<GuestSpec> {
-  const disk = debianDisk({ table: 'none' })
+  const disk = debianDisk({ table: 'none', more: FSTAB })
   const isNbd = kind === 'nbd' || kind === 'nbd-netlink'
   const files = FILES.filter(({ word }) => word !== 'before' && word !== 'gone')
   const checkFileSystem = (path: string): string[] => checkExt4(path, { files, absent: ['/var/tmp/gone'] })
