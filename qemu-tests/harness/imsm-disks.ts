@@ -8,6 +8,7 @@ import { cacheDirectory } from '../../scripts/setup/cache.ts'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
 import { runTool, tryTool } from '../../scripts/setup/run-tool.ts'
 import type { DiskImage } from './disk-images.ts'
+import { readImsm } from './imsm-metadata.ts'
 import { runGuest } from './run-guest.ts'
 import { hookPath, storageImage } from './storage-images.ts'
 import { ownPath } from './own-files.ts'
@@ -47,12 +48,13 @@ export async function imsmDisks(kernel: Kernel, root: DiskImage): Promise<readon
 
 /** What is wrong with the array that these disks are; empty if it was stopped in order and both say the same. */
 export function checkImsm(disks: readonly string[], bytes: number): string[] {
-  const complaints = disks.flatMap((disk, index) => {
-    const { stdout, stderr } = tryTool('mdadm', ['--examine', disk], { env: { IMSM_NO_PLATFORM: '1', IMSM_DEVNAME_AS_SERIAL: '1' } })
-    const dirty = /Dirty State : (.*)$/m.exec(stdout)?.[1]
-    const map = /Map State : (.*)$/m.exec(stdout)?.[1]
-    return dirty === 'clean' && map === 'normal' ? [] : [`Disk ${index} of the array is '${dirty ?? stderr.trim()}', its map '${map ?? ''}'`]
+  const arrays = disks.map(readImsm)
+  const complaints = arrays.flatMap((array, index) => {
+    if (array === null) return [`Disk ${index} of the array has no metadata`]
+    const isGood = !array.isDirty && !array.isMigrating && array.mapState === 0
+    return isGood ? [] : [`Disk ${index} of the array is not clean: ${JSON.stringify(array)}`]
   })
+  if (new Set(arrays.map((array) => array?.generation)).size > 1) complaints.push(`The members' metadata are not of the same time: ${JSON.stringify(arrays)}`)
   const [first = '', second = ''] = disks
   const same = tryTool('cmp', ['-n', `${bytes}`, first, second])
   return same.status === 0 ? complaints : [...complaints, `The members of the array are not equal: ${same.stdout.trim()}`]
