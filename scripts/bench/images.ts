@@ -27,6 +27,11 @@ export function buildOurs(kernel: Kernel, fulcrum: string, compress: string, nam
   return { name: `fulcrum ${name}`, path: output }
 }
 
+/** Our image for a way of keeping: the copy that `slim` keeps is only in the image that is made for it. */
+export function imageFor(kernel: Kernel, fulcrum: string, keep: string): BenchImage {
+  return keep === 'slim' ? buildOurs(kernel, fulcrum, 'zstd', 'zstd slim', ['--keep', 'slim']) : buildOurs(kernel, fulcrum, 'zstd', 'zstd', [])
+}
+
 /** Names of all modules but those that a root on ext4 on virtio-blk needs: what an image for one machine leaves out. */
 function needlessModules(kernel: Kernel): string[] {
   const table = parseModulesDep(fs.readFileSync(path.join(kernel.sysroot, 'lib/modules', kernel.release, 'modules.dep'), 'utf8'))

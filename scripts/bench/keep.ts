@@ -7,7 +7,7 @@ import { checkExt4 } from '../../qemu-tests/harness/check-ext4.ts'
 import { KERNEL_SERIES, ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { WITNESSES, ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
-import { buildOurs } from './images.ts'
+import { imageFor } from './images.ts'
 import { keepRoot } from './keep-root.ts'
 import { instant, memory } from './marks.ts'
 import type { Memory } from './marks.ts'
@@ -69,8 +69,8 @@ export function benchKeep(args: string[]): void {
   const rows: Row[] = []
   for (const name of values.kernel) {
     const kernel = ensureKernel(seriesOf(name))
-    const initrd = buildOurs(kernel, fulcrum, 'zstd', 'zstd', []).path
     for (const keep of values.keep) {
+      const initrd = imageFor(kernel, fulcrum, keep).path
       process.stderr.write(`measuring keep=${keep} on ${kernel.release}\n`)
       const tries = Array.from({ length: runs }, () => measure(kernel, keep, initrd, values.append, values.console))
       rows.push(tries.reduce((fastest, row) => (row.shutdownMs < fastest.shutdownMs ? row : fastest)))

@@ -9,7 +9,7 @@ import { ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { WITNESSES, ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
 import { dracutImages } from './dracut-images.ts'
-import { buildOurs, busyboxImage, debianImages } from './images.ts'
+import { busyboxImage, debianImages, imageFor } from './images.ts'
 import { memory, shutdownTimes } from './marks.ts'
 import type { Memory, ShutdownTimes } from './marks.ts'
 import { runMachine } from './run-machine.ts'
@@ -22,7 +22,7 @@ export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only P
 
 interface Case {
   readonly name: string
-  readonly initrd: string
+  readonly initrd: () => string
   readonly root: RootExitrd
   readonly append?: string
 }
@@ -35,18 +35,20 @@ interface Row extends ShutdownTimes {
   readonly complaints: readonly string[]
 }
 
+/** Images are made when their case is measured. The first is what the others are compared with. */
 function cases(kernel: Kernel, fulcrum: string): Case[] {
-  const busybox = busyboxImage(kernel).path
-  const most = debianImages(kernel).find(({ name }) => name.endsWith('most'))?.path ?? ''
-  const dracut = dracutImages(kernel)
-  const ours = buildOurs(kernel, fulcrum, 'zstd', 'zstd', []).path
+  const busybox = (): string => busyboxImage(kernel).path
+  const dracut = (ending: string) => (): string => dracutImages(kernel).find(({ name }) => name.endsWith(ending))?.path ?? ''
   return [
     { name: 'busybox switch_root, no exitrd', initrd: busybox, root: 'none' },
-    { name: 'initramfs-tools, no exitrd', initrd: most, root: 'none' },
+    { name: 'initramfs-tools, no exitrd', initrd: () => debianImages(kernel).find(({ name }) => name.endsWith('most'))?.path ?? '', root: 'none' },
     { name: "busybox, mkinitcpio's exitrd, ready made", initrd: busybox, root: 'copied' },
     { name: "busybox, dracut's exitrd", initrd: busybox, root: 'dracut' },
-    ...dracut.map(({ name, path: initrd }) => ({ name: `${name}, its exitrd`, initrd, root: 'dracut' as const })),
-    ...(['none', 'full'] as const).map((keep) => ({ name: `fulcrum keep=${keep}`, initrd: ours, root: 'none' as const, append: `fulcrum.keep=${keep}` })),
+    { name: 'dracut generic, its exitrd', initrd: dracut('generic'), root: 'dracut' },
+    { name: 'dracut generic systemd, its exitrd', initrd: dracut('systemd'), root: 'dracut' },
+    ...['none', 'slim', 'full'].map((keep) => ({
+      name: `fulcrum keep=${keep}`, initrd: () => imageFor(kernel, fulcrum, keep).path, root: 'none' as const, append: `fulcrum.keep=${keep}`,
+    })),
   ]
 }
 
@@ -58,7 +60,7 @@ function measure(it: Case, kernel: Kernel, options: { detail: boolean; folder: s
   return withCopy(disk.path, (copy) => {
     const said = options.detail ? DETAIL : 'quiet'
     const output = runMachine({
-      kernel: kernel.vmlinuz, initrd: it.initrd, memoryMiB: 1024, disks: [{ path: copy, bus: 'virtio' }],
+      kernel: kernel.vmlinuz, initrd: it.initrd(), memoryMiB: 1024, disks: [{ path: copy, bus: 'virtio' }],
       append: `console=ttyS0 ${said} panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro ${it.append ?? ''}`.trimEnd(),
     }, true)
     saveConsole(options.folder, it.name, output)
