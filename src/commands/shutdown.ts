@@ -1,38 +1,57 @@
-// `shutdown`, the /shutdown of an initramfs: see shutdown/shutdown.ts.
+// `shutdown`: the /shutdown of an initramfs (shutdown/shutdown.ts), and the way to it from a running root.
 //
-// Refused for anything but PID 1: what it does would take a running system down without asking.
+// As PID 1 in the initramfs it follows systemd-shutdown's protocol. From a running root it leads back into the kept
+// initramfs first, under any init, so that the root can be unmounted.
 // Man pages: fulcrum-shutdown(8), systemd-shutdown(8).
 
 import { isShutdownVerb, shutdownVerbs } from '../shutdown/reboot-machine.ts'
 import { runShutdown } from '../shutdown/shutdown.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_USAGE } from './command.ts'
-import type { Command } from './command.ts'
+import { EXIT_OK, EXIT_USAGE, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
+import { DEFAULT_LEAVE_OPTIONS, leaveAsInit, leaveAsOther, parseLeaveOptions } from './leave.ts'
+
+/** Those that make sense on a running machine: 'exit' is systemd's, for containers. */
+const verbs = shutdownVerbs.filter((verb) => verb !== 'exit')
 
 export const shutdownCommand: Command = {
   name: 'shutdown',
-  summary: 'unmount the old root and stop the machine, as /shutdown of an initramfs',
-  usage: ['shutdown VERB [OPTIONS OF SYSTEMD-SHUTDOWN]', 'fulcrum shutdown VERB'],
-  help: `For PID 1 only: systemd-shutdown(8) runs it as /shutdown after it went back to /run/initramfs. Makes
-everything below /oldroot read-only, unmounts it, and calls reboot(2).
+  summary: 'go back to the kept initramfs, unmount the root and stop the machine',
+  usage: ['fulcrum shutdown [--force] [--timeout S] [--dry-run] poweroff|reboot|halt|kexec', '/shutdown VERB [OPTIONS OF SYSTEMD-SHUTDOWN]'],
+  help: `Ends all processes of the root, goes back into the initramfs that was kept at the switch, unmounts the root
+with everything it stands on, and calls reboot(2). Where systemd runs it is asked, and does the same.
 
-  VERB  ${shutdownVerbs.join(', ')}
+  -f, --force    without asking systemd: PID 1, whatever it is, is replaced
+  --timeout S    how long processes may take to end after SIGTERM, in seconds; default 10
+  -n, --dry-run  print what would be done
 
-Anything but PID 1 is refused: to shut a running system down, use its own shutdown(8).
+An init script may end with 'exec fulcrum shutdown poweroff'. Without fulcrum in the root:
+'chroot /run/rootfs fulcrum shutdown poweroff'.
+As /shutdown of an initramfs, started by systemd-shutdown(8) as PID 1, everything below /oldroot is taken down.
 `,
   run(args, io) {
-    const [verb] = args
-    if (verb === '--help' || verb === '-h') {
+    if (args[0] === '--help' || args[0] === '-h') {
       io.stdout(formatCommandHelp(shutdownCommand))
       return EXIT_OK
     }
     const kernel = io.kernel()
-    if (kernel.getpid() === 1) return runShutdown(kernel, args, io.env, (line) => io.stderr(`shutdown: ${line}\n`))
-    if (verb === undefined || !isShutdownVerb(verb)) {
-      io.stderr(`shutdown: Cannot understand ${verb === undefined ? 'an empty command' : `'${verb}'`}: expected ${shutdownVerbs.join(', ')}\n`)
+    const say = (line: string): void => io.stderr(`shutdown: ${line}\n`)
+    const parsed = parseLeaveOptions(args)
+    if (kernel.getpid() === 1) {
+      // It must not exit: what it cannot understand means 'halt', which loses nothing.
+      const options = typeof parsed === 'string' ? DEFAULT_LEAVE_OPTIONS : parsed
+      const verb = options.words.find(isShutdownVerb) ?? 'halt'
+      return leaveAsInit(kernel, verb, options, say) ?? runShutdown(kernel, args, io.env, say)
+    }
+    const usage = (what: string): number => {
+      io.stderr(`shutdown: ${what}\nTry 'fulcrum shutdown --help'\n`)
       return EXIT_USAGE
     }
-    io.stderr(`shutdown: Cannot ${verb}: this is not PID 1 of an initramfs; use 'systemctl ${verb}' or the shutdown(8) of the system\n`)
-    return EXIT_REFUSED
+    if (typeof parsed === 'string') return usage(parsed)
+    const [word, ...more] = parsed.words
+    const verb = verbs.find((it) => it === word)
+    if (verb === undefined || more.length > 0 || parsed.shell) {
+      return usage(`Cannot understand ${word === undefined ? 'an empty command' : `'${args.join(' ')}'`}: expected one of ${verbs.join(', ')}`)
+    }
+    return leaveAsOther(io, 'fulcrum shutdown', verb, parsed)
   },
 }

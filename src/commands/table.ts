@@ -59,9 +59,13 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./dmesg.ts')).dmesgCommand,
   },
   {
-    name: 'shutdown', summary: 'unmount the old root and stop the machine, as /shutdown of an initramfs',
+    name: 'shutdown', summary: 'go back to the kept initramfs, unmount the root and stop the machine',
     group: 'Switching root', standsIn: true,
     load: async () => (await import('./shutdown.ts')).shutdownCommand,
+  },
+  {
+    name: 'return', summary: 'go back to the kept initramfs, and forward into the root again', group: 'Switching root', standsIn: false,
+    load: async () => (await import('./return.ts')).returnCommand,
   },
   {
     name: 'version', summary: 'print the version', group: 'Others', standsIn: false,
