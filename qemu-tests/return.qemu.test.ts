@@ -72,7 +72,7 @@ is "rounds" "$(cat /rounds/count)" $rounds
 for key in mounts hidden free-id fds programs files umask state limits not-replaced; do
   for round in $(seq 3 $rounds); do is "$key, round $round" "$(of $round $key)" "$(of 2 $key)"; done
 done
-like "one sleeper, not one of each round" "$(of $rounds programs)" '^[^ ]*/initramfs-sleeper $'
+like "one sleeper, not one of each round" "$(of $rounds programs)" '^[^ ]*/initramfs-sleeper *$'
 for key in MemFree Unevictable Shmem SUnreclaim PageTables; do
   echo "# $key: $(for round in $(seq 1 $rounds); do of $round $key; done | tr '\\n' ' ')"
   echo "$key: $(for round in $(seq 1 $rounds); do of $round $key; done | tr '\\n' ' ')" >&2

@@ -4,12 +4,11 @@
 // of the initramfs with the initramfs's libraries, so that nothing is asked of the root and none of its files stays
 // open.  ptrace(2), execve(2), ld.so(8).
 
-import { O_RDONLY } from '../abi/process.ts'
-import { classifyExecutable, EXECUTABLE_HEAD_BYTES } from '../facts/executable.ts'
 import { kernelEnvironment } from '../facts/init-arguments.ts'
 import { inRoot } from '../facts/paths.ts'
 import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { readInterpreter } from './read-interpreter.ts'
 
 const BINARY = '/bin/fulcrum'
 /** Where the libraries of an image can be; ld.so(8) looks into these by itself, but of the running root. */
@@ -26,13 +25,8 @@ export interface KeptProgram {
 /** How fulcrum of the kept initramfs is executed in the running root. Throws SyscallError when it is not there. */
 export function keptProgram(kernel: Kernel, args: readonly string[], kept = ROOTFS_DIRECTORY): KeptProgram {
   const binary = inRoot(kept, BINARY)
-  const head = new Uint8Array(EXECUTABLE_HEAD_BYTES)
-  const fd = kernel.open(binary, O_RDONLY)
-  const length = kernel.read(fd, head, 0)
-  kernel.close(fd)
-  const program = classifyExecutable(head.subarray(0, length))
+  const loader = readInterpreter(kernel, binary)
   const env = { ...kernelEnvironment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', FULCRUM_KOFFI: inRoot(kept, ADDON) }
-  const loader = program.kind === 'elf' ? program.interpreter : null
   if (loader === null) return { path: binary, argv: [binary, ...args], env }
   const libraries = LIBRARY_DIRECTORIES.map((path) => inRoot(kept, path)).filter((path) => kernel.exists(path))
   const path = inRoot(kept, loader)
