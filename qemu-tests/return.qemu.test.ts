@@ -6,8 +6,9 @@ import t from 'tap'
 import { KERNEL_SERIES, ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
-import { checkExt4, writeKnownFiles } from './harness/check-ext4.ts'
+import { checkExt4, PARTITION_OFFSET, writeKnownFiles } from './harness/check-ext4.ts'
 import type { KnownFile } from './harness/check-ext4.ts'
+import { debianDisk } from './harness/debian-disk.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { guestProgram } from './harness/guest-programs.ts'
 import { RescueTalk } from './harness/rescue-talk.ts'
@@ -34,6 +35,7 @@ sync; echo 3 > /proc/sys/vm/drop_caches; sleep 0.2; echo 3 > /proc/sys/vm/drop_c
   echo "free-id $(awk '$5 == "/run/probe" { print $1 }' /proc/self/mountinfo)"
   umount /run/probe; rmdir /run/probe
   echo "fds $(ls /proc/1/fd | wc -l)"
+  echo "children $(wc -w < /proc/1/task/1/children)"
   echo "programs $(for p in /proc/[0-9]*; do readlink $p/exe; done | grep -v busybox | sort | tr '\\n' ' ')"
   echo "files $(find /run | sort | tr '\\n' ' ')"
   for key in MemFree Unevictable Shmem SUnreclaim PageTables; do echo "$key $(kib $key)"; done
@@ -69,7 +71,7 @@ const ROUNDS_CHECKS = `
 of() { awk -v key="$2" '$1 == key { $1 = ""; print substr($0, 2) }' /rounds/$1; }
 is "rounds" "$(cat /rounds/count)" $rounds
 # The first round differs: before it nothing had been mounted, loaded and left.
-for key in mounts hidden free-id fds programs files umask state limits not-replaced; do
+for key in mounts hidden free-id fds children programs files umask state limits not-replaced; do
   for round in $(seq 3 $rounds); do is "$key, round $round" "$(of $round $key)" "$(of 2 $key)"; done
 done
 like "one sleeper, not one of each round" "$(of $rounds programs)" '^[^ ]*/initramfs-sleeper *$'
@@ -84,15 +86,15 @@ yes "free memory does not shrink" test $(( $(of 2 MemFree) - $(of $rounds MemFre
 is "returns in the record" "$(record returns)" $((rounds - 1))
 `
 
-async function rounds(series: (typeof KERNEL_SERIES)[number], engine: 'move' | 'pivot', count: number): Promise<void> {
-  await t.test(`${series}: ${count} rounds by ${engine}`, async (t) => {
+async function rounds(series: (typeof KERNEL_SERIES)[number], engine: 'move' | 'pivot', keep: 'full' | 'slim', count: number): Promise<void> {
+  await t.test(`${series}: ${count} rounds by ${engine}, ${keep} initramfs`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: roundsRoot, label: 'rounds', sizeMiB: 64 })
     await bootScenario(t, {
-      name: `rounds-${series}-${engine}`, timeoutMs: 240_000,
+      name: `rounds-${series}-${engine}-${keep}`, timeoutMs: 240_000,
       machine: {
-        kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include: sleeperIncludes() }), memoryMiB: 512,
-        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw fulcrum.switch=${engine} fulcrum.keep=full rounds=${count}`,
+        kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include: sleeperIncludes(), keep }), memoryMiB: 768,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw fulcrum.switch=${engine} fulcrum.keep=${keep} rounds=${count}`,
         disks: [{ path: disk.path, bus: 'virtio' }],
       },
       script: tapScript(`rounds=${count}`, ROUNDS_CHECKS),
@@ -168,10 +170,45 @@ async function withBusyboxInit(series: (typeof KERNEL_SERIES)[number], engine: '
   })
 }
 
-await rounds('6.12', 'pivot', 10)
-await rounds('6.1', 'move', 10)
-await rounds('7.x', 'pivot', 10)
-await rounds('7.x', 'move', 4)
+/** systemd is asked to reboot, comes back through /run/initramfs/shutdown, and finds itself started again. */
+async function withSystemd(series: (typeof KERNEL_SERIES)[number]): Promise<void> {
+  await t.test(`${series}: Debian with systemd returns and starts again`, async (t) => {
+    const kernel = ensureKernel(series)
+    const disk = debianDisk()
+    await bootScenario(t, {
+      name: `systemd-return-${series}`, timeoutMs: 300_000,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 1024,
+        append: `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`,
+        disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+      },
+      script: tapScript(`
+if [ "$(record returns)" = 0 ]; then
+  cut -d' ' -f1,3 /proc/self/mountinfo | wc -l > /run/mounts-before; systemctl --failed --no-legend --plain > /run/failed-before
+  chroot /run/rootfs /bin/fulcrum return > /dev/console 2>&1; sleep 300
+fi
+is "returns" "$(record returns)" 1
+like "systemd finished starting" "$(cat /run/fulcrum-report.state)" '^(running|degraded)$'
+is "units that failed" "$(systemctl --failed --no-legend --plain)" "$(cat /run/failed-before)"
+is "mounts" "$(cut -d' ' -f1,3 /proc/self/mountinfo | wc -l)" "$(cat /run/mounts-before)"
+for at in / /proc /sys /dev /run /run/rootfs /run/initramfs /sys/fs/cgroup; do is "one mount on $at" "$(mounted_on $at)" 1; done
+no "nobody may not log in" test -e /run/nologin
+`),
+      expectation: {
+        report: 'tap', end: 'poweroff', consoleLacks: [/Cannot/],
+        consoleHas: [/old root taken down[^]*fulcrum: version[^]*login: [^]*old root taken down/],
+      },
+      afterwards: ([path = '']) => checkExt4(path, { offset: PARTITION_OFFSET }),
+    })
+  })
+}
+
+await rounds('6.12', 'pivot', 'full', 10)
+await rounds('6.1', 'move', 'full', 10)
+await rounds('7.x', 'pivot', 'full', 10)
+await rounds('7.x', 'move', 'full', 4)
+await rounds('6.12', 'pivot', 'slim', 4)
 await withBusyboxInit('6.12', 'pivot')
 await withBusyboxInit('6.1', 'move')
 await withBusyboxInit('7.x', 'move')
+await withSystemd('6.12')

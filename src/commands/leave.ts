@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { describePlan } from '../plan/step.ts'
+import { plainExe } from '../processes/process-facts.ts'
 import { attempt } from '../processes/read-origin.ts'
 import { planEnter } from '../return/enter.ts'
 import { RETURN_FILE } from '../return/go-forward.ts'
@@ -46,7 +47,9 @@ export function parseLeaveOptions(args: readonly string[]): LeaveOptions | strin
 
 /** sd_booted(3), and PID 1 is it: systemctl(1) can be asked. */
 function runsSystemd(kernel: Kernel): boolean {
-  return kernel.exists('/run/systemd/system') && attempt(() => kernel.readlink('/proc/1/exe'))?.endsWith('/systemd') === true
+  // An upgrade may have deleted the file that it still executes.
+  const exe = attempt(() => kernel.readlink('/proc/1/exe'))
+  return kernel.exists('/run/systemd/system') && exe !== null && plainExe(exe).endsWith('/systemd')
 }
 
 const SYSTEMCTL = ['/usr/bin/systemctl', '/bin/systemctl']

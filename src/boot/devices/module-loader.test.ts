@@ -42,6 +42,11 @@ t.test('an image without any modules', async t => {
   t.same(createModuleLoader(new FakeDeviceKernel(), 'K').load(['x']), ["Cannot load module 'x': it is not in this image"])
 })
 
+t.test('an image without the modules that are loaded', async t => {
+  const kernel = new FakeDeviceKernel().add({ '/sys/module/virtio_blk/initstate': 'live\n' })
+  t.same(createModuleLoader(kernel, 'K').load(['virtio-blk', 'x']), ["Cannot load module 'x': it is not in this image"])
+})
+
 t.test('a failed dependency ends it, a failed soft one does not', async t => {
   const kernel = new FakeDeviceKernel().addModules({ a: [], b: ['a'], c: [], soft: [] }, {}, 'softdep c pre: soft\n')
   kernel.effects.set('a', 'ENOEXEC').set('soft', 'ENODEV')

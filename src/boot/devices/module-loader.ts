@@ -85,7 +85,9 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
   const loadOne = (name: string): string | null => {
     const found = lookup(index(), settings(), name)
     if (found.modules.length === 0) {
-      return found.builtin || isBuiltinAlias(name) ? null : `Cannot load module '${name}': it is not in this image`
+      // The compressed copy that a machine returns to (keep=slim) has no modules; those of the first boot are loaded.
+      const isThere = found.builtin || isBuiltinAlias(name) || kernel.exists(`/sys/module/${normalizeModuleName(name)}`)
+      return isThere ? null : `Cannot load module '${name}': it is not in this image`
     }
     // What failed before is tried again: somebody asks for it by name, perhaps after mending the cause.
     for (const module of index().resolve(found.modules).modules) if (done.get(module.name) !== null) done.delete(module.name)
