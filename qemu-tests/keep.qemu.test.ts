@@ -7,6 +7,7 @@ import { ensureKernel } from '../scripts/setup/kernel.ts'
 import type { KernelSeries } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { checkExt4 } from './harness/check-ext4.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { ownPath } from './harness/own-files.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
@@ -112,3 +113,30 @@ for (const { series, engine, keep, checks } of ROWS) {
     if (keep === 'slim') t.ok(cost <= 40_000, `the copy costs ${cost} KiB`)
   })
 }
+
+/** What systemd-shutdown does at its end: the API file systems bound, pivot_root with put_old /oldroot, exec. */
+const GO_DOWN = `#!/bin/sh
+export PATH=/bin:/sbin
+mount -o remount,rw /; echo written > /var/file
+cd /run/initramfs
+for at in proc sys dev run; do mount --bind /$at /run/initramfs/$at || echo "not ok bind $at"; done
+busybox pivot_root . oldroot || echo "not ok pivot_root"
+exec busybox chroot . /shutdown poweroff --log-target=console < dev/console > dev/console 2>&1
+`
+
+await t.test('6.12: from the compressed copy the root is taken down', async (t) => {
+  const kernel = ensureKernel('6.12')
+  const root = diskImage({ fileSystem: 'ext4', label: 'way-back', tree: { ...smallRoot(), 'sbin/go-down': { type: 'text', text: GO_DOWN, mode: 0o755 } } })
+  await bootScenario(t, {
+    name: 'keep-slim-way-back',
+    machine: {
+      kernel: kernel.vmlinuz, initrd: await testImage(kernel, { keep: 'slim' }), memoryMiB: 384,
+      append: `${BASE_APPEND} root=LABEL=way-back ro init=/sbin/go-down`, disks: [{ path: root.path, bus: 'virtio', writable: true }],
+    },
+    expectation: {
+      report: 'none', end: 'poweroff', consoleHas: [/as its compressed copy/, /unmounted \/oldroot \(ext4/, /old root taken down in \d+ ms: /],
+      consoleLacks: [/^not ok/m, /rescue/, /not all of it/, /Cannot/],
+    },
+    afterwards: ([path = '']) => checkExt4(path, { files: [] }),
+  })
+})
