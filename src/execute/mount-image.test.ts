@@ -49,7 +49,7 @@ t.test('a free device, its file, the mount; then the device is let go of', async
   t.equal(mountImage(m, '/lib/kept.img', '/run/x', 'squashfs'), '/dev/loop3')
   t.strictSame(m.log, [
     '10 = open /lib/kept.img', '11 = open /dev/loop-control rw', 'ioctl 11 0x4c82', '12 = open /dev/loop3', 'ioctl 12 0x4c0a',
-    '304 bytes, fd 10, flags 5, /lib/kept.im', 'mount /dev/loop3 /run/x squashfs 5',
+    '304 bytes, fd 10, flags 5, /lib/kept.im', 'mount /dev/loop3 /run/x squashfs 1',
   ])
   t.equal(m.opened.size, 0)
 })

@@ -4,7 +4,7 @@
 // once this is done: an unmount takes everything back. The file may be deleted while it is mounted.  loop(4).
 
 import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
-import { MS_NODEV, MS_RDONLY } from '../abi/mount.ts'
+import { MS_RDONLY } from '../abi/mount.ts'
 import { O_RDONLY, O_RDWR } from '../abi/process.ts'
 import { isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -23,7 +23,7 @@ export function mountImage(kernel: Doors, file: string, target: string, fstype: 
       const fd = kernel.open(device, O_RDONLY)
       try {
         kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR, file))
-        kernel.mount(device, target, fstype, MS_RDONLY | MS_NODEV, null)
+        kernel.mount(device, target, fstype, MS_RDONLY, null)
         return device
       } catch (error) {
         if (left === 0 || !isErrno(error, 'EBUSY')) throw error
