@@ -19,9 +19,7 @@ mount -o remount,rw /
 sleep 2
 sync
 echo 3 > /proc/sys/vm/drop_caches
-while read -r name value unit; do
-  case $name in MemAvailable:|MemFree:|Unevictable:|Shmem:) say "$name $value $unit" ;; esac
-done < /proc/meminfo
+while read -r line; do say "$line"; done < /proc/meminfo
 ${writeKnownFiles(WITNESSES)}
 if [ -x /run/initramfs/shutdown ]; then
   cd /run/initramfs
