@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pinnedNode, projectRoot } from '../bundle/project.ts'
+import { PARTITION_OFFSET, checkExt4 } from '../qemu-tests/harness/check-ext4.ts'
 import { debianDisk } from '../qemu-tests/harness/debian-disk.ts'
 import { diskImage } from '../qemu-tests/harness/disk-images.ts'
 import type { DiskImage } from '../qemu-tests/harness/disk-images.ts'
@@ -91,7 +92,8 @@ async function boot(narrator: Narrator, options: DemoOptions, { kernel, disk, in
   return runGuest({
     name: 'demo',
     timeoutMs: BOOT_TIMEOUT_MS,
-    machine: { kernel: kernel.vmlinuz, initrd, append, memoryMiB: 1024, disks: [{ path: disk.path, bus: 'virtio' }] },
+    machine: { kernel: kernel.vmlinuz, initrd, append, memoryMiB: 1024, disks: [{ path: disk.path, bus: 'virtio', writable: true }] },
+    afterwards: ([path = '']) => checkExt4(path, { offset: PARTITION_OFFSET }),
     script: guestScript(!options.fast),
     converse: (console) => followBoot(narrator, console),
   })

@@ -26,7 +26,7 @@ export function expectedExe(engine: string, keep: string): string {
 
 function keepChecks(evidence: Evidence, engine: string, keep: string): Check[] {
   const old = evidence.mounts.find((mount) => mount.at === '/run/rootfs')
-  if (keep === 'full') {
+  if (keep !== 'none') {
     return [{ ok: old !== undefined && /\bfulcrum|\bbin\b/.test(evidence.rootfs), text: 'the initramfs is visible at /run/rootfs' }]
   }
   const deleted = evidence.boot?.events.find((event) => event.phase === engine && event.what.startsWith('delete'))
@@ -46,6 +46,12 @@ function systemdChecks(evidence: Evidence, console: string): Check[] {
   ]
 }
 
+/** systemd's shutdown goes through the kept initramfs; with nothing kept it ends by itself. */
+function wayBackChecks(keep: string, console: string): Check[] {
+  if (keep === 'none') return []
+  return [{ ok: /fulcrum: old root taken down in /.test(console), text: 'systemd came back into the initramfs, which took the root down' }]
+}
+
 /** All that the demo shows. `complaints` are the harness's: time-outs, panics, an end other than power-off. */
 export function demoChecks(evidence: Evidence, options: DemoOptions, console: string, complaints: readonly string[]): Check[] {
   const { boot } = evidence
@@ -57,12 +63,12 @@ export function demoChecks(evidence: Evidence, options: DemoOptions, console: st
   return [
     { ok: boot.rescues === 0, text: 'the boot needed no rescue' },
     { ok: options.engine === 'auto' ? boot.engine === 'pivot' || boot.engine === 'move' : boot.engine === options.engine, text: `the engine was '${boot.engine}'` },
-    { ok: options.keep === null || boot.keep === options.keep, text: `the initramfs was ${boot.keep === 'full' ? 'kept' : 'freed'}` },
+    { ok: options.keep === null || boot.keep === options.keep, text: `the initramfs was ${boot.keep === 'none' ? 'freed' : 'kept'}` },
     { ok: root?.type === 'ext4', text: `"/" is ${root?.source ?? 'not known'}, ${root?.type ?? 'not known'}` },
     ...keepChecks(evidence, boot.engine, boot.keep),
     { ok: process?.exe === exe, text: process === undefined ? 'a process from the initramfs is alive' : `a process from the initramfs is alive, its exe reads '${process.exe}'` },
-    ...(options.fast ? [] : systemdChecks(evidence, console)),
-    { ok: complaints.length === 0, text: 'the guest powered itself off' },
+    ...(options.fast ? [] : [...systemdChecks(evidence, console), ...wayBackChecks(boot.keep, console)]),
+    { ok: complaints.length === 0, text: 'the guest powered itself off, and left a clean file system' },
     ...failures,
   ]
 }

@@ -13,6 +13,7 @@ const WORTH_SHOWING = /Welcome to|Reached target (sysinit|local-fs|multi-user|po
 export async function followBoot(narrator: Narrator, console: Console): Promise<void> {
   let skipped = 0
   let isInPlan = false
+  let isUp = false
   const flush = (): void => {
     if (skipped > 0) narrator.console(`(${skipped} more ${skipped === 1 ? 'line' : 'lines'})`)
     skipped = 0
@@ -39,6 +40,12 @@ export async function followBoot(narrator: Narrator, console: Console): Promise<
     } else if (isInPlan && !/^fulcrum: {2,}/.test(line)) {
       isInPlan = false
       narrator.section('The switch, and what the real root does with it')
+    }
+    if (line.endsWith('login:')) isUp = true
+    if (isUp && /^fulcrum: /.test(line)) {
+      isUp = false
+      flush()
+      narrator.section('The way back', 'systemd has gone back into the kept initramfs: nothing to unpack, and nothing of the root in the way.')
     }
     if (/^fulcrum: /.test(line) || WORTH_SHOWING.test(line)) show(line)
     else skipped += 1
