@@ -97,5 +97,7 @@ list
 no "nobody to mark, no cgroups" test -e /sys/fs/cgroup/cgroup.procs
 is "only the marked one is left" "$(zoo)" zoo-marked
 is "its origin" "$(field zoo-marked origin)" initramfs
+fulcrum shutdown poweroff 2> /run/refused; is "there is nothing to return to" $? 112
+like "and why" "$(cat /run/refused)" 'freed at the switch .keep=none.'
 `)
 }
