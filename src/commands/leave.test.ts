@@ -36,6 +36,7 @@ function running(more: { readonly keep?: 'full' | 'none'; readonly systemd?: boo
   const { plan, refusal } = planSwitch(request, readSwitchFacts(k, request, 'x64'))
   if (plan === null) throw new Error(refusal.detail)
   executePlan(k, plan, new Trace(() => k.monotonicUs()), new Map())
+  k.world.programs.set(`/run/rootfs${LOADER}`, () => ({ code: 0 }))
   k.mkdir('/run/fulcrum', 0o755)
   k.writeFile('/run/fulcrum/boot.json', JSON.stringify({ keep: more.keep ?? 'full', initramfsDevice: String(k.world.initramfs.dev), handOverUs: 1 }))
   try {
@@ -111,6 +112,16 @@ t.test('PID 1 that may not be replaced', async (t) => {
   t.match(io.err(), /Cannot replace PID 1: ptrace.*EPERM/)
   t.equal(words(k), '/sbin/init')
   t.notOk(isInitramfs(k))
+})
+
+t.test('a kept binary that does not run must not become PID 1', async (t) => {
+  const k = running()
+  k.world.programs.set(`/run/rootfs${LOADER}`, (args) => {
+    t.equal(args.at(-1), 'version')
+    return { code: 127, stderr: 'libstdc++.so.6: cannot open shared object file\n' }
+  })
+  await t.rejects(async () => await shutdownCommand.run(['poweroff'], capturedIo(somebody(k))), /Cannot start the kept .*libstdc.*status 127/)
+  t.equal(words(k), '/sbin/init')
 })
 
 t.test('systemd is asked', async (t) => {

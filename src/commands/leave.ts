@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { describePlan } from '../plan/step.ts'
 import { plainExe } from '../processes/process-facts.ts'
 import { attempt } from '../processes/read-origin.ts'
-import { planEnter } from '../return/enter.ts'
+import { isInitramfs, planEnter } from '../return/enter.ts'
 import { RETURN_FILE } from '../return/go-forward.ts'
 import { leaveChroot } from '../return/leave-chroot.ts'
 import { leaveRoot } from '../return/leave-root.ts'
@@ -78,7 +78,8 @@ function wordsForInit(verb: LeaveVerb, { shell, timeoutS }: LeaveOptions): strin
 /** As PID 1: the running root is left at once, and never returned to. Null when "/" is the initramfs itself. */
 export function leaveAsInit(kernel: Kernel, verb: LeaveVerb, options: LeaveOptions, say: (line: string) => void): null {
   const { shell } = options
-  if (!leaveChroot(kernel) && kernel.exists('/etc/initrd-release')) return null
+  // PID 1 must not exit for an error here: then it is where it is.
+  if (attempt(() => leaveChroot(kernel)) !== true && isInitramfs(kernel)) return null
   return leaveRoot(kernel, { verb, shell, timeoutMs: options.timeoutS * 1000 }, say)
 }
 

@@ -33,8 +33,17 @@ export function keptProgram(kernel: Kernel, args: readonly string[], kept = ROOT
   return { path, argv: [path, '--library-path', libraries.join(':'), binary, ...args], env }
 }
 
-/** Replaces PID 1. Throws SyscallError when that is refused; PID 1 goes on then as if nothing had been. */
+const TRIAL_MS = 30_000
+
+/**
+ * Replaces PID 1. Throws SyscallError when that is refused, and Error when the kept binary does not run here at all:
+ * PID 1 goes on then as if nothing had been.
+ */
 export function replaceInit(kernel: Kernel, args: readonly string[]): void {
+  // A library that is missing would be told by the loader, and then PID 1 would exit: a kernel panic.
+  const trial = keptProgram(kernel, ['version'])
+  const { code, error, stderr } = kernel.run(trial.path, trial.argv.slice(1), { env: trial.env, timeoutMs: TRIAL_MS })
+  if (code !== 0) throw new Error(`Cannot start the kept '${trial.path}': ${error ?? stderr.trim()} (status ${code ?? 'of a signal'})`)
   const { path, argv, env } = keptProgram(kernel, args)
   kernel.execInProcess(1, path, argv, env)
 }
