@@ -4,7 +4,7 @@
 // of the first boot has. The API file systems, modules and devices are there already. /init is told how often this
 // was done, and whether a person wants to stop in the initramfs.  docs/return.md.
 
-import { MNT_DETACH } from '../abi/mount.ts'
+import { MNT_DETACH, MS_BIND, MS_REMOUNT } from '../abi/mount.ts'
 import { handOver, recordStartState } from '../boot/hand-over.ts'
 import { readParameters } from '../boot/parameters.ts'
 import { parseCommandLine } from '../facts/cmdline.ts'
@@ -68,7 +68,8 @@ export function goForward(kernel: Kernel, options: { readonly shell: boolean }, 
   unmountLeftovers(kernel, print)
   endLeftovers(kernel, print)
   attempt(() => kernel.unlink(RETURN_FILE))
-  // The kept initramfs was for root only; hooks may run programs as others. A compressed one is read-only and stays so.
+  // systemd comes by the mount that is read-only, and hooks may run programs as others. A compressed one stays as it is.
+  attempt(() => kernel.mount('none', '/', null, MS_REMOUNT | MS_BIND, null))
   attempt(() => kernel.chmod('/', 0o755))
   const told = { [RETURN_VARIABLE]: formatReturned({ returns: returns + 1, stop: options.shell }) }
   return handOver(kernel, { op: 'exec', path: '/init', argv, env: { ...env, ...told }, kind: 'plain' }, start)
