@@ -4,7 +4,7 @@
 // of the first boot has. The API file systems, modules and devices are there already. /init is told how often this
 // was done, and whether a person wants to stop in the initramfs.  docs/return.md.
 
-import { MNT_DETACH, MS_BIND, MS_REMOUNT } from '../abi/mount.ts'
+import { MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_REMOUNT } from '../abi/mount.ts'
 import { handOver, recordStartState } from '../boot/hand-over.ts'
 import { readParameters } from '../boot/parameters.ts'
 import { parseCommandLine } from '../facts/cmdline.ts'
@@ -70,6 +70,8 @@ export function goForward(kernel: Kernel, options: { readonly shell: boolean }, 
   attempt(() => kernel.unlink(RETURN_FILE))
   // systemd comes by the mount that is read-only, and hooks may run programs as others. A compressed one stays as it is.
   attempt(() => kernel.mount('none', '/', null, MS_REMOUNT | MS_BIND, null))
+  // It is unbindable as well where services were not to see it (plan/keep.ts), and is to be bound again.
+  attempt(() => kernel.mount('none', '/', null, MS_REC | MS_PRIVATE, null))
   attempt(() => kernel.chmod('/', 0o755))
   const told = { [RETURN_VARIABLE]: formatReturned({ returns: returns + 1, stop: options.shell }) }
   return handOver(kernel, { op: 'exec', path: '/init', argv, env: { ...env, ...told }, kind: 'plain' }, start)
