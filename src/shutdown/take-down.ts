@@ -82,6 +82,7 @@ class TakeDown {
   readonly #problems = new Map<string, string>()
   #stacks: readonly MountStack[] | null = null
   #desperate = false
+  #wasComplete = false
   #rounds = 0
 
   constructor(kernel: Kernel, request: TakeDownRequest) {
@@ -104,9 +105,11 @@ class TakeDown {
     }
   }
 
+  /** After a round in which all was done, who runs is asked only if something is left nevertheless: it costs the most. */
   #read(): StackFacts {
     const { oldRoot, keepDevices } = this.#request
     const stack = { ...readStack(this.#kernel, oldRoot), processes: [] }
+    if (this.#wasComplete && this.#plan(stack).left.length === 0) return stack
     this.#stacks ??= readStacks(this.#kernel, stack.mounts, mountsInScope(stack, keepDevices), oldRoot)
     return { ...stack, processes: readVictims(this.#kernel, stack.mounts, this.#stacks, keepDevices) }
   }
@@ -135,6 +138,7 @@ class TakeDown {
     const undone = new Set<string>()
     const options = this.#options()
     let progress = false
+    this.#wasComplete = false
     for (const step of steps) {
       this.#request.tick()
       if (this.#leftMs() <= 0) return progress
@@ -151,6 +155,7 @@ class TakeDown {
       if (outcome.result === 'done') this.#doneKeys.add(step.key)
       else undone.add(step.key)
     }
+    this.#wasComplete = undone.size === 0
     return progress
   }
 
