@@ -21,6 +21,10 @@ export const F_GETFD = 1
 export const F_SETFD = 2
 export const F_GETFL = 3
 export const F_SETFL = 4
+/** Who gets the signal of O_ASYNC, and which: fcntl(2). */
+export const F_SETOWN = 8
+export const F_SETSIG = 10
+export const O_ASYNC = 0o20000
 export const FD_CLOEXEC = 1
 
 /** close_range(2) flag, since Linux 5.11. */

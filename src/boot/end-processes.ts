@@ -59,10 +59,10 @@ function markSurvivors(state: BootState, { first }: EndResult): void {
   if (cgroup.problem !== null) log.warn(`${cgroup.problem}, ignoring`)
   for (const judged of survivors) {
     const { pid } = judged.facts
-    const { at, cgroup: inCgroup, oom, problems } = markForSurvival(kernel, pid, cgroup.path)
+    const { at, cgroup: inCgroup, oom, wakes, problems } = markForSurvival(kernel, pid, cgroup.path)
     const pins = readPins(kernel, pid, first.context.root).map((pin) => `${pin.kind} ${pin.what}`)
-    trace.note('processes', `mark ${pid} ${nameOf(judged)}`, { at, cgroup: inCgroup, oom, ...(problems.length === 0 ? {} : { problems }), ...(pins.length === 0 ? {} : { pins }) })
-    const marks = [at ? "'@'" : '', inCgroup ? `cgroup ${cgroup.path}` : '', oom ? 'spared when memory is short' : ''].filter((it) => it !== '')
+    trace.note('processes', `mark ${pid} ${nameOf(judged)}`, { at, cgroup: inCgroup, oom, ...(wakes === null ? {} : { wakes }), ...(problems.length === 0 ? {} : { problems }), ...(pins.length === 0 ? {} : { pins }) })
+    const marks = [at ? "'@'" : '', inCgroup ? `cgroup ${cgroup.path}` : '', oom ? 'spared when memory is short' : '', wakes === true ? 'woken by requests' : ''].filter((it) => it !== '')
     log.info(`process ${pid} ${nameOf(judged)}: marked to survive: ${marks.length === 0 ? 'not at all' : marks.join(', ')}`)
     for (const problem of problems) log.warn(problem)
     if (pins.length > 0) log.warn(`Cannot unmount the root while process ${pid} (${nameOf(judged)}) lives: it keeps ${pins.join(', ')} of it`)

@@ -190,6 +190,8 @@ export interface ProcessCalls {
   reap(pid: number): ChildStatus | null
   /** pidfd_open(2): a descriptor that means this process for ever, whoever gets its pid later. */
   pidfdOpen(pid: number): Fd
+  /** pidfd_getfd(2): the open file behind a descriptor of another process, shared with it; since Linux 5.6. */
+  pidfdGetfd(pidfd: Fd, fd: number): Fd
   /** pidfd_send_signal(2). ESRCH once the process is reaped; a zombie takes every signal. */
   pidfdSendSignal(pidfd: Fd, signal: number): void
   /** Runs a program to its end, on this thread. Never throws: see RunResult.error. */

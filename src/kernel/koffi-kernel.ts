@@ -66,6 +66,9 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
   pidfdOpen(pid: number): Fd {
     return toFd(this.#libc.syscall('pidfd_open', [pid, 0], [pid, 0]))
   }
+  pidfdGetfd(pidfd: Fd, fd: number): Fd {
+    return toFd(this.#libc.syscall('pidfd_getfd', [pidfd, fd, 0], [pidfd, fd, 0]))
+  }
   pidfdSendSignal(pidfd: Fd, signal: number): void {
     this.#libc.syscall('pidfd_send_signal', [pidfd, signal, 0, 0], [pidfd, signal])
   }

@@ -2,10 +2,12 @@
 
 import t from 'tap'
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../abi/mount.ts'
+import { O_ASYNC, O_RDWR, S_IFCHR, SIGCONT } from '../abi/process.ts'
+import { makeDev } from '../facts/mountinfo.ts'
 import { createBootedModel } from '../kernel/model/booted.ts'
 import type { ModelKernel } from '../kernel/model/model-kernel.ts'
-import type { ModelProcess } from '../kernel/model/model-process.ts'
-import { dir, file, populate } from '../kernel/model/vfs.ts'
+import type { ModelProcess, OpenFile } from '../kernel/model/model-process.ts'
+import { addEntry, dir, file, populate } from '../kernel/model/vfs.ts'
 import { makeSurvivorCgroup, markForSurvival, systemdVersion } from './mark.ts'
 import { parseArguments } from './process-facts.ts'
 
@@ -28,7 +30,7 @@ t.test('where the arguments are', async (t) => {
 
 t.test("'@' is written into argv[0], once, and the OOM killer told", async (t) => {
   const { k, daemon } = machine()
-  t.strictSame(markForSurvival(k, daemon.pid), { pid: daemon.pid, at: true, cgroup: false, oom: true, problems: [] })
+  t.strictSame(markForSurvival(k, daemon.pid), { pid: daemon.pid, at: true, cgroup: false, oom: true, wakes: null, problems: [] })
   t.strictSame(daemon.argv, ['@sbin/nbd-client', '-N', 'root'])
   t.equal(daemon.oomScoreAdj, -1000)
   const writes = (): number => k.calls.filter((call) => call.syscall === 'pwrite').length
@@ -42,7 +44,7 @@ t.test('in the cgroup as well, which alone is enough for another user', async (t
   const { k, daemon } = machine(['ssh'], 1000)
   t.match(markForSurvival(k, daemon.pid).problems, [/Cannot mark process \d+ for systemd: it is of user 1000, .*systemd will kill it at shutdown/])
   t.strictSame(makeSurvivorCgroup(k, 257), { path: CGROUP, problem: null })
-  t.strictSame(markForSurvival(k, daemon.pid, CGROUP), { pid: daemon.pid, at: false, cgroup: true, oom: true, problems: [] })
+  t.strictSame(markForSurvival(k, daemon.pid, CGROUP), { pid: daemon.pid, at: false, cgroup: true, oom: true, wakes: null, problems: [] })
   t.equal(k.readText(`${CGROUP}/cgroup.procs`), `${daemon.pid}`)
   t.strictSame(daemon.argv, ['ssh'])
 })
@@ -114,4 +116,18 @@ t.test('which systemd is in the root', async (t) => {
     populate(k.world.initramfs, { [`/newroot${path}`]: file() })
     t.equal(systemdVersion(k, '/newroot'), version, path)
   }
+})
+
+t.test('a FUSE server is woken by its requests; an NBD connection that any signal ends is told', async (t) => {
+  const { k, daemon } = machine()
+  const fuse = addEntry(k.world.devtmpfs.root, 'fuse', S_IFCHR | 0o666, { kind: 'special' }, makeDev(10, 229))
+  const served: OpenFile = { kind: 'node', loc: { mnt: k.proc.root.mnt, node: fuse }, flags: O_RDWR, offset: 0 }
+  daemon.fds.set(4, { file: served, cloexec: false })
+  t.match(markForSurvival(k, daemon.pid), { wakes: true, problems: [] })
+  t.match(served, { owner: daemon.pid, signal: SIGCONT, flags: O_RDWR | O_ASYNC })
+  t.strictSame([...k.proc.fds.keys()].filter((fd) => fd > 2), [])
+  k.failNext('pidfd_getfd', 'ENOSYS')
+  t.match(markForSurvival(k, daemon.pid), { at: true, wakes: false, problems: [/Cannot let FUSE requests wake process \d+: pidfd_getfd.*ENOSYS/] })
+  populate(k.world.sys, { '/block/nbd0/pid': file(`${daemon.pid}\n`), '/block/vda/dev': file('254:0\n') })
+  t.match(markForSurvival(k, daemon.pid).problems, [/Cannot keep 'nbd0' alive through the end of systemd: .*use netlink/])
 })

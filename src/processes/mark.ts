@@ -12,6 +12,8 @@ import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseArguments, parseUid } from './process-facts.ts'
 import { attempt } from './read-origin.ts'
+import { wakeForRequests } from './wake.ts'
+import type { WakeDoors } from './wake.ts'
 
 /** What one process got. Idempotent: what is there already counts. */
 export interface MarkResult {
@@ -22,6 +24,8 @@ export interface MarkResult {
   readonly cgroup: boolean
   /** The OOM killer leaves it alone. */
   readonly oom: boolean
+  /** It serves FUSE, and is woken by a request if it is stopped; null when it does not. */
+  readonly wakes: boolean | null
   /** What could not be done, a line each. */
   readonly problems: readonly string[]
 }
@@ -100,7 +104,7 @@ function setFirst(kernel: Pick<Kernel, 'setxattr'>, path: string): void {
   throw last
 }
 
-type MarkDoors = Pick<Kernel, 'readText' | 'writeFile' | 'open' | 'close' | 'writeAt'>
+type MarkDoors = Pick<Kernel, 'readText' | 'writeFile' | 'open' | 'close' | 'writeAt'> & WakeDoors
 
 /** True when argv[0] begins with '@' now. */
 function hasAt(kernel: Pick<Kernel, 'readText'>, pid: number): boolean {
@@ -119,6 +123,12 @@ function writeAt(kernel: MarkDoors, pid: number): string | null {
     kernel.close(fd)
   }
   return hasAt(kernel, pid) ? null : 'it shows another command line than the one that it was started with'
+}
+
+/** The NBD device that the kernel serves inside an ioctl of this process (NBD_DO_IT), or null. */
+function nbdOf(kernel: Pick<Kernel, 'readText'> & Pick<Kernel, 'readdir'>, pid: number): string | null {
+  const names = attempt(() => kernel.readdir('/sys/block')) ?? []
+  return names.find((name) => name.startsWith('nbd') && attempt(() => kernel.readText(`/sys/block/${name}/pid`).trim()) === `${pid}`) ?? null
 }
 
 /** Runs one of the marks: null when it is there, else the cause. */
@@ -141,10 +151,14 @@ export function markForSurvival(kernel: MarkDoors, pid: number, cgroup: string |
   const write = (path: string, text: string): string | null => tried(() => (kernel.writeFile(path, text), null))
   const inCgroup = cgroup === null ? 'no cgroup for it' : write(`${cgroup}/cgroup.procs`, `${pid}`)
   const oom = write(`/proc/${pid}/oom_score_adj`, '-1000')
+  const wakes = wakeForRequests(kernel, pid)
   const problems: string[] = []
   // One mark is enough for systemd.
   if (at !== null && inCgroup !== null) problems.push(`Cannot mark process ${pid} for systemd: ${at}${cgroup === null ? '' : `; ${inCgroup}`}; systemd will kill it at shutdown, with the root on it`)
   else if (cgroup !== null && inCgroup !== null) problems.push(`Cannot move process ${pid} to '${cgroup}': ${inCgroup}; it has only its '@'`)
   if (oom !== null) problems.push(`Cannot spare process ${pid} when memory is short: ${oom}; the OOM killer may choose it`)
-  return { pid, at: at === null, cgroup: inCgroup === null, oom: oom === null, problems }
+  if (wakes.problem !== null) problems.push(`Cannot let FUSE requests wake process ${pid}: ${wakes.problem}; systemd stops all processes for a moment at shutdown, and will wait for this one for ever`)
+  const nbd = nbdOf(kernel, pid)
+  if (nbd !== null) problems.push(`Cannot keep '${nbd}' alive through the end of systemd: it stops all processes for a moment, and the kernel ends this connection when process ${pid} gets any signal; let nbd-client use netlink`)
+  return { pid, at: at === null, cgroup: inCgroup === null, oom: oom === null, wakes: wakes.wakes, problems }
 }

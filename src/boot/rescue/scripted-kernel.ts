@@ -216,6 +216,7 @@ export class ScriptedKernel implements Kernel {
   statmount(): MountIdentity { return this.#unsupported('statmount') }
   getuid(): number { return 0 }
   pidfdOpen(): Fd { return this.#unsupported('pidfd_open') }
+  pidfdGetfd(): Fd { return this.#unsupported('pidfd_getfd') }
   pidfdSendSignal(): void { this.#unsupported('pidfd_send_signal') }
   kill(): void { this.#unsupported('kill') }
   spawn(): number { return this.#unsupported('execve') }

@@ -5,7 +5,7 @@
 import { LOOP_CONFIGURE, LOOP_CTL_GET_FREE } from '../../abi/loop.ts'
 import { MS_NODEV } from '../../abi/mount.ts'
 import {
-  BLKGETSIZE64, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_TRUNC,
+  BLKGETSIZE64, F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETOWN, F_SETSIG, FD_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_TRUNC,
   POLLIN, S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG,
 } from '../../abi/process.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
@@ -126,8 +126,10 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     if (slot === undefined) throw new Errno('EBADF')
     if (command === F_GETFD) return slot.cloexec ? FD_CLOEXEC : 0
     if (command === F_GETFL) return slot.file.flags
-    if (command !== F_SETFD && command !== F_SETFL) throw new Errno('EINVAL')
-    if (command === F_SETFD) slot.cloexec = (argument & FD_CLOEXEC) !== 0
+    if (command !== F_SETFD && command !== F_SETFL && command !== F_SETOWN && command !== F_SETSIG) throw new Errno('EINVAL')
+    if (command === F_SETOWN) slot.file.owner = argument
+    else if (command === F_SETSIG) slot.file.signal = argument
+    else if (command === F_SETFD) slot.cloexec = (argument & FD_CLOEXEC) !== 0
     else slot.file.flags = argument
     return 0
   }

@@ -11,6 +11,9 @@ export interface OpenFile {
   readonly loc: Loc
   flags: number
   offset: number
+  /** Who gets the signal of O_ASYNC, and which. */
+  owner?: number
+  signal?: number
   /** Of a pidfd: the process itself, whoever has its pid. */
   readonly process?: ModelProcess
 }

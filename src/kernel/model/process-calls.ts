@@ -98,6 +98,12 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
         if (process === undefined) throw new Errno('ESRCH')
         return door.install({ kind: 'pidfd', loc: proc.root, flags: 2, offset: 0, process })
       }),
+    pidfdGetfd: (pidfd, fd) =>
+      door.call('pidfd_getfd', [pidfd, fd], () => {
+        const found = door.file(pidfd).process?.fds.get(fd)
+        if (found === undefined) throw new Errno('EBADF')
+        return door.install(found.file)
+      }),
     pidfdSendSignal: (pidfd, signal) =>
       door.call('pidfd_send_signal', [pidfd, signal], () => {
         const { process } = door.file(pidfd)
