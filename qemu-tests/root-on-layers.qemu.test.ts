@@ -64,10 +64,12 @@ ${tells ? 'is "another server was ended with the initramfs" "$(pid_of /run/decoy
 is "what serves nothing was ended" "$(pidof initramfs-sleeper)" ""
 fulcrum kill --default kill > /run/killed; is "fulcrum kill" $? 0
 like "the writer of the metadata of /usr" "$(row md127)" ' initramfs .* keep +@ .*mdmon.* it keeps the metadata of md126, which the root is on'
+# As systemd does at shutdown: whoever needs the root next waits for a server that is stopped.
+kill -STOP $(pid_of /run/base)
 echo 3 > /proc/sys/vm/drop_caches
-is "and the root can be read" "$(cat /etc/os-release | head -n 1) $(cat /usr/share/marker)" "ID=fulcrum-test on md"
+is "the root can be read, though its server was stopped" "$(cat /etc/os-release | head -n 1) $(cat /usr/share/marker)" "ID=fulcrum-test on md"
 `),
-      expectation: { report: 'tap', end: 'poweroff', consoleHas: [/marked to survive: '@', spared when memory is short/], consoleLacks: [/rescue/, /Cannot (end|mark) process/] },
+      expectation: { report: 'tap', end: 'poweroff', consoleHas: [/fuse2fs: marked to survive: '@', spared when memory is short, woken by requests/, /mdmon: marked to survive: '@', spared when memory is short/], consoleLacks: [/rescue/, /Cannot (end|mark) process/] },
     })
   })
 }
