@@ -12,7 +12,7 @@ t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 
 t.test('an NBD root whose client systemd ends is not clean, and the check says so', async (t) => {
-  const spec = await servedRootScenario(ensureKernel('6.12'), 'nbd', { name: 'selftest-served-root', append: 'fulcrum.process_marks=no' })
+  const spec = await servedRootScenario(ensureKernel('6.12'), 'nbd-ioctl', { name: 'selftest-served-root', append: 'fulcrum.process_marks=no' })
   const result = await runGuest(spec)
   t.match(result.observation.console, /nbd0: Receive control failed|I\/O error, dev nbd0/, 'the device was lost while the root was mounted')
   t.match(result.complaints.join('\n'), /feature 'needs_recovery': it was not unmounted/)

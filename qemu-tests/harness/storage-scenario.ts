@@ -16,14 +16,14 @@ import { tapScript } from './tap-shell.ts'
 import type { Tree } from './tree.ts'
 import { copyOf } from './writable-disk.ts'
 
-export type ServedRoot = 'nbd' | 'nbd-netlink' | 'fuse' | 'imsm'
+export type ServedRoot = 'nbd' | 'nbd-ioctl' | 'fuse' | 'imsm'
 
 /** What of each root the guest and the console must show. `server` null: the kernel needs no process. */
-export const SERVED_ROOTS: Readonly<Record<ServedRoot, { readonly type: string; readonly source: RegExp; readonly server: string | null; readonly append: string }>> = {
-  nbd: { type: 'ext4', source: /\/dev\/nbd0/, server: 'nbd-client', append: 'root=/dev/nbd0' },
-  'nbd-netlink': { type: 'ext4', source: /\/dev\/nbd0/, server: null, append: 'root=/dev/nbd0 nbd.netlink=1' },
-  fuse: { type: 'fuse.ext4', source: /\/dev\/vda/, server: 'fuse2fs', append: 'root=fuse2fs' },
-  imsm: { type: 'ext4', source: /\/dev\/md\d+/, server: 'mdmon', append: 'root=LABEL=debian-root' },
+export const SERVED_ROOTS: Readonly<Record<ServedRoot, { readonly type: string; readonly server: string | null; readonly append: string }>> = {
+  nbd: { type: 'ext4', server: null, append: 'root=/dev/nbd0' },
+  'nbd-ioctl': { type: 'ext4', server: 'nbd-client', append: 'root=/dev/nbd0 nbd.ioctl=1' },
+  fuse: { type: 'fuse.ext4', server: 'fuse2fs', append: 'root=fuse2fs' },
+  imsm: { type: 'ext4', server: 'mdmon', append: 'root=LABEL=debian-root' },
 }
 
 /** Written last: on disk by fsync, only closed, and written over what was synced; one more is removed. */
@@ -68,7 +68,7 @@ is "it is the initramfs's" "$(stat -L -c %d /proc/$pid/exe)" "$(stat -c %d /run/
 /** The scenario, ready to boot: its disks are throw-away copies, and the spec's `afterwards` judges them. */
 export async function servedRootScenario(kernel: Kernel, kind: ServedRoot, more: { readonly name: string; readonly append?: string; readonly checks?: string }): Promise<GuestSpec> {
   const disk = debianDisk({ table: 'none', more: FSTAB })
-  const isNbd = kind === 'nbd' || kind === 'nbd-netlink'
+  const isNbd = kind === 'nbd' || kind === 'nbd-ioctl'
   const files = FILES.filter(({ word }) => word !== 'before' && word !== 'gone')
   const checkFileSystem = (path: string): string[] => checkExt4(path, { files, absent: ['/var/tmp/gone'] })
   const base = (disks: readonly Disk[], append: string, initrd: string): GuestSpec['machine'] => ({
