@@ -12,6 +12,7 @@ fulcrum login: [    7.000250] bench: MemAvailable:     900000 kB\r
 [    7.000254] bench: poweroff asked for\r
          Stopping something...\r
 [    8.500000] bench: systemd-shutdown starts\r
+[    8.500100] bench: then MemAvailable:     850000 kB\r
 [   10.015625] reboot: Power down\r
 `
 
@@ -20,11 +21,11 @@ t.test('lines with a stamp, also behind a prompt', async (t) => {
     { ms: 0, text: 'Linux version 6.12' },
     { ms: 7000.25, text: 'bench: MemAvailable:     900000 kB' },
   ])
-  t.equal(logLines(CONSOLE).length, 8)
+  t.equal(logLines(CONSOLE).length, 9)
 })
 
 t.test('the instants of a shutdown', async (t) => {
-  t.same(shutdownTimes(CONSOLE), { asked: 7000.254, shutdownStarts: 8500, powerDown: 10015.625 })
+  t.same(shutdownTimes(CONSOLE), { asked: 7000.254, shutdownStarts: 8500, powerDown: 10015.625, availableThen: 850000 })
   t.equal(instant(`${CONSOLE}[   11.000000] reboot: Power down\n`, 'Power down'), 11000, 'the last one counts')
 })
 

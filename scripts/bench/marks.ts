@@ -57,7 +57,7 @@ export function memory(console: string): Memory {
   return { available: value('MemAvailable'), free: value('MemFree'), unevictable: value('Unevictable'), shmem: value('Shmem') }
 }
 
-/** Virtual milliseconds since the kernel's clock started. */
+/** Virtual milliseconds since the kernel's clock started, unless said otherwise. */
 export interface ShutdownTimes {
   /** `systemctl poweroff` was called. */
   readonly asked: number
@@ -65,6 +65,8 @@ export interface ShutdownTimes {
   readonly shutdownStarts: number
   /** The kernel's last word. */
   readonly powerDown: number
+  /** MemAvailable when systemd-shutdown starts, KiB. */
+  readonly availableThen: number
 }
 
 /** The instants of a shutdown by systemd. */
@@ -73,5 +75,6 @@ export function shutdownTimes(console: string): ShutdownTimes {
     asked: instant(console, 'bench: poweroff asked for'),
     shutdownStarts: instant(console, 'bench: systemd-shutdown starts'),
     powerDown: instant(console, 'reboot: Power down'),
+    availableThen: numberOf(console, /bench: then MemAvailable: *(\d+) kB/),
   }
 }

@@ -17,7 +17,7 @@ import { shutdownRoot } from './shutdown-root.ts'
 import type { RootExitrd } from './shutdown-root.ts'
 import { table } from './table.ts'
 
-export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only PATTERN] [--console DIR] [--detail] [--json]
+export const SHUTDOWN_USAGE = `  shutdown [--kernel SERIES] [--runs N] [--only PATTERN] [--append WORDS] [--console DIR] [--detail] [--json]
       One Debian root with systemd, shut down beside no exitrd at all and dracut's: times, memory held, file system.`
 
 interface Case {
@@ -55,13 +55,13 @@ function cases(kernel: Kernel, fulcrum: string): Case[] {
 /** In detail, the kernel tells every exec and the last calls; that costs time, so it is not for the table. */
 const DETAIL = 'loglevel=7 tp_printk trace_event=sched:sched_process_exec,syscalls:sys_enter_pivot_root,syscalls:sys_enter_umount,syscalls:sys_enter_reboot'
 
-function measure(it: Case, kernel: Kernel, options: { detail: boolean; folder: string | undefined }): Row {
+function measure(it: Case, kernel: Kernel, options: { detail: boolean; append: string; folder: string | undefined }): Row {
   const disk = shutdownRoot(kernel, it.root)
   return withCopy(disk.path, (copy) => {
     const said = options.detail ? DETAIL : 'quiet'
     const output = runMachine({
       kernel: kernel.vmlinuz, initrd: it.initrd(), memoryMiB: 1024, disks: [{ path: copy, bus: 'virtio' }],
-      append: `console=ttyS0 ${said} panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro ${it.append ?? ''}`.trimEnd(),
+      append: `console=ttyS0 ${said} panic=-1 initramfs_async=0 printk.devkmsg=on root=UUID=${disk.uuid ?? ''} ro ${it.append ?? ''} ${options.append}`.trimEnd(),
     }, true)
     saveConsole(options.folder, it.name, output)
     return { name: it.name, ...shutdownTimes(output), memory: memory(output), exitrd: output.includes('bench: exitrd is there'),
@@ -78,10 +78,10 @@ function print(rows: readonly Row[], kernel: Kernel, runs: number): void {
   process.stdout.write(`kernel ${kernel.release}; virtual ms, the fastest of ${runs}; memory at multi-user against the first row\n\n`)
   const ms = (value: number): string => value.toFixed(0)
   process.stdout.write(table(
-    ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'file system'],
+    ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'MiB at shutdown', 'file system'],
     rows.map((row) => [row.name, ms(row.shutdownStarts - row.asked), ms(row.powerDown - row.shutdownStarts), ms(total(row)), ms(total(row) - total(base)),
       ((base.memory.available - row.memory.available) / 1024).toFixed(1), ((row.memory.unevictable - base.memory.unevictable) / 1024).toFixed(1),
-      row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]),
+      ((base.availableThen - row.availableThen) / 1024).toFixed(1), row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]),
   ))
 }
 
@@ -93,6 +93,7 @@ export function benchShutdown(args: string[]): void {
       kernel: { type: 'string', default: '6.12' },
       runs: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
+      append: { type: 'string', default: '' },
       console: { type: 'string' },
       detail: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -105,7 +106,7 @@ export function benchShutdown(args: string[]): void {
   const rows: Row[] = []
   for (const it of cases(kernel, fulcrum).filter(({ name }) => pattern.test(name))) {
     process.stderr.write(`measuring '${it.name}'\n`)
-    const tries = Array.from({ length: runs }, () => measure(it, kernel, { detail: values.detail, folder: values.console }))
+    const tries = Array.from({ length: runs }, () => measure(it, kernel, { detail: values.detail, append: values.append, folder: values.console }))
     rows.push(tries.reduce((fastest, row) => (total(row) < total(fastest) ? row : fastest)))
   }
   if (values.json) process.stdout.write(`${JSON.stringify({ kernel: kernel.release, runs, rows }, undefined, 2)}\n`)
