@@ -8,7 +8,8 @@ import type { DemoOptions } from './options.ts'
 import { drawTimeline, stages } from './timeline.ts'
 
 const OPTIONS: DemoOptions = { series: '7.x', engine: 'auto', keep: null, fast: false }
-const CONSOLE = 'Debian\n\nfulcrum login: '
+const LOGIN = 'Debian\n\nfulcrum login: '
+const CONSOLE = `${LOGIN}\nfulcrum: old root taken down in 140 ms: 9 mounts\n`
 
 const BOOT = {
   format: 1, engine: 'pivot', keep: 'full', initUs: 3_000_000, handOverUs: 3_900_000, rescues: 0, prepared: false,
@@ -69,7 +70,9 @@ t.test('each thing that is missing is seen', async (t) => {
   t.match(failed(reportLines(BOOT), { ...OPTIONS, engine: 'move' }), [/engine was 'pivot'/])
   t.match(failed(reportLines(BOOT), { ...OPTIONS, keep: 'none' }), [/was kept/])
   t.match(failed(reportLines({ ...BOOT, rescues: 1 })), [/rescue/])
-  t.match(failed(reportLines(BOOT), OPTIONS, 'no prompt'), [/login prompt/])
+  t.match(failed(reportLines(BOOT), OPTIONS, 'no prompt'), [/login prompt/, /came back/])
+  t.match(failed(reportLines(BOOT), OPTIONS, LOGIN), [/came back/])
+  t.same(failed(reportLines(BOOT), { ...OPTIONS, fast: true }, ''), [], 'only systemd goes back by itself')
   t.match(failed(reportLines(BOOT), OPTIONS, CONSOLE, ['Guest ran out of time']), [/powered itself off/, /out of time/])
 })
 
