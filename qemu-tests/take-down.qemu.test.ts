@@ -131,7 +131,7 @@ for (const series of ['6.12', '7.x'] as const) {
       /let go of \/dev\/md0 \(array\)/, /device mapper secret\), /, /device mapper lin\), /, /loop device of \/oldroot\/l0\.img/, /unmounted \/oldroot \(ext4/,
       /feeding \/dev\/watchdog0/, /old root taken down in \d+ ms: \d+ mounts, 2 swaps, 6 devices$/m,
     ],
-    lacks: [/not all of it/, /Cannot/], check: checkArray,
+    lacks: [/not all of it/, /Cannot kill/, /left alone/, /still writes/], check: checkArray,
   })
   await boot('a device that does not answer', HANGS, 'softdog.soft_margin=5', {
     has: [
