@@ -12,13 +12,17 @@ import type { ServedRoot } from './harness/storage-scenario.ts'
 t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 
-/** What the console must show of the way down: the root unmounted, and only then its server ended. */
+/** What the console must show of the way down: the root unmounted, only then what it was on and its server ended. */
 function consoleHas(kind: ServedRoot): RegExp[] {
   const { server } = SERVED_ROOTS[kind]
+  const device = { nbd: '/dev/nbd0', 'nbd-ioctl': '/dev/nbd0', imsm: '/dev/md\\d+', fuse: null }[kind]
   return [
-    ...(server === null ? [] : [new RegExp(`^fulcrum: process \\d+ \\S*${server}: keep`, 'm')]),
-    new RegExp(`fulcrum: unmounted /oldroot \\([\\s\\S]*${server === null ? '' : `fulcrum: ended [^\\n]*${server}`}`),
-    /fulcrum: old root taken down in/,
+    ...(server === null ? [] : [
+      new RegExp(`^fulcrum: process \\d+ \\S*${server}: keep`, 'm'),
+      new RegExp(`^fulcrum: unmounted /oldroot \\([\\s\\S]*^fulcrum: ended [^\\n]*${server}`, 'm'),
+    ]),
+    ...(device === null ? [] : [new RegExp(`^fulcrum: unmounted /oldroot \\([\\s\\S]*^fulcrum: let go of ${device}`, 'm')]),
+    /^fulcrum: old root taken down in \d+ ms: /m,
   ]
 }
 
