@@ -20,6 +20,8 @@ sleep 2
 sync
 echo 3 > /proc/sys/vm/drop_caches
 while read -r line; do say "$line"; done < /proc/meminfo
+# Pages that are free, but in lists of the processors, are not in MemFree.
+while read -r name value; do case $name in Node|count:|high:) say "zone $name $value" ;; esac; done < /proc/zoneinfo
 ${writeKnownFiles(WITNESSES)}
 if [ -x /run/initramfs/shutdown ]; then
   cd /run/initramfs
