@@ -68,7 +68,9 @@ export function goForward(kernel: Kernel, options: { readonly shell: boolean }, 
   unmountLeftovers(kernel, print)
   endLeftovers(kernel, print)
   attempt(() => kernel.unlink(RETURN_FILE))
-  // systemd comes by the mount that is read-only, and hooks may run programs as others. A compressed one stays as it is.
+  // systemd comes by the mount that is read-only, after it has made the file system read-only too, as everything that
+  // it could not unmount. Hooks may run programs as others. A compressed initramfs stays as it is.
+  attempt(() => kernel.mount('none', '/', null, MS_REMOUNT, null))
   attempt(() => kernel.mount('none', '/', null, MS_REMOUNT | MS_BIND, null))
   // It is unbindable as well where services were not to see it (plan/keep.ts), and is to be bound again.
   attempt(() => kernel.mount('none', '/', null, MS_REC | MS_PRIVATE, null))

@@ -161,6 +161,7 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
   enterInitramfs(k, silent)
   // As systemd leaves it, which enters by the read-only mount at /run/initramfs.
   k.mount('none', '/', null, MS_REMOUNT | MS_BIND | MS_RDONLY, null)
+  k.mount('none', '/', null, MS_REMOUNT | MS_RDONLY, null)
   k.mount('none', '/', null, MS_UNBINDABLE, null)
   const { root, ns } = k.proc
   const start = (comm: string, argv0 = comm): number => k.world.addProcess({ comm, argv: [argv0], exe: { mnt: root.mnt, node: k.world.initramfs.root }, ns, root, cwd: root, uid: 0, ppid: 1 }).pid
@@ -180,6 +181,7 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
   t.strictSame([hook, server, kept].map((pid) => k.world.processes.has(pid)), [false, true, true], 'a hook starts its processes again')
   t.equal(k.stat('/').mode & 0o777, 0o755)
   t.equal(k.proc.root.mnt.flags & MS_RDONLY, 0, 'writable')
+  t.notOk(k.proc.root.mnt.sb.readOnly)
   t.notOk(k.proc.root.mnt.unbindable)
 })
 
