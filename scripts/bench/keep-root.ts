@@ -9,6 +9,7 @@ import type { DiskImage } from '../../qemu-tests/harness/disk-images.ts'
 import { busybox } from '../../qemu-tests/harness/small-root.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
 import { WITNESSES } from './common.ts'
+import { SAY_MEMORY } from './marks.ts'
 
 const APPLETS = ['sh', 'awk', 'cat', 'chroot', 'ls', 'mkdir', 'mount', 'pivot_root', 'poweroff', 'sleep', 'sync', 'umount']
 
@@ -19,9 +20,7 @@ mount -o remount,rw /
 sleep 2
 sync
 echo 3 > /proc/sys/vm/drop_caches
-while read -r line; do say "$line"; done < /proc/meminfo
-# Pages that are free, but in lists of the processors, are not in MemFree.
-while read -r name value; do case $name in Node|count:|high:) say "zone $name $value" ;; esac; done < /proc/zoneinfo
+${SAY_MEMORY}
 ${writeKnownFiles(WITNESSES)}
 if [ -x /run/initramfs/shutdown ]; then
   cd /run/initramfs

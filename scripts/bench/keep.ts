@@ -45,7 +45,7 @@ function print(rows: readonly Row[], runs: number): void {
   const cells = rows.map((row) => {
     const base = rows.find((it) => it.kernel === row.kernel && it.keep === 'none')?.memory ?? row.memory
     const mib = (kib: number): string => (kib / 1024).toFixed(1)
-    return [row.kernel, row.keep, mib(base.available - row.memory.available), mib(row.memory.unevictable - base.unevictable),
+    return [row.kernel, row.keep, mib(base.free - row.memory.free), mib(row.memory.unevictable - base.unevictable),
       mib(row.memory.shmem - base.shmem), row.shutdownMs.toFixed(0), row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]
   })
   process.stdout.write(table(['kernel', 'keep', 'MiB held', 'unevictable', 'shmem', '/shutdown → power down', 'file system'], cells))

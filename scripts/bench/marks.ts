@@ -39,22 +39,29 @@ export function numberOf(console: string, pattern: RegExp): number {
   return Number(text)
 }
 
-/** Values of /proc/meminfo, KiB. */
+/** KiB. */
 export interface Memory {
-  readonly available: number
+  /** MemFree, and the free pages in lists of the processors, which it leaves out: often 50 MiB on a machine with 1 GiB. */
   readonly free: number
+  /** Lines of /proc/meminfo. */
+  readonly available: number
   readonly unevictable: number
   readonly shmem: number
 }
 
-/** The last of each line of /proc/meminfo that the guest wrote behind `bench: `. */
+const PAGE_KIB = 4
+
+/** Shell lines for a guest that has a function `say`: what `memory` reads. proc_meminfo(5), Documentation/filesystems/proc.rst */
+export const SAY_MEMORY = `while read -r name value unit; do
+  case $name in MemAvailable:|MemFree:|Unevictable:|Shmem:) say "$name $value $unit" ;; esac
+done < /proc/meminfo
+while read -r name value; do case $name in count:) say "zone $name $value" ;; esac; done < /proc/zoneinfo`
+
+/** What a guest wrote by SAY_MEMORY, once. */
 export function memory(console: string): Memory {
-  const value = (name: string): number => {
-    const found = [...console.matchAll(new RegExp(`bench: ${name}: *(\\d+) kB`, 'g'))].at(-1)?.[1]
-    if (found === undefined) throw missing(`bench: ${name}`, console)
-    return Number(found)
-  }
-  return { available: value('MemAvailable'), free: value('MemFree'), unevictable: value('Unevictable'), shmem: value('Shmem') }
+  const value = (name: string): number => numberOf(console, new RegExp(`bench: ${name}: *(\\d+) kB`))
+  const listed = [...console.matchAll(/bench: zone count: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+  return { free: value('MemFree') + PAGE_KIB * listed, available: value('MemAvailable'), unevictable: value('Unevictable'), shmem: value('Shmem') }
 }
 
 /** Virtual milliseconds since the kernel's clock started, unless said otherwise. */
@@ -65,8 +72,8 @@ export interface ShutdownTimes {
   readonly shutdownStarts: number
   /** The kernel's last word. */
   readonly powerDown: number
-  /** MemAvailable when systemd-shutdown starts, KiB. */
-  readonly availableThen: number
+  /** Shmem when systemd-shutdown starts, KiB: what was unpacked to /run. */
+  readonly shmemThen: number
 }
 
 /** The instants of a shutdown by systemd. */
@@ -75,6 +82,6 @@ export function shutdownTimes(console: string): ShutdownTimes {
     asked: instant(console, 'bench: poweroff asked for'),
     shutdownStarts: instant(console, 'bench: systemd-shutdown starts'),
     powerDown: instant(console, 'reboot: Power down'),
-    availableThen: numberOf(console, /bench: then MemAvailable: *(\d+) kB/),
+    shmemThen: numberOf(console, /bench: then Shmem: *(\d+) kB/),
   }
 }

@@ -16,6 +16,7 @@ import type { Kernel } from '../setup/kernel.ts'
 import { runTool } from '../setup/run-tool.ts'
 import { WITNESSES } from './common.ts'
 import { dracutImages, ensureDracutRoot } from './dracut-images.ts'
+import { SAY_MEMORY } from './marks.ts'
 
 const LABEL = 'bench-root'
 
@@ -42,9 +43,7 @@ fi
 sleep 1
 sync
 echo 3 > /proc/sys/vm/drop_caches
-while read -r name value unit; do
-  case $name in MemAvailable:|MemFree:|Unevictable:|Shmem:) say "$name $value $unit" ;; esac
-done < /proc/meminfo
+${SAY_MEMORY}
 [ -x /run/initramfs/shutdown ] && say "exitrd is there"
 ${writeKnownFiles(WITNESSES)}
 say "poweroff asked for"

@@ -78,10 +78,10 @@ function print(rows: readonly Row[], kernel: Kernel, runs: number): void {
   process.stdout.write(`kernel ${kernel.release}; virtual ms, the fastest of ${runs}; memory at multi-user against the first row\n\n`)
   const ms = (value: number): string => value.toFixed(0)
   process.stdout.write(table(
-    ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'MiB at shutdown', 'file system'],
+    ['initramfs', 'poweroff → systemd-shutdown', '→ power down', 'in all', 'against first', 'MiB held', 'of these unevictable', 'MiB in /run then', 'file system'],
     rows.map((row) => [row.name, ms(row.shutdownStarts - row.asked), ms(row.powerDown - row.shutdownStarts), ms(total(row)), ms(total(row) - total(base)),
-      ((base.memory.available - row.memory.available) / 1024).toFixed(1), ((row.memory.unevictable - base.memory.unevictable) / 1024).toFixed(1),
-      ((base.availableThen - row.availableThen) / 1024).toFixed(1), row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]),
+      ((base.memory.free - row.memory.free) / 1024).toFixed(1), ((row.memory.unevictable - base.memory.unevictable) / 1024).toFixed(1),
+      ((row.shmemThen - base.shmemThen) / 1024).toFixed(1), row.complaints.length === 0 ? 'clean' : row.complaints.join('; ')]),
   ))
 }
 
