@@ -184,13 +184,15 @@ async function withSystemd(series: (typeof KERNEL_SERIES)[number]): Promise<void
       },
       script: tapScript(`
 if [ "$(record returns)" = 0 ]; then
-  cut -d' ' -f1,3 /proc/self/mountinfo | wc -l > /run/mounts-before; systemctl --failed --no-legend --plain > /run/failed-before
+  cut -d' ' -f5 /proc/self/mountinfo | sort > /run/mounts-before; systemctl --failed --no-legend --plain > /run/failed-before
   chroot /run/rootfs /bin/fulcrum return > /dev/console 2>&1; sleep 300
 fi
 is "returns" "$(record returns)" 1
 like "systemd finished starting" "$(cat /run/fulcrum-report.state)" '^(running|degraded)$'
 is "units that failed" "$(systemctl --failed --no-legend --plain)" "$(cat /run/failed-before)"
-is "mounts" "$(cut -d' ' -f1,3 /proc/self/mountinfo | wc -l)" "$(cat /run/mounts-before)"
+cut -d' ' -f5 /proc/self/mountinfo | sort > /run/mounts-now
+echo "# other mounts than before: $(diff /run/mounts-before /run/mounts-now | grep '^[<>]' | tr '\n' ' ')"
+is "mounts that came twice" "$(uniq -d /run/mounts-now)" "$(uniq -d /run/mounts-before)"
 for at in / /proc /sys /dev /run /run/rootfs /run/initramfs /sys/fs/cgroup; do is "one mount on $at" "$(mounted_on $at)" 1; done
 no "nobody may not log in" test -e /run/nologin
 `),
