@@ -51,7 +51,10 @@ is "no file below /run/rootfs has the secret" "$(find /run/rootfs -type f -size 
 like "it was overwritten" "$(grep -A 5 '"what": "overwrite and delete .*/etc/keys/disk' /run/fulcrum/boot.json | tr -d '\\n')" '"bytes": [1-9]'
 `
 
-/** What is free once everything is dropped that can be. */
+/**
+ * What is held once everything is dropped that can be. Unevictable is what the initramfs, a ramfs, and a file of it
+ * below a loop device count as; free memory wanders by 50 MB, because pages wait in lists of the processors.
+ */
 const MEMORY = `
 sync; echo 3 > /proc/sys/vm/drop_caches; sleep 0.5; echo 3 > /proc/sys/vm/drop_caches
 echo "{\\"record\\":\\"kept-memory\\",\\"free\\":$(kib MemFree),\\"available\\":$(kib MemAvailable),\\"unevictable\\":$(kib Unevictable)}"
@@ -87,7 +90,7 @@ const ROWS: readonly Row[] = [
   { series: '7.x', engine: 'pivot', keep: 'slim', checks: SLIM },
 ]
 
-const free = new Map<string, number>()
+const held = new Map<string, number>()
 
 for (const { series, engine, keep, checks } of ROWS) {
   await t.test(`${series}: keep ${keep} by ${engine}`, async (t) => {
@@ -106,10 +109,10 @@ for (const { series, engine, keep, checks } of ROWS) {
       expectation: { report: 'tap', end: 'poweroff', consoleLacks: [/, ignoring/, /Cannot/] },
     })
     const memory = result.report.records.find(({ record }) => record === 'kept-memory')?.fields
-    const kib = Number(memory?.get('free'))
-    free.set(`${series} ${keep}`, kib)
-    const cost = (free.get(`${series} none`) ?? Number.NaN) - kib
-    t.comment(`memory: ${JSON.stringify([...(memory ?? [])])}, ${cost} KiB less free than with none`)
+    const kib = Number(memory?.get('unevictable'))
+    held.set(`${series} ${keep}`, kib)
+    const cost = kib - (held.get(`${series} none`) ?? Number.NaN)
+    t.comment(`memory: ${JSON.stringify([...(memory ?? [])])}, ${cost} KiB more held than with none`)
     if (keep === 'slim') t.ok(cost <= 40_000, `the copy costs ${cost} KiB`)
   })
 }
