@@ -12,6 +12,7 @@ import { parseMountInfo } from '../facts/mountinfo.ts'
 import { unmountOrder } from './make-read-only.ts'
 import { emergencyEnd } from './reboot-machine.ts'
 import { emergencyVerb, runShutdown, summaryLine } from './shutdown.ts'
+import { openWatchdog } from './watchdog.ts'
 import { createStackModel } from './stack-model-for-tests.ts'
 import type { StackModel, StackSpec } from './stack-model-for-tests.ts'
 
@@ -128,6 +129,28 @@ t.test('what hangs is not synced for ever, and the kernel is asked to make it re
   t.notOk(stack.acts.includes('sync'))
   t.match(said.join('\n'), /no answer in 4 s.*left: \/oldroot.*Cannot make \/oldroot read-only/s)
   t.same(reboots, [0x4321fedc])
+})
+
+t.test('a machine without a watchdog is not worth a line', async (t) => {
+  const missing = (kernel: Kernel, device: string | null, errno: 'ENOENT' | 'EBUSY') => openWatchdog({
+    ...kernel, open: (path) => { throw new SyscallError('open', [path], errnoNumber(errno) ?? 0) },
+  }, { timeoutUs: 6e8, device }).note
+  const { kernel } = createStackModel(plain)
+  t.equal(missing(kernel, null, 'ENOENT'), null, 'systemd names a time-out all the same')
+  t.match(missing(kernel, '/dev/watchdog1', 'ENOENT'), /Cannot feed the watchdog: '\/dev\/watchdog1' does not exist/)
+  t.match(missing(kernel, null, 'EBUSY'), /Cannot feed the watchdog: .*EBUSY/)
+})
+
+t.test('a request to return is forgotten when another end was asked for', async (t) => {
+  const arrange = (s: StackModel): void => {
+    s.kernel.mkdir('/run/fulcrum', 0o755)
+    s.kernel.writeFile('/run/fulcrum/return', '{"shell":false}')
+  }
+  const { stack, reboots } = shutDown(['poweroff'], { arrange })
+  t.same(reboots, [0x4321fedc])
+  t.notOk(stack.kernel.exists('/run/fulcrum/return'))
+  // The model has no initramfs to go forward from: what matters is that it was tried.
+  t.match(shutDown(['reboot'], { arrange }).said.join('\n'), /Cannot take the old root down|Cannot go forward/)
 })
 
 t.test('the short way, for when this program is in trouble', async (t) => {

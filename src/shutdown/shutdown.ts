@@ -113,7 +113,9 @@ export function runShutdown(kernel: Kernel, args: readonly string[], env: Enviro
     const watchdog = openWatchdog(kernel, given.watchdog)
     if (watchdog.note !== null) say(watchdog.note, watchdog.note.startsWith('Cannot') ? PROBLEM : INFO)
     for (const note of given.notes) say(`${note}, ignoring`, PROBLEM)
-    const asked = takeReturnRequest(kernel)
+    const request = takeReturnRequest(kernel)
+    // Another verb is of another mind: somebody has asked for the end of the machine since.
+    const asked = given.verb === 'reboot' ? request : null
     goDown({ kernel, say, watchdog, verb: asked === null ? given.verb : 'return', shell: asked?.shell ?? given.shell, timeoutMs: given.timeoutMs })
   } catch (error) {
     return emergencyEnd(kernel, emergencyVerb(args), errorLine(error), print)

@@ -6,7 +6,7 @@
 
 import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
 import { O_CLOEXEC, O_WRONLY } from '../abi/process.ts'
-import { errorLine } from '../kernel/errors.ts'
+import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { attempt } from '../processes/read-origin.ts'
 
@@ -31,13 +31,14 @@ type Doors = Pick<Kernel, 'open' | 'close' | 'write' | 'ioctl' | 'monotonicUs'>
 /** None, for those who go down without. */
 export const noWatchdog: Watchdog = { feed: () => undefined, intervalMs: IDLE_INTERVAL_MS, disarm: () => undefined, note: null }
 
-function firstOf(kernel: Doors, paths: readonly string[]): { readonly fd: Fd; readonly path: string } | { readonly problem: string } {
-  let problem = 'no device'
+/** A problem is null where there is no such device at all: systemd names a time-out on machines without a watchdog, too. */
+function firstOf(kernel: Doors, paths: readonly string[]): { readonly fd: Fd; readonly path: string } | { readonly problem: string | null } {
+  let problem: string | null = null
   for (const path of paths) {
     try {
       return { fd: kernel.open(path, O_WRONLY | O_CLOEXEC), path }
     } catch (error) {
-      problem = errorLine(error)
+      if (!isErrno(error, 'ENOENT', 'ENODEV', 'ENXIO')) problem ??= errorLine(error)
     }
   }
   return { problem }
@@ -47,7 +48,10 @@ function firstOf(kernel: Doors, paths: readonly string[]): { readonly fd: Fd; re
 export function openWatchdog(kernel: Doors, request: { readonly timeoutUs: number; readonly device: string | null } | null): Watchdog {
   if (request === null) return noWatchdog
   const opened = firstOf(kernel, [...(request.device === null ? [] : [request.device]), ...DEVICES])
-  if ('problem' in opened) return { ...noWatchdog, note: `Cannot feed the watchdog: ${opened.problem}, ignoring` }
+  if ('problem' in opened) {
+    const problem = opened.problem ?? (request.device === null ? null : `'${request.device}' does not exist`)
+    return { ...noWatchdog, note: problem === null ? null : `Cannot feed the watchdog: ${problem}, ignoring` }
+  }
   const { fd, path } = opened
   const told = new Uint8Array(4)
   const seconds = attempt(() => kernel.ioctl(fd, WDIOC_GETTIMEOUT, told)) === null ? 0 : new DataView(told.buffer).getInt32(0, true)
