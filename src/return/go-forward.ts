@@ -21,11 +21,13 @@ import { attempt } from '../processes/read-origin.ts'
 import { readForwardRecord } from './forward-record.ts'
 import { formatReturned, RETURN_VARIABLE } from './returned.ts'
 
-/** Written by `fulcrum return` where systemd asks for the way down: it turns any verb into 'return'. */
+/** Written by `fulcrum return` where systemd asks for the way down: it turns 'reboot' into 'return'. */
 export const RETURN_FILE = '/run/fulcrum/return'
 
 /** Mount points of the round that is over, which the next one makes anew. */
 const LEFTOVERS: readonly string[] = [OLD_ROOT_DIRECTORY, ROOTFS_DIRECTORY, INITRAMFS_DIRECTORY, '/sysroot']
+/** What systemd binds onto itself when it switches root; what is mounted below is as visible without it. */
+const BOUND_BY_SYSTEMD: readonly string[] = ['/run/credentials', '/run/host']
 const TIMEOUTS: KillOptions = { timeoutMs: 2000, killTimeoutMs: 1000 }
 /** Mounts can be stacked on one point. */
 const MAX_PASSES = 16
@@ -41,6 +43,19 @@ function unmountLeftovers(kernel: Kernel, print: (line: string) => void): void {
         // Gone with one that it stood on.
         if (!isErrno(error, 'EINVAL', 'ENOENT')) print(`Cannot unmount '${point}': ${errorLine(error)}, ignoring`)
       }
+    }
+  }
+}
+
+function unbind(kernel: Kernel, print: (line: string) => void): void {
+  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const run = mounts.find((m) => m.mountPoint === '/run')
+  for (const mount of mounts) {
+    if (!BOUND_BY_SYSTEMD.includes(mount.mountPoint) || mount.dev !== run?.dev) continue
+    try {
+      kernel.umount2(mount.mountPoint, MNT_DETACH)
+    } catch (error) {
+      print(`Cannot unmount '${mount.mountPoint}': ${errorLine(error)}, ignoring`)
     }
   }
 }
@@ -66,6 +81,7 @@ export function goForward(kernel: Kernel, options: { readonly shell: boolean }, 
   const start = recordStartState(kernel)
   const { argv, env, returns } = readForwardRecord(kernel)
   unmountLeftovers(kernel, print)
+  unbind(kernel, print)
   endLeftovers(kernel, print)
   attempt(() => kernel.unlink(RETURN_FILE))
   // systemd comes by the mount that is read-only, after it has made the file system read-only too, as everything that

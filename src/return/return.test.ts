@@ -3,7 +3,7 @@
 // The same on real kernels: qemu-tests/return.qemu.test.ts.
 
 import t from 'tap'
-import { MNT_DETACH, MS_BIND, MS_RDONLY, MS_REMOUNT, MS_UNBINDABLE } from '../abi/mount.ts'
+import { MNT_DETACH, MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, MS_UNBINDABLE } from '../abi/mount.ts'
 import { executePlan } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
 import { parseMountInfo, rootMount } from '../facts/mountinfo.ts'
@@ -163,6 +163,11 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
   k.mount('none', '/', null, MS_REMOUNT | MS_BIND | MS_RDONLY, null)
   k.mount('none', '/', null, MS_REMOUNT | MS_RDONLY, null)
   k.mount('none', '/', null, MS_UNBINDABLE, null)
+  // And as it leaves /run: what is mounted in /run/credentials is kept, its bind of the directory is not.
+  k.mkdir('/run/credentials', 0o700)
+  k.mkdir('/run/credentials/@system', 0o700)
+  k.mount('none', '/run/credentials/@system', 'tmpfs', 0, null)
+  k.mount('/run/credentials', '/run/credentials', null, MS_BIND | MS_REC, null)
   const { root, ns } = k.proc
   const start = (comm: string, argv0 = comm): number => k.world.addProcess({ comm, argv: [argv0], exe: { mnt: root.mnt, node: k.world.initramfs.root }, ns, root, cwd: root, uid: 0, ppid: 1 }).pid
   const [hook, server, kept] = [start('hook'), start('nbd-client', '@nbd-client'), start('kept')]
@@ -176,6 +181,7 @@ t.test('forward: /init with what the kernel gave it, nothing of the last round m
     t.strictSame(env, { HOME: '/', TERM: 'linux', a: 'b', FULCRUM_RETURNED: '3,stop' })
   }
   t.notMatch(visible(k).join('\n'), /oldroot|rootfs on tmpfs|initramfs/)
+  t.same(parseMountInfo(k.readText('/proc/self/mountinfo')).map((m) => m.mountPoint).filter((point) => point.startsWith('/run/')), ['/run/credentials/@system'])
   t.notOk(k.exists('/run/fulcrum/return'))
   t.ok(k.exists('/run/fulcrum/boot.json'))
   t.strictSame([hook, server, kept].map((pid) => k.world.processes.has(pid)), [false, true, true], 'a hook starts its processes again')
