@@ -62,7 +62,23 @@ function failedUnits(result: GuestResult): string[] {
   return result.report.records.filter(({ record }) => record === 'failed-unit').map(({ fields }) => String(fields.get('unit'))).sort()
 }
 
-const disk = debianDisk()
+/** As dracut's own is, but for what it does when it stops: that would unpack an initramfs. dracut-shutdown.service(8) */
+const DRACUT_SHUTDOWN = `[Unit]
+DefaultDependencies=no
+ConditionPathExists=!/run/initramfs/bin/sh
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/sh -c 'echo dracut would unpack > /dev/console'
+[Install]
+WantedBy=sysinit.target
+`
+
+const disk = debianDisk({ more: {
+  'etc/systemd/system/dracut-shutdown.service': { type: 'text', text: DRACUT_SHUTDOWN },
+  'etc/systemd/system/sysinit.target.wants/dracut-shutdown.service': { type: 'link', target: '/etc/systemd/system/dracut-shutdown.service' },
+} })
 const root = ensureDebianRoot()
 
 function spec(name: string, machine: GuestSpec['machine'], script: string): GuestSpec {
@@ -88,7 +104,8 @@ for (const series of ['6.12', '7.x'] as const) {
   for (const engine of ['move', 'pivot'] as const) {
     await t.test(`${series}: Debian by engine ${engine} to the login prompt`, async (t) => {
       const initrd = await testImage(kernel, { include: sleeperIncludes() })
-      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? `${keptChecks()}${MARK_CHECKS}${HIDDEN}` : '')
+      const checks = tapScript(REPORT, FULCRUM_REPORT, `is "engine" "$(record engine)" ${engine}`, engine === 'pivot' ? `${keptChecks()}${MARK_CHECKS}${HIDDEN}` : '', `
+is "dracut's restore service has something to do" "$(systemctl is-active dracut-shutdown.service)" ${engine === 'pivot' ? 'inactive' : 'active'}`)
       const result = await bootScenario(t, spec(`debian-${engine}-${series}`,
         { ...machine, initrd, append: `${append} fulcrum.switch=${engine}${engine === 'pivot' ? ' fulcrum.process=keep:/bin/initramfs-sleeper' : ''}` }, checks))
       const worse = failedUnits(result).filter((unit) => !baseline.includes(unit))
