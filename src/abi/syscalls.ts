@@ -23,9 +23,11 @@ export interface SyscallNumbers {
   readonly close_range: number
   /** since Linux 6.8 */
   readonly statmount: number
+  /** since Linux 6.8 */
+  readonly listmount: number
 }
 
-const unified = { pidfd_send_signal: 424, open_tree: 428, move_mount: 429, pidfd_open: 434, pidfd_getfd: 438, close_range: 436, statmount: 457 }
+const unified = { pidfd_send_signal: 424, open_tree: 428, move_mount: 429, pidfd_open: 434, pidfd_getfd: 438, close_range: 436, statmount: 457, listmount: 458 }
 
 const tables: Readonly<Record<string, SyscallNumbers>> = {
   x64: { pivot_root: 155, finit_module: 313, delete_module: 176, capget: 125, capset: 126, ...unified },

@@ -13,16 +13,16 @@ t.test('mounts: a tree with stacks, binds and propagation', async (t) => {
   k.mount('/sysroot/etc', '/tmp', null, 0x1000, null)
   k.mount('none', '/sysroot', null, 0x100000, null)
   t.strictSame(squeeze(describeMounts(k)), [
-    'MOUNT POINT TYPE SOURCE OPTIONS PROPAGATION',
-    '/ rootfs rootfs rw private (absolute root)',
-    '  /dev devtmpfs devtmpfs rw,relatime private',
-    '    /dev/pts devpts devpts rw,relatime private',
-    '  /proc proc proc rw,relatime private',
-    '  /run tmpfs run rw,relatime private (hidden)',
-    '    /run tmpfs cover ro,relatime private',
-    '  /sys sysfs sysfs rw,relatime private',
-    '  /sysroot ext4 /dev/vda rw,relatime shared:1',
-    '  /tmp ext4 /dev/vda[/etc] rw,relatime private',
+    'MOUNT POINT ID TYPE SOURCE OPTIONS PROPAGATION',
+    '/ 1 rootfs rootfs rw private (absolute root)',
+    '  /dev 2 devtmpfs devtmpfs rw,relatime private',
+    '    /dev/pts 7 devpts devpts rw,relatime private',
+    '  /proc 4 proc proc rw,relatime private',
+    '  /run 6 tmpfs run rw,relatime private (hidden by 8)',
+    '    /run 8 tmpfs cover ro,relatime private',
+    '  /sys 5 sysfs sysfs rw,relatime private',
+    '  /sysroot 3 ext4 /dev/vda rw,relatime shared:1',
+    '  /tmp 9 ext4 /dev/vda[/etc] rw,relatime private',
   ])
 })
 
@@ -30,10 +30,24 @@ t.test('mounts: JSON, another process, errors', async (t) => {
   const k = createBootedModel()
   const io = capturedIo(k)
   t.equal(mountsCommand.run(['--json', '1'], io), 0)
-  const parsed: { mountPoint: string; isRoot: boolean; hidden: boolean; dev: string }[] = JSON.parse(io.out())
-  t.match(parsed.find((m) => m.isRoot), { mountPoint: '/', hidden: false, dev: '3' })
+  const parsed: { mounts: { mountPoint: string; isRoot: boolean; hidden: boolean; dev: string }[] } = JSON.parse(io.out())
+  t.match(parsed.mounts.find((m) => m.isRoot), { mountPoint: '/', hidden: false, dev: '3' })
   t.equal(mountsCommand.run(['4711'], io), 111)
   t.match(io.err(), /Cannot read the mounts of process '4711': open\("\/proc\/4711\/mountinfo"\): ENOENT/)
   t.equal(mountsCommand.run(['--bogus'], io), 100)
   t.equal(mountsCommand.run([], capturedIo(createBootedModel({ api: false }))), 111)
+})
+
+t.test('mounts: colour as asked, lines where the locale has them', async (t) => {
+  const k = createBootedModel()
+  const printed = (args: string[], env: Record<string, string> = {}): string => {
+    const io = capturedIo(k, env)
+    t.equal(mountsCommand.run(args, io), 0)
+    return io.out()
+  }
+  t.match(printed(['--color=always']), /\u001b\[1m/)
+  t.notMatch(printed(['--color=never']), /\u001b/)
+  t.match(printed(['--color=never'], { LANG: 'C.UTF-8' }), /├─\/dev/)
+  t.notMatch(printed(['--color=never'], { LANG: 'C.UTF-8', LC_ALL: 'C' }), /├─/)
+  t.notMatch(printed([], { NO_COLOR: '1' }), /\u001b/)
 })

@@ -1,99 +1,92 @@
-// `fulcrum mounts`: the mount tree with propagation and stacks, for people and as JSON.
+// `fulcrum mounts`: the mount tree as it really is, for people, as JSON and as a picture.
 //
-// Pure description of mountinfo; findmnt(8) does not show what covers what, and an initramfs has none.
-// The rescue console prints the same lines.
+// findmnt(8) does not show what covers what nor who the peers are, and an initramfs has none. The rescue console
+// prints the same lines.  docs/mounts.md
 
-import { childrenOf, parseMountInfo, rootMount, topMountAt, type Mount, type Propagation } from '../facts/mountinfo.ts'
+import { drawTree } from '../facts/mounts/draw.ts'
+import { printable, safeJson } from '../facts/mounts/printable.ts'
+import { toSaved } from '../facts/mounts/saved.ts'
 import { errorLine } from '../kernel/errors.ts'
+import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
-
-/** How events travel: 'shared:3', 'slave of 3', 'private', 'unbindable', or two of them. */
-export function propagationText(p: Propagation): string {
-  const parts = [
-    ...(p.shared === undefined ? [] : [`shared:${p.shared}`]),
-    ...(p.master === undefined ? [] : [`slave of ${p.master}`]),
-    ...(p.unbindable ? ['unbindable'] : []),
-  ]
-  return parts.length === 0 ? 'private' : parts.join(' ')
-}
-
-/** A mount that no path leads to, because another covers it or a directory above it. */
-export function isHidden(mounts: readonly Mount[], m: Mount): boolean {
-  return topMountAt(mounts, m.mountPoint)?.id !== m.id
-}
-
-interface Row {
-  readonly mount: Mount
-  readonly depth: number
-}
-
-/** Parents before children, children by mount point; mounts whose parent is not listed begin a tree. */
-function rows(mounts: readonly Mount[]): Row[] {
-  const ids = new Set(mounts.map((m) => m.id))
-  const byPoint = (a: Mount, b: Mount): number => (a.mountPoint < b.mountPoint ? -1 : a.mountPoint > b.mountPoint ? 1 : a.id - b.id)
-  const below = (m: Mount, depth: number): Row[] => [
-    { mount: m, depth },
-    ...childrenOf(mounts, m.id).sort(byPoint).flatMap((child) => below(child, depth + 1)),
-  ]
-  return mounts.filter((m) => m.parentId === m.id || !ids.has(m.parentId)).sort(byPoint).flatMap((m) => below(m, 0))
-}
-
-/** One line a mount: point (indented by depth), type, source, flags of mount and file system, propagation, remarks. */
-export function mountLines(mounts: readonly Mount[]): string[] {
-  const root = rootMount(mounts)
-  const cells = rows(mounts).map(({ mount: m, depth }) => {
-    const remarks = [
-      ...(m.id === root?.id ? [m.parentId === m.id ? '(absolute root)' : '(root)'] : []),
-      ...(isHidden(mounts, m) ? ['(hidden)'] : []),
-    ]
-    const source = m.root === '/' ? m.source : `${m.source}[${m.root}]`
-    const access = m.superOptions.includes('ro') && !m.options.includes('ro') ? ['fs-ro', ...m.options] : m.options
-    return [`${'  '.repeat(depth)}${m.mountPoint}`, m.fstype, source, access.join(','), propagationText(m.optional), remarks.join(' ')]
-  })
-  const all = [['MOUNT POINT', 'TYPE', 'SOURCE', 'OPTIONS', 'PROPAGATION', ''], ...cells]
-  const widths = all[0]?.map((_, i) => Math.max(...all.map((row) => (row[i] ?? '').length))) ?? []
-  return all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd())
-}
+import { readByMountInfo, readMounts } from '../mounts/read-mounts.ts'
+import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
 
 /** The visible mounts of this process as lines. Throws SyscallError when /proc is not mounted. */
 export function describeMounts(kernel: Pick<Kernel, 'readText'>): string[] {
-  return mountLines(parseMountInfo(kernel.readText('/proc/self/mountinfo')))
+  return drawTree(readByMountInfo(kernel, 'self'))
 }
 
-function toJson(mounts: readonly Mount[]): unknown {
-  const root = rootMount(mounts)
-  return mounts.map((m) => ({
-    ...m,
-    dev: m.dev.toString(),
-    hidden: isHidden(mounts, m),
-    isRoot: m.id === root?.id,
-  }))
+type Form = 'text' | 'json'
+type Colour = 'auto' | 'always' | 'never'
+
+interface Wish {
+  readonly form: Form
+  readonly colour: Colour
+  readonly pid: string
+}
+
+/** Throws Error with what is wrong. */
+function parseArgs(args: readonly string[]): Wish {
+  let form: Form = 'text'
+  let colour: Colour = 'auto'
+  const words: string[] = []
+  for (const arg of args) {
+    if (arg === '--json') form = 'json'
+    else if (arg === '--color=always') colour = 'always'
+    else if (arg === '--color=never') colour = 'never'
+    else if (arg === '--color=auto') colour = 'auto'
+    else words.push(arg)
+  }
+  const [pid = 'self', ...more] = words
+  if (more.length > 0 || !/^(self|[1-9]\d*)$/.test(pid)) {
+    throw new Error(`Cannot understand '${printable(more[0] ?? pid)}': expected a process id`)
+  }
+  return { form, colour, pid }
+}
+
+/** Whether standard output takes colour. NO_COLOR: https://no-color.org */
+function wantsColour(colour: Colour, io: CommandIo): boolean {
+  if (colour !== 'auto') return colour === 'always'
+  return (io.env['NO_COLOR'] ?? '') === '' && io.env['TERM'] !== 'dumb' && io.kernel().tcgetattr(toFd(1)) !== null
+}
+
+function takesUtf8(env: CommandIo['env']): boolean {
+  return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '')
+}
+
+function show(wish: Wish, io: CommandIo): void {
+  const saved = readMounts(io.kernel(), wish.pid)
+  if (wish.form === 'json') io.stdout(`${safeJson(toSaved(saved))}\n`)
+  else io.stdout(`${drawTree(saved.tree, { colour: wantsColour(wish.colour, io), lines: takesUtf8(io.env) }).join('\n')}\n`)
 }
 
 export const mountsCommand: Command = {
   name: 'mounts',
   summary: 'show the mount tree',
-  usage: ['fulcrum mounts [--json] [PID]'],
-  help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, file system type, source
-with the bound directory in brackets, options, propagation. "(hidden)" is covered by a later mount and
-cannot be reached by a path; "fs-ro" is a read-only file system under a mount that is not.
+  usage: ['fulcrum mounts [--json] [--color=auto|always|never] [PID]'],
+  help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, id, file system type, source
+with the bound directory in brackets, options, propagation with the peers that are listed too.
+"(hidden by 31)" cannot be reached by a path, because the mount with the id 31 lies on it or above it;
+"(no path)" lies beneath "/", which only root sees, since Linux 6.8; "fs-ro" is a read-only file system
+under a mount that is not.
 
-  --json  as JSON: the fields of /proc/PID/mountinfo, and dev (st_dev), hidden, isRoot
+  --json        as JSON, which fulcrum mounts diff reads (docs/mounts.md)
+  --color=WHEN  always, never, or auto: on a terminal
 `,
   run(args, io) {
-    const json = args.includes('--json')
-    const [pid = 'self', ...more] = args.filter((arg) => arg !== '--json')
-    if (more.length > 0 || !/^(self|[1-9]\d*)$/.test(pid)) {
-      io.stderr(`fulcrum mounts: Cannot understand '${more[0] ?? pid}': expected a process id\n`)
+    let wish: Wish
+    try {
+      wish = parseArgs(args)
+    } catch (error) {
+      io.stderr(`fulcrum mounts: ${errorLine(error)}\n`)
       return EXIT_USAGE
     }
     try {
-      const mounts = parseMountInfo(io.kernel().readText(`/proc/${pid}/mountinfo`))
-      io.stdout(json ? `${JSON.stringify(toJson(mounts), null, 2)}\n` : `${mountLines(mounts).join('\n')}\n`)
+      show(wish, io)
       return EXIT_OK
     } catch (error) {
-      io.stderr(`fulcrum mounts: Cannot read the mounts of process '${pid}': ${errorLine(error)}\n`)
+      io.stderr(`fulcrum mounts: Cannot read the mounts of process '${wish.pid}': ${errorLine(error)}\n`)
       return EXIT_SYSTEM
     }
   },

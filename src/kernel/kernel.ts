@@ -4,6 +4,8 @@
 // (tests) keeps a mount tree in memory under the same contract. All methods are synchronous and
 // run on the calling thread (law 3); every failure is a SyscallError.
 
+import type { Propagation } from '../facts/mountinfo.ts'
+
 declare const brand: unique symbol
 /** An open file descriptor. */
 export type Fd = number & { readonly [brand]: 'Fd' }
@@ -114,6 +116,24 @@ export interface MountIdentity {
   readonly fstype: string
 }
 
+/** All that statmount(2) says of one mount, in the words of mountinfo. */
+export interface MountDetails extends MountIdentity {
+  /** The ids that mountinfo prints, reused after the mount is gone. */
+  readonly oldId: number
+  readonly oldParentId: number
+  readonly major: number
+  readonly minor: number
+  /** Path inside the file system, as in mountinfo. */
+  readonly root: string
+  /** Relative to the caller's root; null where no path leads from it. */
+  readonly mountPoint: string | null
+  readonly options: readonly string[]
+  readonly superOptions: readonly string[]
+  readonly propagation: Propagation
+  /** Null where the kernel does not say (before 6.13) or the file system has none. */
+  readonly source: string | null
+}
+
 /** File calls. Paths are absolute unless a working directory is known. */
 export interface FileCalls {
   readFile(path: string): Uint8Array
@@ -176,6 +196,10 @@ export interface MountCalls {
   uniqueMountId(path: string): bigint
   /** statmount(2) by unique id, since Linux 6.8, or by a descriptor on the mount, since Linux 7.0 (EINVAL before). */
   statmount(mount: { readonly id: bigint } | { readonly fd: Fd }): MountIdentity
+  /** The same call by unique id, with everything that is asked for in MountDetails; ENOENT once the mount is gone. */
+  statmountDetails(id: bigint): MountDetails
+  /** listmount(2), since Linux 6.8: unique ids of all mounts below one (not itself), or of all that this process's root reaches. */
+  listmount(below: bigint | 'root'): bigint[]
 }
 
 /** Process, module and machine calls. */

@@ -4,12 +4,12 @@
 // contract of each method.
 
 import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
-import { SyscallError } from './errors.ts'
+import { isErrno, SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
 import { KoffiFileCalls } from './koffi-file-calls.ts'
 import { isFd, toFd } from './kernel.ts'
-import type { Fd, MountCalls, MountIdentity } from './kernel.ts'
-import { readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
+import type { Fd, MountCalls, MountDetails, MountIdentity } from './kernel.ts'
+import { detailsRequest, listmountRequest, readDetails, readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
 import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
 
@@ -86,5 +86,28 @@ export class KoffiMountCalls extends KoffiFileCalls implements MountCalls {
     const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
     this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, request, answer, answer.length, flags], ['id' in mount ? mount.id : mount.fd])
     return readStatmount(answer)
+  }
+  statmountDetails(id: bigint): MountDetails {
+    for (let size = 4096; ; size *= 4) {
+      const answer = Buffer.alloc(size)
+      try {
+        const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
+        this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, detailsRequest(id), answer, size, 0], [id])
+        return readDetails(answer)
+      } catch (error) {
+        if (!isErrno(error, 'EOVERFLOW') || size > 1 << 20) throw error
+      }
+    }
+  }
+  listmount(below: bigint | 'root'): bigint[] {
+    const found: bigint[] = []
+    const ids = Buffer.alloc(8 * 1024)
+    for (;;) {
+      const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
+      const request = listmountRequest(below, found.at(-1) ?? 0n)
+      const count = this.#libc.call('listmount', definition, [this.#libc.numbers.listmount, request, ids, 1024, 0], [raw(String(below))])
+      for (let i = 0; i < count; i += 1) found.push(ids.readBigUInt64LE(8 * i))
+      if (count < 1024) return found
+    }
   }
 }

@@ -8,7 +8,7 @@ import { errnoNumber } from '../../abi/errno.ts'
 import { SyscallError } from '../../kernel/errors.ts'
 import { toFd } from '../../kernel/kernel.ts'
 import { makeCall } from '../../kernel/make-call.ts'
-import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
+import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountDetails, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
 
 /** Thrown where the real PID 1 would wait for ever or be replaced. */
 export class Stopped extends Error {}
@@ -214,6 +214,8 @@ export class ScriptedKernel implements Kernel {
   setns(): void { this.#unsupported('setns') }
   uniqueMountId(): bigint { return this.#unsupported('statx') }
   statmount(): MountIdentity { return this.#unsupported('statmount') }
+  statmountDetails(): MountDetails { return this.#unsupported('statmount') }
+  listmount(): bigint[] { return this.#unsupported('listmount') }
   getuid(): number { return 0 }
   pidfdOpen(): Fd { return this.#unsupported('pidfd_open') }
   pidfdGetfd(): Fd { return this.#unsupported('pidfd_getfd') }

@@ -220,6 +220,9 @@ export function mountCalls(door: Door): MountCalls {
         if (found === undefined || ('id' in mount && !inNs(found))) throw new Errno('ENOENT')
         return { id: uniqueId(found), parentId: uniqueId(found.parent), dev: found.sb.dev, fstype: found.sb.fstype }
       }),
+    // As a kernel before 6.8: what is modelled reads mountinfo.
+    statmountDetails: (id) => door.call('statmount', [id], () => { throw new Errno('ENOSYS') }),
+    listmount: () => door.call('listmount', [], () => { throw new Errno('ENOSYS') }),
     setns: (fd, nstype) => door.call('setns', [fd, nstype], () => { throw new Errno('EINVAL') }),
   }
 }
