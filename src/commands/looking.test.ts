@@ -51,3 +51,20 @@ t.test('mounts: colour as asked, lines where the locale has them', async (t) => 
   t.notMatch(printed(['--color=never'], { LANG: 'C.UTF-8', LC_ALL: 'C' }), /├─/)
   t.notMatch(printed([], { NO_COLOR: '1' }), /\u001b/)
 })
+
+t.test('mounts diff: two saved ones, exit status as of diff(1)', async (t) => {
+  const k = createBootedModel()
+  const run = (args: string[]): { status: unknown; out: string; err: string } => {
+    const io = capturedIo(k)
+    return { status: mountsCommand.run(args, io), out: io.out(), err: io.err() }
+  }
+  k.writeFile('/a', run(['--json']).out)
+  k.writeFile('/a2', k.readText('/proc/self/mountinfo'))
+  k.mount('new', '/tmp', 'tmpfs', 1, null)
+  k.writeFile('/b', run(['--json']).out)
+  t.strictSame(run(['diff', '/a', '/a2']), { status: 0, out: '', err: '' })
+  t.strictSame(run(['diff', '/a', '/b']), { status: 1, out: '+ /tmp  tmpfs  new  ro,relatime  private\n', err: '' })
+  t.match(JSON.parse(run(['diff', '--json', '/b', '/a']).out), { removed: [{ mountPoint: '/tmp' }], added: [] })
+  t.match(run(['diff', '/a']), { status: 100, err: /expected two files/ })
+  t.match(run(['diff', '/a', '/none']), { status: 111, err: /Cannot read mounts from '\/none': .*ENOENT/ })
+})

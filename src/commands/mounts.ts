@@ -11,6 +11,7 @@ import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { readByMountInfo, readMounts } from '../mounts/read-mounts.ts'
 import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { runDiff } from './mounts-diff.ts'
 
 /** The visible mounts of this process as lines. Throws SyscallError when /proc is not mounted. */
 export function describeMounts(kernel: Pick<Kernel, 'readText'>): string[] {
@@ -64,17 +65,21 @@ function show(wish: Wish, io: CommandIo): void {
 export const mountsCommand: Command = {
   name: 'mounts',
   summary: 'show the mount tree',
-  usage: ['fulcrum mounts [--json] [--color=auto|always|never] [PID]'],
+  usage: ['fulcrum mounts [--json] [--color=auto|always|never] [PID]', 'fulcrum mounts diff [--json] A B'],
   help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, id, file system type, source
 with the bound directory in brackets, options, propagation with the peers that are listed too.
 "(hidden by 31)" cannot be reached by a path, because the mount with the id 31 lies on it or above it;
 "(no path)" lies beneath "/", which only root sees, since Linux 6.8; "fs-ro" is a read-only file system
 under a mount that is not.
 
+diff says what changed from A to B, two files with the output of --json or copies of a mountinfo: "+" is
+added, "-" removed, "~" changed. It exits with 1 if there is a difference.
+
   --json        as JSON, which fulcrum mounts diff reads (docs/mounts.md)
   --color=WHEN  always, never, or auto: on a terminal
 `,
   run(args, io) {
+    if (args[0] === 'diff') return runDiff(args.slice(1), io)
     let wish: Wish
     try {
       wish = parseArgs(args)

@@ -1,0 +1,37 @@
+// `fulcrum mounts diff A B`: what changed between two saved mount trees.
+//
+// Takes what `fulcrum mounts --json` printed, or copies of /proc/PID/mountinfo, also one of each.  docs/mounts.md
+
+import { diffLines, diffMounts, diffToJson, isSame } from '../facts/mounts/diff.ts'
+import { printable, safeJson } from '../facts/mounts/printable.ts'
+import { parseSaved } from '../facts/mounts/saved.ts'
+import type { SavedMounts } from '../facts/mounts/saved.ts'
+import { errorLine } from '../kernel/errors.ts'
+import { EXIT_FAILED, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type CommandIo } from './command.ts'
+
+/** Throws Error with the file and the reason. */
+function load(io: CommandIo, path: string): SavedMounts {
+  try {
+    return parseSaved(io.kernel().readText(path))
+  } catch (error) {
+    throw new Error(`Cannot read mounts from '${printable(path)}': ${printable(errorLine(error))}`)
+  }
+}
+
+/** Runs the command behind 'diff'. 0 for no difference, 1 for some, as diff(1). */
+export function runDiff(args: readonly string[], io: CommandIo): number {
+  const json = args.includes('--json')
+  const [a, b, ...more] = args.filter((arg) => arg !== '--json')
+  if (a === undefined || b === undefined || more.length > 0 || a.startsWith('--') || b.startsWith('--')) {
+    io.stderr('fulcrum mounts diff: Cannot compare: expected two files of fulcrum mounts --json\n')
+    return EXIT_USAGE
+  }
+  try {
+    const diff = diffMounts(load(io, a), load(io, b))
+    io.stdout(json ? `${safeJson(diffToJson(diff))}\n` : diffLines(diff).map((line) => `${line}\n`).join(''))
+    return isSame(diff) ? EXIT_OK : EXIT_FAILED
+  } catch (error) {
+    io.stderr(`fulcrum mounts diff: ${errorLine(error)}\n`)
+    return EXIT_SYSTEM
+  }
+}
