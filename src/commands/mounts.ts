@@ -4,6 +4,7 @@
 // prints the same lines.  docs/mounts.md
 
 import { drawTree } from '../facts/mounts/draw.ts'
+import { drawHtml, drawSvg } from '../facts/mounts/picture.ts'
 import { printable, safeJson } from '../facts/mounts/printable.ts'
 import { toSaved } from '../facts/mounts/saved.ts'
 import { errorLine } from '../kernel/errors.ts'
@@ -18,7 +19,7 @@ export function describeMounts(kernel: Pick<Kernel, 'readText'>): string[] {
   return drawTree(readByMountInfo(kernel, 'self'))
 }
 
-type Form = 'text' | 'json'
+type Form = 'text' | 'json' | 'svg' | 'html'
 type Colour = 'auto' | 'always' | 'never'
 
 interface Wish {
@@ -34,6 +35,8 @@ function parseArgs(args: readonly string[]): Wish {
   const words: string[] = []
   for (const arg of args) {
     if (arg === '--json') form = 'json'
+    else if (arg === '--svg') form = 'svg'
+    else if (arg === '--html') form = 'html'
     else if (arg === '--color=always') colour = 'always'
     else if (arg === '--color=never') colour = 'never'
     else if (arg === '--color=auto') colour = 'auto'
@@ -59,13 +62,15 @@ function takesUtf8(env: CommandIo['env']): boolean {
 function show(wish: Wish, io: CommandIo): void {
   const saved = readMounts(io.kernel(), wish.pid)
   if (wish.form === 'json') io.stdout(`${safeJson(toSaved(saved))}\n`)
+  else if (wish.form === 'svg') io.stdout(drawSvg(saved.tree))
+  else if (wish.form === 'html') io.stdout(drawHtml(saved.tree))
   else io.stdout(`${drawTree(saved.tree, { colour: wantsColour(wish.colour, io), lines: takesUtf8(io.env) }).join('\n')}\n`)
 }
 
 export const mountsCommand: Command = {
   name: 'mounts',
   summary: 'show the mount tree',
-  usage: ['fulcrum mounts [--json] [--color=auto|always|never] [PID]', 'fulcrum mounts diff [--json] A B'],
+  usage: ['fulcrum mounts [--json|--svg|--html] [--color=auto|always|never] [PID]', 'fulcrum mounts diff [--json] A B'],
   help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, id, file system type, source
 with the bound directory in brackets, options, propagation with the peers that are listed too.
 "(hidden by 31)" cannot be reached by a path, because the mount with the id 31 lies on it or above it;
@@ -76,6 +81,8 @@ diff says what changed from A to B, two files with the output of --json or copie
 added, "-" removed, "~" changed. It exits with 1 if there is a difference.
 
   --json        as JSON, which fulcrum mounts diff reads (docs/mounts.md)
+  --svg         as a picture
+  --html        as a page with the picture and a table, which loads nothing
   --color=WHEN  always, never, or auto: on a terminal
 `,
   run(args, io) {

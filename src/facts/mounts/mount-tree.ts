@@ -55,7 +55,7 @@ export interface MountTree {
   /** Parents before children, children by mount point. */
   readonly nodes: readonly MountNode[]
   readonly byId: ReadonlyMap<number, MountNode>
-  /** By id. */
+  /** By id; members in the order of the nodes. */
   readonly groups: readonly PeerGroup[]
   /** The mount that a lookup of an absolute path without links ends in; undefined when it is not listed. */
   lookup(path: string): MountNode | undefined
@@ -183,5 +183,5 @@ export function buildMountTree(records: readonly MountRecord[], from: MountTree[
     const found = find(path)
     return found === undefined ? undefined : byId.get(found.id)
   }
-  return { from, rootId: root?.id ?? null, nodes, byId, groups: groupsOf(records), lookup }
+  return { from, rootId: root?.id ?? null, nodes, byId, groups: groupsOf(nodes), lookup }
 }
