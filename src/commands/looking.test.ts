@@ -68,3 +68,17 @@ t.test('mounts diff: two saved ones, exit status as of diff(1)', async (t) => {
   t.match(run(['diff', '/a']), { status: 100, err: /expected two files/ })
   t.match(run(['diff', '/a', '/none']), { status: 111, err: /Cannot read mounts from '\/none': .*ENOENT/ })
 })
+
+t.test('mounts: --all-namespaces and --busy say what they cannot be used with', async (t) => {
+  const run = (...args: string[]): { status: unknown; out: string; err: string } => {
+    const io = capturedIo(createBootedModel())
+    return { status: mountsCommand.run(args, io), out: io.out(), err: io.err() }
+  }
+  t.match(run('--all-namespaces', '1'), { status: 100, err: /Cannot do both/ })
+  t.match(run('--busy', '/', '--svg'), { status: 100, err: /Cannot do both/ })
+  t.match(run('--busy'), { status: 100, err: /expected a path behind it/ })
+  t.match(run('--busy', '/none'), { status: 111, err: /Cannot see what keeps '\/none' busy: .*ENOENT/ })
+  t.match(run('--svg').out, /^<svg /)
+  t.match(run('--html').out, /^<!DOCTYPE html>/)
+  t.match(run('--busy=/dev').out, /^\/dev {2}\(mount \d+, devtmpfs\): kept busy by\n {2}mount \d+ {2}\/dev\/pts {2}devpts\n/)
+})

@@ -4,13 +4,17 @@
 // prints the same lines.  docs/mounts.md
 
 import { drawTree } from '../facts/mounts/draw.ts'
+import type { MountNode } from '../facts/mounts/mount-tree.ts'
+import { namespaceLines, namespacesToSaved, seenBy, seenByText } from '../facts/mounts/namespaces.ts'
 import { drawHtml, drawSvg } from '../facts/mounts/picture.ts'
 import { printable, safeJson } from '../facts/mounts/printable.ts'
 import { toSaved } from '../facts/mounts/saved.ts'
 import { errorLine } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { busyLines, busyToJson, readBusy } from '../mounts/read-busy.ts'
 import { readByMountInfo, readMounts } from '../mounts/read-mounts.ts'
+import { readNamespaces } from '../mounts/read-namespaces.ts'
 import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
 import { runDiff } from './mounts-diff.ts'
 
@@ -26,27 +30,40 @@ interface Wish {
   readonly form: Form
   readonly colour: Colour
   readonly pid: string
+  readonly all: boolean
+  /** A path, or null. */
+  readonly busy: string | null
 }
 
 /** Throws Error with what is wrong. */
 function parseArgs(args: readonly string[]): Wish {
   let form: Form = 'text'
   let colour: Colour = 'auto'
+  let all = false
+  let busy: string | null = null
   const words: string[] = []
-  for (const arg of args) {
+  const rest = [...args]
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === '--json') form = 'json'
     else if (arg === '--svg') form = 'svg'
     else if (arg === '--html') form = 'html'
     else if (arg === '--color=always') colour = 'always'
     else if (arg === '--color=never') colour = 'never'
     else if (arg === '--color=auto') colour = 'auto'
+    else if (arg === '--all-namespaces') all = true
+    else if (arg === '--busy') busy = rest.shift() ?? null
+    else if (arg.startsWith('--busy=')) busy = arg.slice('--busy='.length)
     else words.push(arg)
+    if (arg === '--busy' && busy === null) throw new Error("Cannot understand '--busy': expected a path behind it")
   }
   const [pid = 'self', ...more] = words
   if (more.length > 0 || !/^(self|[1-9]\d*)$/.test(pid)) {
     throw new Error(`Cannot understand '${printable(more[0] ?? pid)}': expected a process id`)
   }
-  return { form, colour, pid }
+  if ((all || busy !== null) && (pid !== 'self' || form === 'svg' || form === 'html')) {
+    throw new Error('Cannot do both: --all-namespaces and --busy are about this process, as text or JSON')
+  }
+  return { form, colour, pid, all, busy }
 }
 
 /** Whether standard output takes colour. NO_COLOR: https://no-color.org */
@@ -59,18 +76,30 @@ function takesUtf8(env: CommandIo['env']): boolean {
   return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '')
 }
 
-function show(wish: Wish, io: CommandIo): void {
-  const saved = readMounts(io.kernel(), wish.pid)
-  if (wish.form === 'json') io.stdout(`${safeJson(toSaved(saved))}\n`)
-  else if (wish.form === 'svg') io.stdout(drawSvg(saved.tree))
-  else if (wish.form === 'html') io.stdout(drawHtml(saved.tree))
-  else io.stdout(`${drawTree(saved.tree, { colour: wantsColour(wish.colour, io), lines: takesUtf8(io.env) }).join('\n')}\n`)
+/** The text or JSON that is wished for. Throws Error with the cause. */
+function show(wish: Wish, io: CommandIo): string {
+  const kernel = io.kernel()
+  const saved = readMounts(kernel, wish.pid)
+  const json = wish.form === 'json'
+  if (wish.busy !== null) {
+    const busy = readBusy(kernel, saved.tree, wish.busy)
+    return json ? safeJson(busyToJson(busy)) : busyLines(busy).join('\n')
+  }
+  const others = wish.all ? readNamespaces(kernel) : null
+  if (json) return safeJson(others === null ? toSaved(saved) : namespacesToSaved(saved, others))
+  if (wish.form === 'svg') return drawSvg(saved.tree)
+  if (wish.form === 'html') return drawHtml(saved.tree)
+  const look = { colour: wantsColour(wish.colour, io), lines: takesUtf8(io.env) }
+  if (others === null) return drawTree(saved.tree, look).join('\n')
+  const who = seenBy(others)
+  const extra = { heading: 'ELSEWHERE', text: (m: MountNode) => seenByText(who(m)) }
+  return [...drawTree(saved.tree, { ...look, extra }), '', ...namespaceLines(others)].join('\n')
 }
 
 export const mountsCommand: Command = {
   name: 'mounts',
   summary: 'show the mount tree',
-  usage: ['fulcrum mounts [--json|--svg|--html] [--color=auto|always|never] [PID]', 'fulcrum mounts diff [--json] A B'],
+  usage: ['fulcrum mounts [--json|--svg|--html] [--color=auto|always|never] [PID]', 'fulcrum mounts [--json] --all-namespaces', 'fulcrum mounts [--json] --busy PATH', 'fulcrum mounts diff [--json] A B'],
   help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, id, file system type, source
 with the bound directory in brackets, options, propagation with the peers that are listed too.
 "(hidden by 31)" cannot be reached by a path, because the mount with the id 31 lies on it or above it;
@@ -83,6 +112,10 @@ added, "-" removed, "~" changed. It exits with 1 if there is a difference.
   --json        as JSON, which fulcrum mounts diff reads (docs/mounts.md)
   --svg         as a picture
   --html        as a page with the picture and a table, which loads nothing
+  --all-namespaces
+                adds how many other mount namespaces have the file system of each mount, how many of them
+                are linked with it by propagation, and a list of the namespaces
+  --busy PATH   what keeps the mount of PATH busy: processes, mounts on it, swap files, loop devices
   --color=WHEN  always, never, or auto: on a terminal
 `,
   run(args, io) {
@@ -95,10 +128,11 @@ added, "-" removed, "~" changed. It exits with 1 if there is a difference.
       return EXIT_USAGE
     }
     try {
-      show(wish, io)
+      io.stdout(`${show(wish, io).trimEnd()}\n`)
       return EXIT_OK
     } catch (error) {
-      io.stderr(`fulcrum mounts: Cannot read the mounts of process '${wish.pid}': ${errorLine(error)}\n`)
+      const what = wish.busy === null ? `read the mounts of process '${wish.pid}'` : `see what keeps '${printable(wish.busy)}' busy`
+      io.stderr(`fulcrum mounts: Cannot ${what}: ${printable(errorLine(error))}\n`)
       return EXIT_SYSTEM
     }
   },

@@ -15,7 +15,7 @@ const CHAR = 7.3
 const GAP = 36
 const MARGIN = 16
 /** Longest line in a box; the whole text is in its title. */
-const LONGEST = 44
+const LONGEST = 52
 const FOOT = 26
 
 /** Fill and frame that are told apart in print and by most colour-blind people; groups beyond repeat. */
@@ -47,7 +47,7 @@ function boxesOf(tree: MountTree): Box[] {
   const words = mountWords(tree)
   return tree.nodes.map((m, row) => {
     const w = words(m)
-    const second = [w.fstype, w.source === w.fstype ? '' : w.source, m.options.includes('ro') ? 'ro' : '', w.remarks].filter((one) => one !== '').join('  ')
+    const second = [String(m.id), w.fstype, w.source === w.fstype ? '' : w.source, m.options.includes('ro') ? 'ro' : '', w.remarks].filter((one) => one !== '').join('  ')
     return { m, words: w, lines: [short(w.name), short(second)], y: MARGIN + row * ROW }
   })
 }
