@@ -98,6 +98,8 @@ export const NETLINK_KOBJECT_UEVENT = 15
 
 /** ioctl(2) on terminals and block devices. */
 export const TIOCSCTTY = 0x540e
+/** Bytes that a terminal has not sent yet, into an int. */
+export const TIOCOUTQ = 0x5411
 export const BLKGETSIZE64 = 0x80081272
 
 /** Flag of field 9 of proc_pid_stat(5): a kernel thread. include/linux/sched.h. */

@@ -11,6 +11,7 @@ import { attempt } from '../processes/read-origin.ts'
 import { isShutdownVerb, shutdownVerbs } from './arguments.ts'
 import type { ShutdownVerb } from './arguments.ts'
 import { makeReadOnly } from './make-read-only.ts'
+import { drainConsole } from './say.ts'
 import { needsReadOnly } from './stack-facts.ts'
 
 export { isShutdownVerb, shutdownVerbs }
@@ -33,6 +34,7 @@ const FOREVER_MS = 60_000
 
 /** Calls reboot(2). A kexec without a loaded kernel becomes a reboot. Throws SyscallError when the kernel refuses. */
 export function callReboot(kernel: Kernel, verb: ShutdownVerb, print: (line: string) => void): void {
+  drainConsole(kernel)
   try {
     kernel.reboot(commands[verb])
   } catch (error) {
@@ -59,6 +61,7 @@ export function writableMounts(kernel: Pick<Kernel, 'readText'>): Mount[] {
 
 /** The kernel's own way to make everything read-only, open files or not: it works in the background. */
 function emergencyRemount(kernel: Kernel, tick: () => void): void {
+  drainConsole(kernel)
   attempt(() => kernel.appendFile('/proc/sysrq-trigger', 'u'))
   for (let poll = 0; poll < EMERGENCY_POLLS && writableMounts(kernel).length > 0; poll += 1) {
     tick()

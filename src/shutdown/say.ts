@@ -2,7 +2,7 @@
 //
 // Man pages: systemd(1) for --log-level and --log-target, syslog(3) for the levels.
 
-import { O_CLOEXEC, O_NOCTTY, O_RDWR, O_WRONLY } from '../abi/process.ts'
+import { O_CLOEXEC, O_NOCTTY, O_RDWR, O_WRONLY, TIOCOUTQ } from '../abi/process.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { attempt } from '../processes/read-origin.ts'
@@ -21,6 +21,22 @@ export function takeConsole(kernel: Pick<Kernel, 'open' | 'dup2' | 'close'>): vo
     for (const standard of [0, 1, 2]) if (fd !== standard) kernel.dup2(fd, toFd(standard))
     if (fd > 2) kernel.close(fd)
   })
+}
+
+const DRAIN_POLL_MS = 2
+/** A serial line of 9600 baud sends 300 bytes meanwhile; one that is held up is not waited for. */
+const DRAIN_MS = 300
+
+/**
+ * Waits until the console has sent what was printed, 300 ms at most: the kernel's own lines do not wait behind ours,
+ * and what is left at reboot(2) is lost.  ioctl_tty(2).
+ */
+export function drainConsole(kernel: Pick<Kernel, 'ioctl' | 'sleepMs'>): void {
+  const left = new Uint8Array(4)
+  for (let waited = 0; waited < DRAIN_MS; waited += DRAIN_POLL_MS) {
+    if (attempt(() => kernel.ioctl(toFd(2), TIOCOUTQ, left)) === null || new DataView(left.buffer).getInt32(0, true) <= 0) return
+    kernel.sleepMs(DRAIN_POLL_MS)
+  }
 }
 
 /** Prints what is at least as urgent as `logLevel`. */

@@ -7,11 +7,12 @@ import { errnoNumber } from '../abi/errno.ts'
 import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
-import type { Kernel } from '../kernel/kernel.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
 import { unmountOrder } from './make-read-only.ts'
 import { emergencyEnd } from './reboot-machine.ts'
 import { emergencyVerb, runShutdown, summaryLine } from './shutdown.ts'
+import { drainConsole } from './say.ts'
 import { openWatchdog } from './watchdog.ts'
 import { createStackModel } from './stack-model-for-tests.ts'
 import type { StackModel, StackSpec } from './stack-model-for-tests.ts'
@@ -139,6 +140,21 @@ t.test('a machine without a watchdog is not worth a line', async (t) => {
   t.equal(missing(kernel, null, 'ENOENT'), null, 'systemd names a time-out all the same')
   t.match(missing(kernel, '/dev/watchdog1', 'ENOENT'), /Cannot feed the watchdog: '\/dev\/watchdog1' does not exist/)
   t.match(missing(kernel, null, 'EBUSY'), /Cannot feed the watchdog: .*EBUSY/)
+})
+
+t.test('the console has said everything before the machine ends', async (t) => {
+  const drained = (pending: number[]): number => {
+    let slept = 0
+    const ioctl = (_fd: Fd, _request: number, into: number | Uint8Array): number => {
+      if (typeof into !== 'number') new DataView(into.buffer).setInt32(0, pending.length > 1 ? (pending.shift() ?? 0) : (pending[0] ?? 0), true)
+      return 0
+    }
+    drainConsole({ ioctl, sleepMs: (ms) => { slept += ms } })
+    return slept
+  }
+  t.equal(drained([0]), 0)
+  t.equal(drained([90, 40, 0]), 4)
+  t.equal(drained([90]), 300, 'a line that is held up is not waited for')
 })
 
 t.test('a request to return is forgotten when another end was asked for', async (t) => {
