@@ -103,8 +103,8 @@ export const mountsCommand: Command = {
   help: `Prints the mounts that a process sees (this one, or PID) as a tree: where, id, file system type, source
 with the bound directory in brackets, options, propagation with the peers that are listed too.
 "(hidden by 31)" cannot be reached by a path, because the mount with the id 31 lies on it or above it;
-"(no path)" lies beneath "/", which only root sees, since Linux 6.8; "fs-ro" is a read-only file system
-under a mount that is not.
+"(no path)" lies beneath "/" or outside of a chroot, which only root sees, since Linux 6.8; "fs-ro" is a
+read-only file system under a mount that is not.
 
 diff says what changed from A to B, two files with the output of --json or copies of a mountinfo: "+" is
 added, "-" removed, "~" changed. It exits with 1 if there is a difference.

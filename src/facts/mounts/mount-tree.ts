@@ -34,9 +34,9 @@ export interface MountNode extends MountRecord {
   readonly isRoot: boolean
   /** No path leads to it. */
   readonly hidden: boolean
-  /** Id of the mount that hides it: on top of it or of a directory above it. Null for a visible one. */
+  /** Id of the mount that hides it: on top of it or of a directory above it. Null for a visible one, and without a path. */
   readonly hiddenBy: number | null
-  /** Id of the mount that lies on its own root, the next one up in the stack; null on top of a stack. */
+  /** Id of the mount that lies on its own root, the next one up in the stack; null on top of a stack, and without a path. */
   readonly coveredBy: number | null
 }
 
@@ -137,10 +137,9 @@ function groupsOf(records: readonly MountRecord[]): PeerGroup[] {
 }
 
 /** The next mount that lies on the root of `m`. */
-function coverOf(index: Index, m: MountRecord, isRoot: boolean): MountRecord | undefined {
-  if (m.mountPoint !== null) return index.at.get(m.id)?.get(m.mountPoint)
-  // No path leads to it, so neither to its cover: "/" of this process, if that lies on it.
-  return isRoot ? undefined : index.children.get(m.id)?.find((child) => child.mountPoint === '/')
+function coverOf(index: Index, m: MountRecord): MountRecord | undefined {
+  // Without a path it cannot be told: "/" of this process lies on it, or on any directory of it after a chroot.
+  return m.mountPoint === null ? undefined : index.at.get(m.id)?.get(m.mountPoint)
 }
 
 /** A mount on a directory above the mount point of `m`, of the same parent: it came later. */
@@ -166,7 +165,7 @@ export function buildMountTree(records: readonly MountRecord[], from: MountTree[
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { record: m, depth } = next
     const isRoot = m.id === root?.id
-    const cover = coverOf(index, m, isRoot)
+    const cover = coverOf(index, m)
     const hidden = !isRoot && (m.mountPoint === null || find(m.mountPoint)?.id !== m.id)
     const parent = byId.get(m.parentId)
     const by = hidden ? (cover ?? mountAbove(index, m))?.id ?? parent?.hiddenBy ?? null : null
