@@ -55,6 +55,12 @@ t.test('unique ids of another boot say nothing', async (t) => {
   t.equal(diff.removed.length, 2)
 })
 
+t.test('another namespace of the same boot has other ids: by place', async (t) => {
+  const diff = diffMounts(byId('x', line(1, 9, '/'), line(2, 1, '/a')), byId('x', line(11, 19, '/').replace('t11', 't1'), line(12, 11, '/a').replace('t12', 't2')))
+  t.equal(diff.by, 'place')
+  t.ok(isSame(diff))
+})
+
 t.test('equal mounts in a stack are counted', async (t) => {
   const two = byPlace(line(1, 9, '/'), '2 1 0:7 / /s rw - tmpfs s rw', '3 2 0:7 / /s rw - tmpfs s rw')
   const three = byPlace(line(1, 9, '/'), '2 1 0:7 / /s rw - tmpfs s rw', '3 2 0:7 / /s rw - tmpfs s rw', '4 3 0:7 / /s rw - tmpfs s rw')

@@ -1,6 +1,6 @@
 // What changed between two saved mount trees: added, removed, moved, other options, other propagation.
 //
-// Pure. Within one boot a mount is known by its unique id; otherwise by where it is and what it is, so that a mount
+// Pure. Within one boot and namespace a mount is known by its unique id; otherwise by where it is and what it is, so that a mount
 // that moved is then one removed and one added.  docs/mounts.md
 
 import type { MountNode } from './mount-tree.ts'
@@ -64,7 +64,10 @@ function changesOf(a: MountNode, b: MountNode, byId: boolean): Change[] {
 }
 
 function knownByUniqueId(a: SavedMounts, b: SavedMounts): boolean {
-  return a.boot !== null && a.boot === b.boot && [...a.tree.nodes, ...b.tree.nodes].every((m) => m.uniqueId !== null)
+  if (a.boot === null || a.boot !== b.boot || ![...a.tree.nodes, ...b.tree.nodes].every((m) => m.uniqueId !== null)) return false
+  // Another namespace has copies of the same mounts, with ids of their own.
+  const ids = new Set(a.tree.nodes.map((m) => m.uniqueId))
+  return b.tree.nodes.some((m) => ids.has(m.uniqueId))
 }
 
 /** What happened from `a` to `b`. Additions and changes in the order of `b`, removals in that of `a`. */
