@@ -207,6 +207,25 @@ no "nobody may not log in" test -e /run/nologin
   })
 }
 
+/** systemd itself is replaced while it runs, by ptrace(2), and is not asked. */
+async function forced(series: (typeof KERNEL_SERIES)[number]): Promise<void> {
+  await t.test(`${series}: a running systemd is replaced, and the root is clean`, async (t) => {
+    const kernel = ensureKernel(series)
+    const disk = debianDisk()
+    await bootScenario(t, {
+      name: `systemd-forced-${series}`, timeoutMs: 240_000,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 1024,
+        append: `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`,
+        disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+      },
+      script: tapScript('chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1; sleep 300'),
+      expectation: { report: 'none', end: 'poweroff', consoleHas: [/login: [^]*unmounted \/oldroot \(ext4[^]*old root taken down in \d+ ms: /], consoleLacks: [/systemd-shutdown/, /fulcrum: Cannot/] },
+      afterwards: ([path = '']) => checkExt4(path, { offset: PARTITION_OFFSET }),
+    })
+  })
+}
+
 await rounds('6.12', 'pivot', 'full', 10)
 await rounds('6.1', 'move', 'full', 10)
 await rounds('7.x', 'pivot', 'full', 10)
@@ -214,3 +233,4 @@ await rounds('6.12', 'pivot', 'slim', 4)
 await withBusyboxInit('6.12', 'pivot')
 await withBusyboxInit('7.x', 'move')
 await withSystemd('6.12')
+await forced('6.12')
