@@ -14,9 +14,6 @@ import type { ImageConfig } from './image-config.ts'
 import type { Log } from './log.ts'
 import type { BootParameters, BreakPoint } from './parameters.ts'
 
-/** Where the real root is mounted before the switch. */
-export const SYSROOT = '/sysroot'
-
 /** What the entry hands to the boot. */
 export interface BootContext {
   readonly kernel: Kernel

@@ -5,6 +5,7 @@
 // marked for systemd. Nothing here stops a boot: a process that cannot be ended or marked is told, and stays.
 // docs/processes.md.
 
+import { SYSROOT } from '../facts/switch-types.ts'
 import { lastWord, parseBoolean } from '../facts/cmdline.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -18,7 +19,6 @@ import { makeSurvivorCgroup, markForSurvival, systemdVersion } from '../processe
 import { readPins } from '../processes/pins.ts'
 import { plainExe } from '../processes/process-facts.ts'
 import type { KillOptions } from '../processes/kill.ts'
-import { SYSROOT } from './boot-state.ts'
 import type { BootState } from './boot-state.ts'
 
 /** A boot waits less than a person: two seconds for SIGTERM, one for SIGKILL. */

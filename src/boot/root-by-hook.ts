@@ -4,10 +4,10 @@
 // at. Compared with what was there before them, so that a mount which could not be taken away after a failed
 // try is never taken for the answer to another root=.  docs/man/fulcrum.7, HOOKS.
 
+import { SYSROOT } from '../facts/switch-types.ts'
 import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { BootSummary } from './boot-record.ts'
-import { SYSROOT } from './boot-state.ts'
 
 /** The id of the mount on /sysroot; null when it is a plain directory. */
 export function sysrootMountId(kernel: Pick<Kernel, 'readText'>): number | null {

@@ -4,6 +4,7 @@
 // every way in which that can fail into a refusal with a reason, a remedy and what was seen.
 
 import { MS_RDONLY } from '../abi/mount.ts'
+import { SYSROOT } from '../facts/switch-types.ts'
 import { parseFstab, usrEntry, hasOption } from '../facts/fstab.ts'
 import { describeDevices } from '../facts/block/describe-devices.ts'
 import type { BlockDevice } from '../facts/block/block-device.ts'
@@ -12,7 +13,6 @@ import { parseRootSpec, rootSpecText } from '../facts/block/root-spec.ts'
 import type { RootSpec } from '../facts/block/root-spec.ts'
 import { inRoot } from '../facts/paths.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
-import { SYSROOT } from './boot-state.ts'
 import type { BootState, Devices } from './boot-state.ts'
 import { BootFailure, errorFailure, inPhase, refusalFailure } from './boot-failure.ts'
 import {

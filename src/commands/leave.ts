@@ -5,11 +5,10 @@
 // replaced, and does the rest in its place (return/leave-root.ts). docs/return.md.
 
 import { parseArgs } from 'node:util'
-import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
+import { attempt, errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { describePlan } from '../plan/step.ts'
 import { plainExe } from '../processes/process-facts.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { isInitramfs, planEnter } from '../return/enter.ts'
 import { RETURN_FILE } from '../return/go-forward.ts'
 import { leaveChroot } from '../return/leave-chroot.ts'

@@ -5,10 +5,10 @@
 
 import { parseCommandLine } from '../facts/cmdline.ts'
 import { readParameters } from '../boot/parameters.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { readRulesFile, recordedKeep, systemRulesFile } from '../processes/judge.ts'
 import type { JudgeOptions } from '../processes/judge.ts'
-import { attempt } from '../processes/read-origin.ts'
 import type { RuleAction } from '../processes/rules.ts'
 
 export interface ProcessOptions {

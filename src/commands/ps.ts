@@ -5,12 +5,11 @@
 
 import { parseArgs } from 'node:util'
 import { USER_HZ } from '../abi/process.ts'
-import { errorLine } from '../kernel/errors.ts'
+import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { judgeProcesses } from '../processes/judge.ts'
 import type { JudgeOptions, Judgement } from '../processes/judge.ts'
 import { readPins } from '../processes/pins.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
 import { parseDefault, readJudgeOptions } from './process-options.ts'
 import type { ProcessOptions } from './process-options.ts'

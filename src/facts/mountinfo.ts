@@ -41,6 +41,14 @@ export interface Mount {
   readonly superOptions: readonly string[]
 }
 
+/** The two numbers of one in the encoding of st_dev: makeDev() the other way round. makedev(3). */
+export function splitDev(dev: bigint): { readonly major: number; readonly minor: number } {
+  return {
+    major: Number(((dev >> 32n) & 0xfffff000n) | ((dev >> 8n) & 0xfffn)),
+    minor: Number(((dev >> 12n) & 0xffffff00n) | (dev & 0xffn)),
+  }
+}
+
 /** A device number in the encoding that stat(2) returns, makedev(3). */
 export function makeDev(major: number, minor: number): bigint {
   const ma = BigInt(major)

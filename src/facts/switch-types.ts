@@ -11,6 +11,9 @@ export type EngineChoice = 'auto' | 'move' | 'pivot'
 export const keeps = ['full', 'slim', 'none'] as const
 export type Keep = (typeof keeps)[number]
 
+/** Where the real root is mounted before the switch. */
+export const SYSROOT = '/sysroot'
+
 /** Where the kept initramfs appears in the new root. */
 export const ROOTFS_DIRECTORY = '/run/rootfs'
 

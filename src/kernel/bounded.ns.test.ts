@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { MNT_DETACH, MS_BIND, MS_MOVE } from '../abi/mount.ts'
 import { O_NONBLOCK, O_RDONLY, O_RDWR, S_IFIFO } from '../abi/process.ts'
-import { SyscallError } from './errors.ts'
+import { errorOf } from './error-of-for-tests.ts'
 import type { BoundedCall, Fd } from './kernel.ts'
 import { createKoffiKernel } from './koffi-kernel.ts'
 import { makeCall } from './make-call.ts'
@@ -44,16 +44,6 @@ const children = (): string[] => k.readText('/proc/thread-self/children').split(
 const openFds = (): string[] => k.readdir('/proc/self/fd').sort()
 /** Pieces of memory that call tables lie in. */
 const arenas = (): number => k.readText('/proc/self/maps').split('\n').filter((line) => /rw-s .*\/dev\/zero/.test(line)).length
-
-function errorOf(body: () => void): SyscallError {
-  try {
-    body()
-  } catch (error) {
-    if (error instanceof SyscallError) return error
-    throw error
-  }
-  throw new Error('it did not fail')
-}
 
 t.test('every kind of call is made, on the mounts, root and working directory of this process', async (t) => {
   const before = openFds()

@@ -42,6 +42,16 @@ export function isErrno(error: unknown, ...codes: string[]): error is SyscallErr
   return error instanceof SyscallError && codes.includes(error.code)
 }
 
+/** The value of system calls that may fail: null when one did. Anything else that is thrown passes through. */
+export function attempt<T>(body: () => T): T | null {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof SyscallError) return null
+    throw error
+  }
+}
+
 /** Turns an exception of node:fs (which has `code` and `syscall`) into a SyscallError; anything else passes through. */
 export function fromNodeError(error: unknown, args: readonly SyscallArg[]): unknown {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error

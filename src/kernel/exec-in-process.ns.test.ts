@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { guestProgram } from '../../qemu-tests/harness/guest-programs.ts'
-import { SyscallError } from './errors.ts'
+import { errorOf } from './error-of-for-tests.ts'
 import { createKoffiKernel } from './koffi-kernel.ts'
 
 const k = createKoffiKernel()
@@ -55,16 +55,6 @@ async function start(path: string, args: readonly string[], computes = false): P
   const pid = child.pid ?? 0
   while (!computes && !asleep(pid)) k.sleepMs(1)
   return { pid, child, output, printed }
-}
-
-function errorOf(body: () => void): SyscallError {
-  try {
-    body()
-  } catch (error) {
-    if (error instanceof SyscallError) return error
-    throw error
-  }
-  throw new Error('it did not fail')
 }
 
 const MODES = ['nanosleep', 'poll', 'ppoll', 'sigtimedwait', 'epoll', 'read', 'threads', 'spin'] as const

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { O_CREAT, O_EXCL, O_NONBLOCK, O_RDWR, POLLIN, RLIMIT_NOFILE, S_IFIFO } from '../abi/process.ts'
+import { errorOf } from './error-of-for-tests.ts'
 import { SyscallError } from './errors.ts'
 import { toFd, type RunOptions } from './kernel.ts'
 import { createKoffiKernel } from './koffi-kernel.ts'
@@ -21,16 +22,6 @@ const F_SETFL = 4
 const directory = mkdtempSync(join(tmpdir(), 'fulcrum-koffi-'))
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 const at = (name: string): string => join(directory, name)
-
-function errorOf(body: () => void): SyscallError {
-  try {
-    body()
-  } catch (error) {
-    if (error instanceof SyscallError) return error
-    throw error
-  }
-  throw new Error('it did not fail')
-}
 
 t.test('every failure is a SyscallError that reads like strace', async (t) => {
   const none = at('none')

@@ -7,9 +7,10 @@
 import { O_PATH } from '../abi/process.ts'
 import type { MountNode, MountTree } from '../facts/mounts/mount-tree.ts'
 import { printable } from '../facts/mounts/printable.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseSwaps } from '../shutdown/read-stack.ts'
-import { peek, processIds } from './read-namespaces.ts'
+import { processIds } from './read-namespaces.ts'
 
 type Doors = Pick<Kernel, 'readdir' | 'readText' | 'readlink' | 'open' | 'close' | 'realpath'>
 
@@ -39,7 +40,7 @@ function idIn(fdinfo: string): number | null {
 
 /** The mount that a magic link of /proc is on. */
 function mountOf(kernel: Doors, link: string): number | null {
-  return peek(() => {
+  return attempt(() => {
     const fd = kernel.open(link, O_PATH)
     try {
       return idIn(kernel.readText(`/proc/self/fdinfo/${fd}`))
@@ -62,19 +63,19 @@ function mapsOf(text: string, mount: MountNode): string[] {
 
 function usesOf(kernel: Doors, pid: number, mount: MountNode): ProcessUse[] | null {
   const base = `/proc/${pid}`
-  const descriptors = peek(() => kernel.readdir(`${base}/fdinfo`))
+  const descriptors = attempt(() => kernel.readdir(`${base}/fdinfo`))
   if (descriptors === null) return null
   const on: (readonly [string, string])[] = ['cwd', 'root', 'exe'].filter((what) => mountOf(kernel, `${base}/${what}`) === mount.id).map((what) => [what, what])
   for (const fd of descriptors) {
-    const info = peek(() => kernel.readText(`${base}/fdinfo/${fd}`))
+    const info = attempt(() => kernel.readText(`${base}/fdinfo/${fd}`))
     if (info !== null && idIn(info) === mount.id) on.push([`fd ${fd}`, `fd/${fd}`])
   }
-  for (const range of mapsOf(peek(() => kernel.readText(`${base}/maps`)) ?? '', mount)) {
+  for (const range of mapsOf(attempt(() => kernel.readText(`${base}/maps`)) ?? '', mount)) {
     if (mountOf(kernel, `${base}/map_files/${range}`) === mount.id) on.push(['map', `map_files/${range}`])
   }
   if (on.length === 0) return []
-  const command = peek(() => kernel.readText(`${base}/comm`).trimEnd()) ?? ''
-  return on.map(([what, link]) => ({ pid, command, what, path: peek(() => kernel.readlink(`${base}/${link}`)) ?? '' }))
+  const command = attempt(() => kernel.readText(`${base}/comm`).trimEnd()) ?? ''
+  return on.map(([what, link]) => ({ pid, command, what, path: attempt(() => kernel.readlink(`${base}/${link}`)) ?? '' }))
 }
 
 /** Looks for all that is on the mount of a path. Throws SyscallError for a path that is not there, Error where its mount is not listed. */
@@ -83,11 +84,11 @@ export function readBusy(kernel: Doors, tree: MountTree, path: string): Busy {
   if (mount === undefined) throw new Error('its mount is not listed: this process is in a chroot')
   const isOn = (file: string): boolean => tree.lookup(file)?.id === mount.id
   const uses = processIds(kernel).map((pid) => usesOf(kernel, pid, mount))
-  const loops = (peek(() => kernel.readdir('/sys/block')) ?? []).filter((name) => name.startsWith('loop')).flatMap((name) => {
-    const file = peek(() => kernel.readText(`/sys/block/${name}/loop/backing_file`).replace(/\n$/, ''))
+  const loops = (attempt(() => kernel.readdir('/sys/block')) ?? []).filter((name) => name.startsWith('loop')).flatMap((name) => {
+    const file = attempt(() => kernel.readText(`/sys/block/${name}/loop/backing_file`).replace(/\n$/, ''))
     return file !== null && isOn(file.replace(/ \(deleted\)$/, '')) ? [{ device: `/dev/${name}`, file }] : []
   })
-  const swaps = parseSwaps(peek(() => kernel.readText('/proc/swaps')) ?? '').filter((one) => one.type === 'file').map((one) => one.path)
+  const swaps = parseSwaps(attempt(() => kernel.readText('/proc/swaps')) ?? '').filter((one) => one.type === 'file').map((one) => one.path)
   return {
     mount,
     processes: uses.flatMap((one) => one ?? []),

@@ -4,7 +4,7 @@
 // the own processes are seen.  namespaces(7), proc_pid_ns(5).
 
 import type { Namespaces, SeenNamespace } from '../facts/mounts/namespaces.ts'
-import { SyscallError } from '../kernel/errors.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { readByMountInfo } from './read-mounts.ts'
 
@@ -15,23 +15,13 @@ export function processIds(kernel: Pick<Kernel, 'readdir'>): number[] {
   return kernel.readdir('/proc').filter((name) => /^[1-9]\d*$/.test(name)).map(Number).sort((a, b) => a - b)
 }
 
-/** The value of a call, or null when the process is gone or may not be looked at. */
-export function peek<T>(call: () => T): T | null {
-  try {
-    return call()
-  } catch (error) {
-    if (error instanceof SyscallError) return null
-    throw error
-  }
-}
-
 /** All mount namespaces that are found. Throws SyscallError when /proc is not mounted. */
 export function readNamespaces(kernel: Doors): Namespaces {
   const own = kernel.readlink('/proc/self/ns/mnt')
   const members = new Map<string, number[]>()
   let unknown = 0
   for (const pid of processIds(kernel)) {
-    const id = peek(() => kernel.readlink(`/proc/${pid}/ns/mnt`))
+    const id = attempt(() => kernel.readlink(`/proc/${pid}/ns/mnt`))
     const known = id === null ? undefined : members.get(id)
     if (id === null) unknown += 1
     else if (known === undefined) members.set(id, [pid])
@@ -41,9 +31,9 @@ export function readNamespaces(kernel: Doors): Namespaces {
   for (const [id, pids] of members) {
     // The lowest may have ended since, or be a zombie without mounts: the next one will do.
     for (const pid of pids) {
-      const tree = peek(() => readByMountInfo(kernel, id === own ? 'self' : String(pid)))
+      const tree = attempt(() => readByMountInfo(kernel, id === own ? 'self' : String(pid)))
       if (tree === null || (tree.nodes.length === 0 && pid !== pids.at(-1))) continue
-      const command = peek(() => kernel.readText(`/proc/${pid}/comm`).trimEnd()) ?? ''
+      const command = attempt(() => kernel.readText(`/proc/${pid}/comm`).trimEnd()) ?? ''
       list.push({ id, pid, command, processes: pids.length, own: id === own, tree })
       break
     }

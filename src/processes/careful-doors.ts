@@ -7,10 +7,9 @@
 
 import { mountContaining } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
-import { SyscallError } from '../kernel/errors.ts'
+import { attempt, SyscallError } from '../kernel/errors.ts'
 import type { FileStat } from '../kernel/kernel.ts'
 import type { ProcessDoors } from './read-processes.ts'
-import { attempt } from './read-origin.ts'
 
 /** File systems whose files are known to somebody who may be gone. */
 const ASKS_SOMEBODY = /^(fuse(blk)?(\.|$)|nfs4?$|cifs|smb|9p|ceph|afs|coda|orangefs|gfs2|ocfs2)/

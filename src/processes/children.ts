@@ -3,8 +3,8 @@
 // Everything else descends from PID 1, so that its children say it, for a tenth of what reading all processes costs.
 // Most boots and most shutdowns end here.  proc_tid_children(5).
 
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt } from './read-origin.ts'
 
 /** False when there is nothing but PID 1 and kernel threads. True where it cannot be said (CONFIG_PROC_CHILDREN). */
 export function mayHaveProcesses(kernel: Pick<Kernel, 'readdir' | 'readText'>): boolean {

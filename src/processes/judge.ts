@@ -4,7 +4,7 @@
 // only.  docs/processes.md.
 
 import { parseMountInfo } from '../facts/mountinfo.ts'
-import { keeps, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { keeps, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import type { Keep } from '../facts/switch-types.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -23,7 +23,6 @@ import type { RulesFile } from './rules-file.ts'
 import type { Rule, RuleAction } from './rules.ts'
 
 export const RULES_FILE = '/etc/fulcrum/processes.toml'
-const SYSROOT = '/sysroot'
 
 export interface Judged {
   readonly facts: ProcessFacts

@@ -5,10 +5,9 @@
 // own pid, so that no child of Node's is stolen.  pidfd_open(2), pidfd_send_signal(2), poll(2), waitpid(2).
 
 import { SIGCONT, SIGKILL, SIGTERM } from '../abi/process.ts'
-import { errorLine, isErrno } from '../kernel/errors.ts'
+import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import type { ProcessFacts } from './process-facts.ts'
-import { attempt } from './read-origin.ts'
 import { readExe, readStat } from './read-processes.ts'
 import type { ProcessDoors } from './read-processes.ts'
 

@@ -8,10 +8,9 @@
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../abi/mount.ts'
 import { O_RDWR } from '../abi/process.ts'
 import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
-import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
+import { attempt, errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseArguments, parseUid } from './process-facts.ts'
-import { attempt } from './read-origin.ts'
 import { wakeForRequests } from './wake.ts'
 import type { WakeDoors } from './wake.ts'
 

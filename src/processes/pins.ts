@@ -6,8 +6,8 @@
 
 import { S_IFMT, S_IFREG } from '../abi/process.ts'
 import { makeDev, parseMountInfo } from '../facts/mountinfo.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { FileStat, Kernel } from '../kernel/kernel.ts'
-import { attempt } from './read-origin.ts'
 
 export type PinKind = 'exe' | 'library' | 'cwd' | 'root' | 'descriptor' | 'namespace'
 

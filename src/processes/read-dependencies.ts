@@ -2,11 +2,11 @@
 //
 // Only processes that could be killed are looked at, not the whole system.  proc_pid_fd(5), proc_pid_fdinfo(5).
 
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { FUSE_DEVICE } from './dependencies.ts'
 import type { Holder, OpenDescriptor } from './dependencies.ts'
 import type { ProcessFacts } from './process-facts.ts'
-import { attempt } from './read-origin.ts'
 
 type Doors = Pick<Kernel, 'readdir' | 'readText' | 'stat'>
 

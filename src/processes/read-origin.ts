@@ -7,12 +7,11 @@
 import { MFD_CLOEXEC } from '../abi/process.ts'
 import { mountContaining, parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
-import { BOOT_RECORD, CARRIED_PREFIXES, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
-import { SyscallError } from '../kernel/errors.ts'
+import { BOOT_RECORD, CARRIED_PREFIXES, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { OriginContext, SwitchTime } from './origin.ts'
 
-const SYSROOT = '/sysroot'
 /** Longer than any stack of mounts under "/". */
 const MAX_PARENTS = 64
 
@@ -23,17 +22,6 @@ export interface BootFacts {
   readonly initramfsDevices: readonly bigint[]
   readonly handOverUs: number | null
   readonly keep: string | null
-}
-
-/** A system call that may fail: null then. */
-export function attempt<T>(body: () => T): T | null {
-  try {
-    return body()
-  } catch (error) {
-    // Processes end while they are looked at, and others may not be looked at.
-    if (error instanceof SyscallError) return null
-    throw error
-  }
 }
 
 /** Reads what is needed of a boot record; null for text that is none. */

@@ -5,13 +5,12 @@
 
 import { O_PATH } from '../abi/process.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
-import { isErrno, SyscallError } from '../kernel/errors.ts'
+import { attempt, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { needsMount } from './origin.ts'
 import type { OriginContext } from './origin.ts'
 import { parseArgv, parseCgroup, parseStat, parseUid } from './process-facts.ts'
 import type { ExeFacts, ProcessFacts, StatFields } from './process-facts.ts'
-import { attempt } from './read-origin.ts'
 
 export type ProcessDoors = Pick<Kernel, 'readdir' | 'readText' | 'readlink' | 'stat' | 'open' | 'close' | 'getxattr' | 'statmount'>
 

@@ -5,10 +5,10 @@
 // proc_pid_mountinfo(5), sysfs(5), Documentation/ABI/testing/sysfs-block, sysfs-block-device.
 
 import { NETLINK_ISCSI, S_IFBLK, S_IFMT } from '../abi/process.ts'
-import { makeDev, mountContaining, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { makeDev, mountContaining, rootMount, splitDev, topMountAt } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt } from './read-origin.ts'
 
 /** One thing that the root cannot do without, if a process does it. Device numbers as st_rdev, files as 'DEV:INO'. */
 export type Need =
@@ -27,14 +27,6 @@ export interface RootStack {
 }
 
 type Doors = Pick<Kernel, 'readText' | 'readdir' | 'realpath' | 'stat' | 'exists'>
-
-/** 'MAJOR:MINOR' of st_rdev or st_dev. */
-function numbers(dev: bigint): { readonly major: number; readonly minor: number } {
-  return {
-    major: Number(((dev >> 32n) & 0xfffff000n) | ((dev >> 8n) & 0xfffn)),
-    minor: Number(((dev >> 12n) & 0xffffff00n) | (dev & 0xffn)),
-  }
-}
 
 function parseDev(text: string | null): bigint | null {
   const found = /^(\d+):(\d+)/.exec(text ?? '')
@@ -115,7 +107,7 @@ class Walk {
 
   device(dev: bigint): void {
     if (!this.#isNew(`device ${dev}`)) return
-    const { major, minor } = numbers(dev)
+    const { major, minor } = splitDev(dev)
     const at = attempt(() => this.#kernel.realpath(`/sys/dev/block/${major}:${minor}`))
     if (at === null) {
       this.unresolved.push(`block device ${major}:${minor}`)

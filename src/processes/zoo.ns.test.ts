@@ -5,6 +5,7 @@
 // namespace, in which there is nothing but the zoo, and does nothing outside of one.
 // Needs root, unshare(1) and setpriv(1) of util-linux, and the Debian package busybox-static; never skips.
 
+import { attempt } from '../kernel/errors.ts'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -21,7 +22,7 @@ import { decideOrigins } from './origin.ts'
 import type { Origin, OriginContext, OriginFinding } from './origin.ts'
 import { pinnedBytes, readPins } from './pins.ts'
 import type { ProcessFacts } from './process-facts.ts'
-import { attempt, readOriginContext } from './read-origin.ts'
+import { readOriginContext } from './read-origin.ts'
 import { readProcesses } from './read-processes.ts'
 
 if (process.env['FULCRUM_ZOO'] === undefined) {

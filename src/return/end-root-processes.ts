@@ -9,6 +9,7 @@ import { judgeProcesses, recordedKeep, systemRulesFile } from '../processes/judg
 import type { Judged } from '../processes/judge.ts'
 import { killProcesses } from '../processes/kill.ts'
 import type { KillReport } from '../processes/kill.ts'
+import { markOf } from '../processes/policy.ts'
 import { hasEnded } from '../processes/process-facts.ts'
 
 /** What starts faster than it ends is reported, not chased for ever. */
@@ -17,10 +18,9 @@ const KILL_TIMEOUT_MS = 2000
 
 /** Processes of the root and of anything else that is not the initramfs, children before their parents. */
 export function rootProcesses(all: readonly Judged[], self: number): Judged[] {
-  const isSpared = ({ facts }: Judged): boolean => facts.survives || (facts.uid === 0 && facts.argv[0]?.startsWith('@') === true)
   return all
     .filter(({ facts, finding }) => facts.pid !== 1 && facts.pid !== self && !facts.isKernelThread && !hasEnded(facts) && finding.origin !== 'initramfs')
-    .filter((judged) => !isSpared(judged))
+    .filter(({ facts }) => markOf(facts) === null)
     .reverse()
 }
 

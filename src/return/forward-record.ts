@@ -5,8 +5,8 @@
 
 import { kernelEnvironment } from '../facts/init-arguments.ts'
 import { BOOT_RECORD } from '../facts/switch-types.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt } from '../processes/read-origin.ts'
 
 export interface ForwardRecord {
   /** argv[0] included, never empty. */

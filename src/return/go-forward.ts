@@ -11,13 +11,12 @@ import { parseCommandLine } from '../facts/cmdline.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
 import { isBelow } from '../facts/paths.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
-import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
-import { errorLine, isErrno } from '../kernel/errors.ts'
+import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
+import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { endProcesses } from '../processes/end-processes.ts'
 import { readRulesFile } from '../processes/judge.ts'
 import type { KillOptions } from '../processes/kill.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { readForwardRecord } from './forward-record.ts'
 import { formatReturned, RETURN_VARIABLE } from './returned.ts'
 
@@ -25,7 +24,7 @@ import { formatReturned, RETURN_VARIABLE } from './returned.ts'
 export const RETURN_FILE = '/run/fulcrum/return'
 
 /** Mount points of the round that is over, which the next one makes anew. */
-const LEFTOVERS: readonly string[] = [OLD_ROOT_DIRECTORY, ROOTFS_DIRECTORY, INITRAMFS_DIRECTORY, '/sysroot']
+const LEFTOVERS: readonly string[] = [OLD_ROOT_DIRECTORY, ROOTFS_DIRECTORY, INITRAMFS_DIRECTORY, SYSROOT]
 /** What systemd binds onto itself when it switches root; what is mounted below is as visible without it. */
 const BOUND_BY_SYSTEMD: readonly string[] = ['/run/credentials', '/run/host']
 const TIMEOUTS: KillOptions = { timeoutMs: 2000, killTimeoutMs: 1000 }

@@ -4,9 +4,9 @@
 // return it must stand in the running root: a working directory outside of the root directory can go up past it.
 // Not a way in for anybody: CAP_SYS_CHROOT is needed, and means as much.  chroot(2).
 
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { isInitramfs } from './read-return-facts.ts'
 
 /** Deeper than /run/rootfs can be below the running root. */

@@ -5,15 +5,14 @@
 // machine still does what was asked for, as well as it can from here. PID 1 never exits.
 
 import { handOver, recordStartState } from '../boot/hand-over.ts'
-import { O_NOCTTY, O_RDWR, SIGUSR1 } from '../abi/process.ts'
+import { SIGUSR1 } from '../abi/process.ts'
 import { kernelEnvironment } from '../facts/init-arguments.ts'
 import { errorLine, SyscallError } from '../kernel/errors.ts'
-import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { rebootMachine } from '../shutdown/reboot-machine.ts'
+import { rebootMachine, waitForever } from '../shutdown/reboot-machine.ts'
 import type { ShutdownVerb } from '../shutdown/reboot-machine.ts'
+import { takeConsole } from '../shutdown/say.ts'
 import { runShutdown } from '../shutdown/shutdown.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { endRootProcesses } from './end-root-processes.ts'
 import { enterInitramfs, planEnter, ReturnRefused } from './enter.ts'
 
@@ -28,20 +27,10 @@ export interface LeaveRequest {
 }
 
 const SYNC_TIMEOUT_MS = 30_000
-const SLEEP_MS = 60_000
 
 /** Words for /shutdown of the initramfs, argv[0] included. */
 export function shutdownArgv({ verb, shell }: Pick<LeaveRequest, 'verb' | 'shell'>): string[] {
   return ['/shutdown', verb, ...(shell ? ['--shell'] : [])]
-}
-
-/** Descriptors 0 to 2 of an init that was replaced are anybody's; this one tells what it does on the console. */
-function takeConsole(kernel: Kernel): void {
-  attempt(() => {
-    const fd = kernel.open('/dev/console', O_RDWR | O_NOCTTY)
-    for (const standard of [0, 1, 2]) kernel.dup2(fd, toFd(standard))
-    if (fd > 2) kernel.close(fd)
-  })
 }
 
 function endProcesses(kernel: Kernel, timeoutMs: number, print: (line: string) => void): void {
@@ -66,7 +55,7 @@ function endHere(kernel: Kernel, verb: LeaveVerb, print: (line: string) => void)
     if (!(error instanceof SyscallError)) throw error
     print(`Cannot ${word}: ${errorLine(error)}; the machine can be switched off now`)
   }
-  for (;;) kernel.sleepMs(SLEEP_MS)
+  return waitForever(kernel)
 }
 
 /** To be called as PID 1 in a running root, or where PID 1 could not be replaced. Never returns. */
@@ -74,6 +63,7 @@ export function leaveRoot(kernel: Kernel, request: LeaveRequest, print: (line: s
   // Node opens its inspector on SIGUSR1, which anybody may send to PID 1.
   kernel.resetSignal(SIGUSR1)
   const start = recordStartState(kernel)
+  // Those of an init that was replaced are anybody's.
   takeConsole(kernel)
   const { verb } = request
   try {

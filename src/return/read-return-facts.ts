@@ -13,8 +13,9 @@ import { inRoot } from '../facts/paths.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
 import type { KeptInitramfs, ReturnFacts, ReturnPlace } from '../facts/return-types.ts'
 import { ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt, readBootRecord } from '../processes/read-origin.ts'
+import { readBootRecord } from '../processes/read-origin.ts'
 
 const INITRD_RELEASE = '/etc/initrd-release'
 

@@ -10,10 +10,10 @@ import {
   LOOP_CLR_FD, MD_STOP_ARRAY, NBD_CLEAR_SOCK, NBD_DISCONNECT,
 } from '../abi/block.ts'
 import { O_RDONLY, O_RDWR } from '../abi/process.ts'
-import { errorLine, isErrno } from '../kernel/errors.ts'
+import { splitDev } from '../facts/mountinfo.ts'
+import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { BoundedCall, Fd, Kernel } from '../kernel/kernel.ts'
 import { killProcesses } from '../processes/kill.ts'
-import { attempt } from '../processes/read-origin.ts'
 import type { RoundStep } from './plan-round.ts'
 import { processKey } from './stack-graph.ts'
 import { canBeForced } from './stack-facts.ts'
@@ -48,8 +48,7 @@ const done: Outcome = { result: 'done', problem: null }
 /** Fields 5 and 7 of a device's stat: writes completed, sectors written. Null where there is no such device. */
 function writesOf(kernel: Pick<Kernel, 'readText'>, dev: bigint | undefined): string | null {
   if (dev === undefined) return null
-  const major = Number(((dev >> 32n) & 0xfffff000n) | ((dev >> 8n) & 0xfffn))
-  const minor = Number(((dev >> 12n) & 0xffffff00n) | (dev & 0xffn))
+  const { major, minor } = splitDev(dev)
   const text = attempt(() => kernel.readText(`/sys/dev/block/${major}:${minor}/stat`))
   return text === null ? null : text.trim().split(/\s+/).slice(4, 7).join(' ')
 }

@@ -1,9 +1,10 @@
 // Who still runs, and who of them serves what the old root stands on.
 //
 // The stacks are read once, before anything is unmounted; the processes before every round, with care: PID 1 must not
-// ask a file system whose server is gone.  docs/processes.md, src/processes/find-servers.ts.
+// ask a file system whose server is gone.  docs/processes.md.
 
 import type { Mount } from '../facts/mountinfo.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { carefulDoors } from '../processes/careful-doors.ts'
 import { mayHaveProcesses } from '../processes/children.ts'
@@ -13,7 +14,6 @@ import { markOf } from '../processes/policy.ts'
 import { hasEnded } from '../processes/process-facts.ts'
 import type { ProcessFacts } from '../processes/process-facts.ts'
 import { readHolders } from '../processes/read-dependencies.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { readProcesses } from '../processes/read-processes.ts'
 import { readMountStack } from '../processes/root-stack.ts'
 import type { Need, RootStack } from '../processes/root-stack.ts'

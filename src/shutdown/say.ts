@@ -4,13 +4,14 @@
 
 import { O_CLOEXEC, O_NOCTTY, O_RDWR, O_WRONLY, TIOCOUTQ } from '../abi/process.ts'
 import { toFd } from '../kernel/kernel.ts'
+import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt } from '../processes/read-origin.ts'
 
 /** Levels of syslog(3). */
 export const SUMMARY = 0
 export const PROBLEM = 4
 export const INFO = 6
+export const DETAIL = 7
 
 export type Say = (line: string, level: number) => void
 

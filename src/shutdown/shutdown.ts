@@ -7,9 +7,8 @@
 
 import { lastValue, parseCommandLine } from '../facts/cmdline.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
-import { errorLine } from '../kernel/errors.ts'
+import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { attempt } from '../processes/read-origin.ts'
 import { enterInitramfs, isInitramfs } from '../return/enter.ts'
 import { goForward, RETURN_FILE } from '../return/go-forward.ts'
 import { ensureApiMounts } from './api-mounts.ts'

@@ -11,6 +11,7 @@ import { actOn, wipeKey } from './act.ts'
 import type { ActOptions, Outcome } from './act.ts'
 import { planRound } from './plan-round.ts'
 import type { Round, RoundStep } from './plan-round.ts'
+import { DETAIL, INFO, PROBLEM } from './say.ts'
 import { readStack } from './read-stack.ts'
 import { readStacks, readVictims } from './read-victims.ts'
 import type { MountStack } from './read-victims.ts'
@@ -55,9 +56,6 @@ export interface TakeDownReport {
 const WAITS_MS: readonly number[] = [10, 50, 100, 300]
 const MAX_ROUNDS = 40
 const MIN_STEP_MS = 500
-const PROBLEM = 4
-const DONE = 6
-const DETAIL = 7
 
 const verbs: Readonly<Record<RoundStep['action']['do'], string>> = {
   kill: 'killed', swapoff: 'swap off', 'read-only': 'read-only', unmount: 'unmounted', release: 'let go of', end: 'ended',
@@ -123,7 +121,7 @@ class TakeDown {
       this.#done.push({ what: step.what, how, tookUs })
       // An unmount says it all; that it was made read-only before is for who wants every step.
       const isDetail = how === 'read-only' || (step.action.do === 'unmount' && step.action.isTree)
-      print(`${verbs[how]} ${step.what}, ${ms(tookUs)}`, isDetail ? DETAIL : DONE)
+      print(`${verbs[how]} ${step.what}, ${ms(tookUs)}`, isDetail ? DETAIL : INFO)
       if (problem !== null) print(`Cannot kill ${problem}, ignoring`, PROBLEM)
       return
     }

@@ -6,9 +6,8 @@
 
 import { WDIOC_GETTIMEOUT, WDIOC_KEEPALIVE } from '../abi/watchdog.ts'
 import { O_CLOEXEC, O_WRONLY } from '../abi/process.ts'
-import { errorLine, isErrno } from '../kernel/errors.ts'
+import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
-import { attempt } from '../processes/read-origin.ts'
 
 export interface Watchdog {
   /** To be called at least every `intervalMs`; feeds only as often as is useful. Never throws. */

@@ -4,6 +4,7 @@
 // Man pages: ls(1), cat(1), stat(2).
 
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../abi/process.ts'
+import { splitDev } from '../../facts/mountinfo.ts'
 import { errorLine } from '../../kernel/errors.ts'
 import type { FileStat, Kernel } from '../../kernel/kernel.ts'
 
@@ -33,8 +34,7 @@ export function modeText(mode: number): string {
 function sizeText(stat: FileStat): string {
   const type = stat.mode & S_IFMT
   if (type !== S_IFCHR && type !== S_IFBLK) return String(stat.size)
-  const major = ((stat.rdev >> 8n) & 0xfffn) | ((stat.rdev >> 32n) & 0xfffff000n)
-  const minor = (stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xffffff00n)
+  const { major, minor } = splitDev(stat.rdev)
   return `${major}, ${minor}`
 }
 
