@@ -48,6 +48,23 @@ export const MOVE_MOUNT_BENEATH = 0x200
 
 /** mount_setattr(2), since Linux 5.12. */
 export const MOUNT_ATTR_RDONLY = 0x1
+export const MOUNT_ATTR_NOSUID = 0x2
+export const MOUNT_ATTR_NODEV = 0x4
+export const MOUNT_ATTR_NOEXEC = 0x8
+/** Owners shown through the map of a user namespace. */
+export const MOUNT_ATTR_IDMAP = 0x100000
+/** since Linux 5.14 */
+export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000
+
+/** fsopen(2), fsconfig(2), fsmount(2), since Linux 5.2. */
+export const FSOPEN_CLOEXEC = 1
+export const FSCONFIG_SET_FLAG = 0
+export const FSCONFIG_SET_STRING = 1
+export const FSCONFIG_SET_FD = 5
+export const FSCONFIG_CMD_CREATE = 6
+export const FSMOUNT_CLOEXEC = 1
+/** Returns a mount namespace with the new mount in it; since Linux 7.1. */
+export const FSMOUNT_NAMESPACE = 2
 
 /** *at(2) constants, <fcntl.h>. */
 export const AT_FDCWD = -100

@@ -13,6 +13,14 @@ export interface SyscallNumbers {
   readonly open_tree: number
   /** since Linux 5.2 */
   readonly move_mount: number
+  /** since Linux 5.2 */
+  readonly fsopen: number
+  /** since Linux 5.2 */
+  readonly fsconfig: number
+  /** since Linux 5.2 */
+  readonly fsmount: number
+  /** since Linux 5.12 */
+  readonly mount_setattr: number
   /** since Linux 5.1 */
   readonly pidfd_send_signal: number
   /** since Linux 5.3 */
@@ -27,7 +35,7 @@ export interface SyscallNumbers {
   readonly listmount: number
 }
 
-const unified = { pidfd_send_signal: 424, open_tree: 428, move_mount: 429, pidfd_open: 434, pidfd_getfd: 438, close_range: 436, statmount: 457, listmount: 458 }
+const unified = { pidfd_send_signal: 424, open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442, pidfd_open: 434, pidfd_getfd: 438, close_range: 436, statmount: 457, listmount: 458 }
 
 const tables: Readonly<Record<string, SyscallNumbers>> = {
   x64: { pivot_root: 155, finit_module: 313, delete_module: 176, capget: 125, capset: 126, ...unified },

@@ -5,7 +5,8 @@
 import t from 'tap'
 import { CLONE_FS, CLONE_VM, SIGCHLD, WALL } from '../abi/process.ts'
 import { SYS_CLONE, SYS_CLOSE, SYS_DUP, SYS_EXECVE, SYS_EXIT_GROUP, SYS_GETPID, SYS_WRITE } from '../abi/raw-syscalls.ts'
-import { callTables, type Row } from './ffi-call-table.ts'
+import type { Row } from './child-table.ts'
+import { callTables } from './ffi-call-table.ts'
 import { Libc } from './ffi-libc.ts'
 import { createKoffiKernel } from './koffi-kernel.ts'
 

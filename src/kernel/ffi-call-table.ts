@@ -8,7 +8,8 @@ import * as koffi from 'koffi'
 import { CLONE_PIDFD, CLONE_VM, SIGCHLD } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
-import { toFd, type Fd } from './kernel.ts'
+import { toFd } from './kernel.ts'
+import type { Row, RowArgument, StartedTable } from './child-table.ts'
 import { raw } from './syscall-arg.ts'
 
 // long run(rows, flags of clone, top of the child's stack or 0, address of the pidfd)
@@ -58,23 +59,6 @@ const PROT_READ_EXEC = 5
 const MAP_SHARED_ANONYMOUS = 0x21
 const MAP_PRIVATE_ANONYMOUS = 0x22
 
-/** Text, bytes and lists (argv) are copied into the shared memory; bytes come back by `readBack`. */
-export type RowArgument = number | bigint | string | Uint8Array | readonly string[] | null | ResultOf
-/** What an earlier row of the table has returned. */
-export interface ResultOf {
-  readonly resultOf: number
-}
-
-export interface Row {
-  /** Number of the system call, src/abi/raw-syscalls.ts. */
-  readonly nr: number
-  readonly args: readonly RowArgument[]
-  /** A failure does not end the table. */
-  readonly goOn?: boolean
-  /** The row to go on with where the result is 0: for the child of a clone(2) in the table. */
-  readonly ifZero?: number
-}
-
 interface Arena {
   readonly address: bigint
   readonly memory: Buffer
@@ -85,21 +69,6 @@ const bytesOf = (argument: RowArgument): number => {
   if (argument instanceof Uint8Array) return argument.length
   if (Array.isArray(argument)) return argument.reduce<number>((sum, text) => sum + Buffer.byteLength(text) + 9, 16)
   return 0
-}
-
-/** A table in memory whose child was started. It belongs to the child until that has ended. */
-export interface StartedTable {
-  readonly pid: number
-  /** Readable once the child has ended; the caller closes it and reaps the child. */
-  readonly pidfd: Fd
-  /** What a row returned, -errno on failure; null when it was not run (yet). */
-  result(row: number): number | null
-  /** Whether the child came to the end of the table. */
-  finished(): boolean
-  /** Copies byte arguments back to where they came from. */
-  readBack(): void
-  /** Gives the memory back for the next table. SAFETY: only when the child has ended or runs another program. */
-  release(): void
 }
 
 /** Starts tables. One per process: the code page and the arenas live as long as it does. */

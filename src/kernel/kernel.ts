@@ -4,22 +4,13 @@
 // (tests) keeps a mount tree in memory under the same contract. All methods are synchronous and
 // run on the calling thread (law 3); every failure is a SyscallError.
 
-import type { Propagation } from '../facts/mountinfo.ts'
+import type { Fd } from './fd.ts'
+import type { ChildCalls } from './child-table.ts'
+import type { MountAttributes, MountDetails, MountIdentity } from './mount-types.ts'
 
-declare const brand: unique symbol
-/** An open file descriptor. */
-export type Fd = number & { readonly [brand]: 'Fd' }
-
-/** True for a number that can be a descriptor. */
-export function isFd(value: number): value is Fd {
-  return Number.isInteger(value) && value >= 0
-}
-
-/** Brands a descriptor number, for instance 0 to 2. Throws RangeError for anything else. */
-export function toFd(value: number): Fd {
-  if (!isFd(value)) throw new RangeError(`Cannot use '${value}' as a descriptor`)
-  return value
-}
+export { isFd, toFd } from './fd.ts'
+export type { Fd }
+export type { MountAttributes, MountDetails, MountIdentity }
 
 /** stat(2), the fields that fulcrum reads. */
 export interface FileStat {
@@ -106,34 +97,6 @@ export interface BoundedOptions {
   readonly tickMs?: number
 }
 
-/** What statmount(2) says of one mount, hidden ones included for root. Ids are unique and never reused. */
-export interface MountIdentity {
-  readonly id: bigint
-  /** The own id on the absolute root. */
-  readonly parentId: bigint
-  /** Device of the superblock, in the encoding of st_dev. */
-  readonly dev: bigint
-  readonly fstype: string
-}
-
-/** All that statmount(2) says of one mount, in the words of mountinfo. */
-export interface MountDetails extends MountIdentity {
-  /** The ids that mountinfo prints, reused after the mount is gone. */
-  readonly oldId: number
-  readonly oldParentId: number
-  readonly major: number
-  readonly minor: number
-  /** Path inside the file system, as in mountinfo. */
-  readonly root: string
-  /** Relative to the caller's root; null where no path leads from it. */
-  readonly mountPoint: string | null
-  readonly options: readonly string[]
-  readonly superOptions: readonly string[]
-  readonly propagation: Propagation
-  /** Null where the kernel does not say (before 6.13) or the file system has none. */
-  readonly source: string | null
-}
-
 /** File calls. Paths are absolute unless a working directory is known. */
 export interface FileCalls {
   readFile(path: string): Uint8Array
@@ -190,6 +153,14 @@ export interface MountCalls {
   fchdir(fd: Fd): void
   openTree(dirfd: number, path: string, flags: number): Fd
   moveMount(fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number): void
+  /** mount_setattr(2), since Linux 5.12. `flags`: AT_EMPTY_PATH, AT_RECURSIVE. */
+  mountSetattr(dirfd: number, path: string, flags: number, attributes: MountAttributes): void
+  /** fsopen(2): the context of a file system that is not made yet. The descriptor is close-on-exec. */
+  fsopen(fstype: string): Fd
+  /** fsconfig(2): a key with a text, a descriptor, or as a flag (null).. */
+  fsconfig(context: Fd, key: string, value: string | { readonly fd: Fd } | null): void
+  /** FSCONFIG_CMD_CREATE and fsmount(2): the mount, attached nowhere. `attributes`: MOUNT_ATTR_*. */
+  fsmount(context: Fd, attributes: number): Fd
   unshare(flags: number): void
   setns(fd: Fd, nstype: number): void
   /** Unique id of the mount that a path is on: statx(2) with STATX_MNT_ID_UNIQUE, since Linux 6.8 (ENOSYS before). */
@@ -197,9 +168,12 @@ export interface MountCalls {
   /** statmount(2) by unique id, since Linux 6.8, or by a descriptor on the mount, since Linux 7.0 (EINVAL before). */
   statmount(mount: { readonly id: bigint } | { readonly fd: Fd }): MountIdentity
   /** The same call by unique id, with everything that is asked for in MountDetails; ENOENT once the mount is gone. */
-  statmountDetails(id: bigint): MountDetails
-  /** listmount(2), since Linux 6.8: unique ids of all mounts below one (not itself), or of all that this process's root reaches. */
-  listmount(below: bigint | 'root'): bigint[]
+  statmountDetails(id: bigint, namespace?: bigint): MountDetails
+  /**
+   * listmount(2), since Linux 6.8: unique ids of all mounts below one (not itself), or of all that this process's root
+   * reaches; of another namespace by its id (NS_GET_MNTNS_ID), since Linux 6.11.
+   */
+  listmount(below: bigint | 'root', namespace?: bigint): bigint[]
 }
 
 /** Process, module and machine calls. */
@@ -268,4 +242,4 @@ export interface HandOverCalls {
   armCrashExec(paths: readonly [string, string], argv: readonly string[], env: Readonly<Record<string, string>>): void
 }
 
-export interface Kernel extends FileCalls, MountCalls, ProcessCalls, HandOverCalls {}
+export interface Kernel extends FileCalls, MountCalls, ProcessCalls, HandOverCalls, ChildCalls {}

@@ -10,6 +10,8 @@ import {
 import { SyscallError } from './errors.ts'
 import { BoundedCalls } from './ffi-bounded.ts'
 import { callTables } from './ffi-call-table.ts'
+import type { CallTables } from './ffi-call-table.ts'
+import type { ChildOptions, Row, StartedTable } from './child-table.ts'
 import { armCrashExec } from './ffi-crash.ts'
 import { execInProcess } from './ffi-exec-in-process.ts'
 import { makeCall } from './make-call.ts'
@@ -20,6 +22,7 @@ import { toFd } from './kernel.ts'
 import type { BoundedCall, BoundedOptions, ChildStatus, Fd, Kernel, RunOptions, RunResult, Termios } from './kernel.ts'
 import { raw } from './syscall-arg.ts'
 
+const ENOSYS = 38
 /** si_pid of siginfo_t on 64-bit Linux. */
 const SI_PID = 16
 const TERMIOS_BYTES = 64
@@ -30,13 +33,14 @@ const CAP_VERSION_3 = 0x20080522
 class KoffiKernel extends KoffiMountCalls implements Kernel {
   readonly #libc: Libc
   readonly #bounded: BoundedCalls | null
+  readonly #tables: CallTables | null
   #installCrashExec: (() => void) | null = null
 
   constructor(libc: Libc) {
     super(libc)
     this.#libc = libc
-    const tables = callTables(libc, process.arch)
-    this.#bounded = tables === null ? null : new BoundedCalls(libc, tables)
+    this.#tables = callTables(libc, process.arch)
+    this.#bounded = this.#tables === null ? null : new BoundedCalls(libc, this.#tables)
   }
 
   // --- processes, modules, machine ---
@@ -112,6 +116,10 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
   }
   reboot(command: number): void {
     this.#libc.call('reboot', 'int reboot(int)', [command | 0], [raw(`0x${command.toString(16)}`)])
+  }
+  startChild(rows: readonly Row[], { flags }: ChildOptions): StartedTable {
+    if (this.#tables === null) throw new SyscallError('clone', [raw(process.arch)], ENOSYS)
+    return this.#tables.start(rows, flags)
   }
   bounded(call: BoundedCall, options: BoundedOptions): 'done' | 'hung' {
     if (this.#bounded !== null) return this.#bounded.run(call, options)

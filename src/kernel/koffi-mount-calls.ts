@@ -3,17 +3,19 @@
 // Through the C library by koffi, by number where it has no wrapper. Section 2 of the manual; kernel.ts has the
 // contract of each method.
 
-import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+import { AT_FDCWD, FSCONFIG_CMD_CREATE, FSCONFIG_SET_FD, FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import { isErrno, SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
 import { KoffiFileCalls } from './koffi-file-calls.ts'
 import { isFd, toFd } from './kernel.ts'
-import type { Fd, MountCalls, MountDetails, MountIdentity } from './kernel.ts'
+import type { Fd, MountAttributes, MountCalls, MountDetails, MountIdentity } from './kernel.ts'
 import { detailsRequest, listmountRequest, readDetails, readStatmount, STATMOUNT_BYTES, statmountRequest } from './statmount.ts'
 import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
 
 const ENOSYS = 38
+/** struct mount_attr. */
+const MOUNT_ATTR_BYTES = 32
 /** struct statx: its size, and the offset of stx_mnt_id. <linux/stat.h> */
 const STATX_BYTES = 256
 const STX_MNT_ID = 0x90
@@ -66,6 +68,32 @@ export class KoffiMountCalls extends KoffiFileCalls implements MountCalls {
     const args = [this.#libc.numbers.move_mount, fromFd, fromPath, toFdNumber, toPath, flags]
     this.#libc.call('move_mount', definition, args, [showDirfd(fromFd), fromPath, showDirfd(toFdNumber), toPath, raw(`0x${flags.toString(16)}`)])
   }
+  mountSetattr(dirfd: number, path: string, flags: number, { set = 0, clear = 0, propagation = 0, userNamespace }: MountAttributes): void {
+    const attr = Buffer.alloc(MOUNT_ATTR_BYTES)
+    const values = [set, clear, propagation, userNamespace ?? 0]
+    values.forEach((value, i) => attr.writeBigUInt64LE(BigInt(value), 8 * i))
+    const hex = (n: number): string => `0x${n.toString(16)}`
+    this.#libc.call(
+      'mount_setattr', 'long syscall(long, int, const char *, unsigned int, const void *, size_t)',
+      [this.#libc.numbers.mount_setattr, dirfd, path, flags >>> 0, attr, attr.length],
+      [showDirfd(dirfd), path, raw(hex(flags)), raw(`{set=${hex(set)}, clr=${hex(clear)}, propagation=${mountFlagsToString(propagation)}}`)],
+    )
+  }
+  fsopen(fstype: string): Fd {
+    return toFd(this.#libc.call('fsopen', 'long syscall(long, const char *, unsigned int)', [this.#libc.numbers.fsopen, fstype, FSOPEN_CLOEXEC], [fstype]))
+  }
+  fsconfig(context: Fd, key: string, value: string | { readonly fd: Fd } | null): void {
+    const [command, text, aux] = value === null ? [FSCONFIG_SET_FLAG, null, 0] : typeof value === 'string' ? [FSCONFIG_SET_STRING, value, 0] : [FSCONFIG_SET_FD, null, value.fd]
+    this.#fsconfig(context, command, key, text, aux)
+  }
+  #fsconfig(context: Fd, command: number, key: string | null, text: string | null, aux: number): void {
+    const definition = 'long syscall(long, int, unsigned int, const char *, const char *, int)'
+    this.#libc.call('fsconfig', definition, [this.#libc.numbers.fsconfig, context, command, key, text, aux], [context, command, key, text, aux])
+  }
+  fsmount(context: Fd, attributes: number): Fd {
+    this.#fsconfig(context, FSCONFIG_CMD_CREATE, null, null, 0)
+    return toFd(this.#libc.syscall('fsmount', [context, FSMOUNT_CLOEXEC, attributes], [context, raw('FSMOUNT_CLOEXEC'), raw(`0x${attributes.toString(16)}`)]))
+  }
   unshare(flags: number): void {
     this.#libc.call('unshare', 'int unshare(int)', [flags], [raw(`0x${flags.toString(16)}`)])
   }
@@ -87,24 +115,24 @@ export class KoffiMountCalls extends KoffiFileCalls implements MountCalls {
     this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, request, answer, answer.length, flags], ['id' in mount ? mount.id : mount.fd])
     return readStatmount(answer)
   }
-  statmountDetails(id: bigint): MountDetails {
+  statmountDetails(id: bigint, namespace?: bigint): MountDetails {
     for (let size = 4096; ; size *= 4) {
       const answer = Buffer.alloc(size)
       try {
         const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
-        this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, detailsRequest(id), answer, size, 0], [id])
+        this.#libc.call('statmount', definition, [this.#libc.numbers.statmount, detailsRequest(id, namespace), answer, size, 0], [id])
         return readDetails(answer)
       } catch (error) {
         if (!isErrno(error, 'EOVERFLOW') || size > 1 << 20) throw error
       }
     }
   }
-  listmount(below: bigint | 'root'): bigint[] {
+  listmount(below: bigint | 'root', namespace?: bigint): bigint[] {
     const found: bigint[] = []
     const ids = Buffer.alloc(8 * 1024)
     for (;;) {
       const definition = 'long syscall(long, const void *, void *, size_t, unsigned int)'
-      const request = listmountRequest(below, found.at(-1) ?? 0n)
+      const request = listmountRequest(below, found.at(-1) ?? 0n, namespace)
       const count = this.#libc.call('listmount', definition, [this.#libc.numbers.listmount, request, ids, 1024, 0], [raw(String(below))])
       for (let i = 0; i < count; i += 1) found.push(ids.readBigUInt64LE(8 * i))
       if (count < 1024) return found

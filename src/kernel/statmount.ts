@@ -15,6 +15,8 @@ const STATMOUNT_BY_FD = 0x1
 
 /** First published size of struct mnt_id_req, which every kernel takes. */
 const MNT_ID_REQ_SIZE_VER0 = 24
+/** With mnt_ns_id; since Linux 6.11. */
+const MNT_ID_REQ_SIZE_VER1 = 32
 /** Where the strings begin. */
 const STRINGS = 512
 /** Room for the structure and the one string that is asked for. */
@@ -48,18 +50,20 @@ const MS_UNBINDABLE = 1 << 17
 const MS_SHARED = 1 << 20
 
 /** struct mnt_id_req for all that MountDetails has; the kernel leaves out what it does not know. */
-export function detailsRequest(id: bigint): Buffer {
-  return idRequest(id, BigInt(STATMOUNT_DETAILS))
+export function detailsRequest(id: bigint, namespace?: bigint): Buffer {
+  return idRequest(id, BigInt(STATMOUNT_DETAILS), namespace)
 }
 
 /** struct mnt_id_req of listmount(2): the ids behind `after`. */
-export function listmountRequest(below: bigint | 'root', after: bigint): Buffer {
-  return idRequest(below === 'root' ? LSMT_ROOT : below, after)
+export function listmountRequest(below: bigint | 'root', after: bigint, namespace?: bigint): Buffer {
+  return idRequest(below === 'root' ? LSMT_ROOT : below, after, namespace)
 }
 
-function idRequest(id: bigint, param: bigint): Buffer {
-  const request = Buffer.alloc(MNT_ID_REQ_SIZE_VER0)
-  request.writeUInt32LE(MNT_ID_REQ_SIZE_VER0, 0)
+function idRequest(id: bigint, param: bigint, namespace?: bigint): Buffer {
+  const size = namespace === undefined ? MNT_ID_REQ_SIZE_VER0 : MNT_ID_REQ_SIZE_VER1
+  const request = Buffer.alloc(size)
+  request.writeUInt32LE(size, 0)
+  if (namespace !== undefined) request.writeBigUInt64LE(namespace, 24)
   request.writeBigUInt64LE(id, 8)
   request.writeBigUInt64LE(param, 16)
   return request

@@ -7,6 +7,7 @@ import { POLLIN } from '../../abi/process.ts'
 import { errnoNumber } from '../../abi/errno.ts'
 import { SyscallError } from '../../kernel/errors.ts'
 import { toFd } from '../../kernel/kernel.ts'
+import type { StartedTable } from '../../kernel/child-table.ts'
 import { makeCall } from '../../kernel/make-call.ts'
 import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountDetails, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
 
@@ -215,6 +216,11 @@ export class ScriptedKernel implements Kernel {
   uniqueMountId(): bigint { return this.#unsupported('statx') }
   statmount(): MountIdentity { return this.#unsupported('statmount') }
   statmountDetails(): MountDetails { return this.#unsupported('statmount') }
+  mountSetattr(): void { this.#unsupported('mount_setattr') }
+  fsopen(): Fd { return this.#unsupported('fsopen') }
+  fsconfig(): void { this.#unsupported('fsconfig') }
+  fsmount(): Fd { return this.#unsupported('fsmount') }
+  startChild(): StartedTable { return this.#unsupported('clone') }
   listmount(): bigint[] { return this.#unsupported('listmount') }
   getuid(): number { return 0 }
   pidfdOpen(): Fd { return this.#unsupported('pidfd_open') }

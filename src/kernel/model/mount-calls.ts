@@ -220,6 +220,11 @@ export function mountCalls(door: Door): MountCalls {
         if (found === undefined || ('id' in mount && !inNs(found))) throw new Errno('ENOENT')
         return { id: uniqueId(found), parentId: uniqueId(found.parent), dev: found.sb.dev, fstype: found.sb.fstype }
       }),
+    // As a kernel before 5.2: what is modelled does without these.
+    mountSetattr: (_dirfd, path) => door.call('mount_setattr', [path], () => { throw new Errno('ENOSYS') }),
+    fsopen: (fstype) => door.call('fsopen', [fstype], () => { throw new Errno('ENOSYS') }),
+    fsconfig: (_fd, key) => door.call('fsconfig', [key], () => { throw new Errno('ENOSYS') }),
+    fsmount: (fd) => door.call('fsmount', [fd], () => { throw new Errno('ENOSYS') }),
     // As a kernel before 6.8: what is modelled reads mountinfo.
     statmountDetails: (id) => door.call('statmount', [id], () => { throw new Errno('ENOSYS') }),
     listmount: () => door.call('listmount', [], () => { throw new Errno('ENOSYS') }),

@@ -5,6 +5,7 @@
 
 import { RLIMIT_NOFILE } from '../../abi/process.ts'
 import type { SyscallArg } from '../syscall-arg.ts'
+import type { ChildCalls } from '../child-table.ts'
 import type { Fd, HandOverCalls, ProcessCalls, RunResult } from '../kernel.ts'
 import type { Door } from './door.ts'
 import { Errno } from './errno.ts'
@@ -65,7 +66,7 @@ function run(door: Door, path: string, args: readonly string[], options: Paramet
   return { ...nothing, code: 0, ...program(args, options) }
 }
 
-export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOverCalls {
+export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOverCalls & ChildCalls {
   const { world, proc } = door
 
   const kill = (pid: number, signal: number): void => {
@@ -154,6 +155,7 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
         target.argv = argv
         target.comm = target.exe.node.name
       }),
+    startChild: (_rows, { flags }) => door.call('clone', [hex(flags)], () => { throw new Errno('ENOSYS') }),
     setHostname: (name) => door.call('sethostname', [name], () => { world.hostname = name }),
     monotonicUs: () => world.nowUs,
     realtimeUs: () => 1_700_000_000_000_000n + world.nowUs,
