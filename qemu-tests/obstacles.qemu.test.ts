@@ -90,7 +90,7 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
       expect('no mount points', await talk.retry('root=PARTLABEL=fulcrum-root'), /Cannot carry '\/[a-z]+': .*read-only \[mount-point-missing\]/)
       await talk.command('root=LABEL=foreign')
       talk.last('retry')
-      const started = await console.waitFor(/^fulcrum: .*init '\/sbin\/init'.*\n/m, 45_000)
+      const started = await console.waitFor(/^fulcrum: .*init '\/sbin\/init'.*\r?\n/m, 45_000)
       expect('the init that cannot run is told', started[0], /aarch64/i)
       // The kernel's own list ends at /bin/sh, and so does ours.
       await console.waitFor(/ms since the kernel started; starting \/bin\/sh/)

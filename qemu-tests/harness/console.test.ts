@@ -25,6 +25,15 @@ t.test('the end of the guest fails a wait at once', async (t) => {
   await t.rejects(wait, /the guest ended, last was "something else"/)
 })
 
+t.test('a pattern that half a line would match is a mistake', async (t) => {
+  const console = new Console(() => {})
+  await t.rejects(console.waitFor(/^init: .*$/m, 1), TypeError)
+  const whole = console.waitFor(/^init: .*\r?\n/m)
+  console.feed('init: half')
+  console.feed(' and half\r\n')
+  t.equal((await whole)[0], 'init: half and half\r\n')
+})
+
 t.test('time runs out', async (t) => {
   await t.rejects(new Console(() => {}).waitFor(/x/, 1), /1 ms are over/)
 })

@@ -43,9 +43,11 @@ export class Console {
 
   /**
    * Waits until `pattern` is found after the last match, and moves past it.
-   * @throws ConsoleTimeout if it does not come in time or the guest ends first
+   * @throws ConsoleTimeout if it does not come in time or the guest ends first, TypeError for a pattern that would
+   * match half a line: what has arrived so far is the end of the text, so '$' is true there
    */
   async waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+    if (/\.[*+]\$$/.test(pattern.source)) throw new TypeError(`Cannot wait for ${pattern}: the line may still be arriving; end the pattern with \\r?\\n`)
     const deadline = Date.now() + timeoutMs
     for (;;) {
       const match = pattern.exec(this.#text.slice(this.#cursor))
