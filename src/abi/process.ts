@@ -70,7 +70,15 @@ export const POLLIN = 1
 export const POLLERR = 8
 export const POLLHUP = 16
 
+/** prctl(2), <linux/prctl.h>. */
+export const PR_SET_PDEATHSIG = 1
+export const PR_GET_DUMPABLE = 3
+export const PR_SET_DUMPABLE = 4
+export const PR_SET_NAME = 15
 export const PR_CAPBSET_DROP = 24
+export const PR_SET_NO_NEW_PRIVS = 38
+export const PR_CAP_AMBIENT = 47
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 /** reboot(2) commands, <linux/reboot.h>. */
 export const RB_AUTOBOOT = 0x01234567
@@ -80,12 +88,26 @@ export const RB_KEXEC = 0x45584543
 export const RB_ENABLE_CAD = 0x89abcdef
 export const RB_DISABLE_CAD = 0
 
-/** clone(2) flags. */
+/** clone(2) flags, <linux/sched.h>. */
 export const CLONE_VM = 0x100
 export const CLONE_FS = 0x200
+export const CLONE_FILES = 0x400
+export const CLONE_SIGHAND = 0x800
 /** since Linux 5.2 */
 export const CLONE_PIDFD = 0x1000
+export const CLONE_VFORK = 0x4000
+export const CLONE_PARENT = 0x8000
 export const CLONE_NEWNS = 0x20000
+export const CLONE_NEWCGROUP = 0x02000000
+export const CLONE_NEWUTS = 0x04000000
+export const CLONE_NEWIPC = 0x08000000
+export const CLONE_NEWUSER = 0x10000000
+export const CLONE_NEWPID = 0x20000000
+export const CLONE_NEWNET = 0x40000000
+/** clone3(2) only; since Linux 5.7. */
+export const CLONE_INTO_CGROUP = 0x200000000n
+/** clone3(2) only: a mount namespace with nothing in it; since Linux 7.1. As a number, larger than 32 bits. */
+export const CLONE_EMPTY_MNTNS = 0x2000000000
 
 /** finit_module(2) flags; the last one since Linux 5.17. */
 export const MODULE_INIT_COMPRESSED_FILE = 4

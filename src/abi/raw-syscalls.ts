@@ -22,6 +22,8 @@ export const SYS_SWAPOFF = 168
 export const SYS_OPENAT = 257
 /** since Linux 2.6.39 */
 export const SYS_SYNCFS = 306
+/** since Linux 5.3 */
+export const SYS_CLONE3 = 435
 /** since Linux 5.9 */
 export const SYS_CLOSE_RANGE = 436
 
@@ -35,10 +37,10 @@ export const SYS_EPOLL_PWAIT2 = 441
 /** By name, for tables that are planned (src/plan/run). The newest: mount_setattr since Linux 5.12. */
 export const RAW_CALLS = {
   read: 0, write: SYS_WRITE, close: SYS_CLOSE, rt_sigaction: 13, rt_sigprocmask: SYS_RT_SIGPROCMASK, ioctl: SYS_IOCTL, dup: SYS_DUP, socket: 41,
-  clone: SYS_CLONE, execve: SYS_EXECVE, wait4: 61, fcntl: 72, chdir: 80, fchdir: 81, umask: 95, getppid: 110, setsid: 112, setgroups: 116,
+  clone: SYS_CLONE, execve: SYS_EXECVE, wait4: 61, fcntl: 72, chdir: 80, fchdir: 81, umask: 95, pause: 34, getppid: 110, setsid: 112, setgroups: 116,
   setresuid: 117, setresgid: 119, capset: 126, pivot_root: 155, prctl: 157, chroot: 161, mount: SYS_MOUNT, umount2: SYS_UMOUNT2,
   sethostname: 170, openat: SYS_OPENAT, mkdirat: 258, mknodat: 259, fchownat: 260, unlinkat: 263, symlinkat: 266, fchmodat: 268,
   exit_group: SYS_EXIT_GROUP, unshare: 272, dup3: 292, prlimit64: 302, setns: 308, execveat: 322, open_tree: 428, move_mount: 429, fsopen: 430,
-  fsconfig: 431, fsmount: 432, clone3: 435, close_range: SYS_CLOSE_RANGE, mount_setattr: 442,
+  fsconfig: 431, fsmount: 432, clone3: SYS_CLONE3, close_range: SYS_CLOSE_RANGE, mount_setattr: 442,
 } as const
 export type RawCallName = keyof typeof RAW_CALLS

@@ -26,8 +26,13 @@ export interface Row {
 
 /** How the child is made. */
 export interface ChildOptions {
-  /** CLONE_*, without the exit signal (SIGCHLD) and CLONE_PIDFD, which are added. */
+  /**
+   * CLONE_*, without the exit signal (SIGCHLD) and CLONE_PIDFD, which are added. More than 32 bits need clone3(2). With
+   * CLONE_VFORK this thread goes on when the child runs another program or has ended, so that its memory is free again then.
+   */
   readonly flags: number
+  /** A directory of cgroup2 that the child is born in: CLONE_INTO_CGROUP, since Linux 5.7. */
+  readonly cgroup?: Fd
 }
 
 /** A table in memory whose child was started. It belongs to the child until that has ended or runs another program. */

@@ -90,7 +90,7 @@ export class BoundedCalls {
   run(call: BoundedCall, { timeoutMs, tick, tickMs = DEFAULT_TICK_MS }: BoundedOptions): 'done' | 'hung' {
     this.#hanging = this.#hanging.filter((table) => !this.#bury(table, 0))
     const rows: NamedRow[] = [{ nr: SYS_CLOSE_RANGE, args: [0, ALL_DESCRIPTORS, 0], goOn: true, name: 'close_range', shown: [] }, ...rowsFor(call)]
-    const table = this.#tables.start(rows, CLONE_VM | CLONE_FS)
+    const table = this.#tables.start(rows, { flags: CLONE_VM | CLONE_FS })
     let ended = false
     try {
       ended = this.#wait(table, timeoutMs, tickMs, tick)

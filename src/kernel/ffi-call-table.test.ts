@@ -27,7 +27,7 @@ interface Outcome {
 
 const started = tables
 function run(rows: readonly Row[], flags: number): Outcome {
-  const table = started.start(rows, flags)
+  const table = started.start(rows, { flags })
   const status = Buffer.alloc(4)
   libc.call('waitpid', 'int waitpid(int, void *, int)', [table.pid, status, WALL], [])
   k.close(table.pidfd)
@@ -132,6 +132,6 @@ t.test('what is larger than a page of its own has one', async (t) => {
 })
 
 t.test('clone(2) that fails is an error, and other architectures have no tables', async (t) => {
-  t.throws(() => tables.start([], 0x00010000 | 0x00000400), { name: 'SyscallError', syscall: 'clone', code: 'EINVAL' }, 'CLONE_THREAD alone')
+  t.throws(() => tables.start([], { flags: 0x00010000 | 0x00000400 }), { name: 'SyscallError', syscall: 'clone', code: 'EINVAL' }, 'CLONE_THREAD alone')
   t.equal(callTables(libc, 'arm64'), null)
 })

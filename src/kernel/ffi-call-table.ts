@@ -5,24 +5,25 @@
 // result beside its row, and exits. Any clone flags will do, with or without CLONE_VM. x86-64 only.
 
 import * as koffi from 'koffi'
-import { CLONE_PIDFD, CLONE_VM, SIGCHLD } from '../abi/process.ts'
+import { CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD } from '../abi/process.ts'
+import { SYS_CLONE, SYS_CLONE3 } from '../abi/raw-syscalls.ts'
 import { SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
 import { toFd } from './kernel.ts'
-import type { Row, RowArgument, StartedTable } from './child-table.ts'
+import type { ChildOptions, Row, RowArgument, StartedTable } from './child-table.ts'
 import { raw } from './syscall-arg.ts'
 
-// long run(rows, flags of clone, top of the child's stack or 0, address of the pidfd)
-//   push rbp, rbx, r12, r13 ; sub rsp,24 ; r12 = rows, r13 = flags, rbx = stack, rbp = address
+// long run(rows, number, a, b, c): clone(2) or clone3(2), as number and arguments say
+//   push rbp, rbx, r12, r13, r14 ; sub rsp,16 ; r12 = rows, r13 = number, r14 = a, rbx = b, rbp = c
 //   rt_sigprocmask(SIG_SETMASK, [rsp] = all, [rsp+8], 8)   no handler of Node may run in the child, from its first moment on
-//   clone(flags, stack, address, 0, 0) ; jz row
-//   rbx = pid ; rt_sigprocmask(SIG_SETMASK, [rsp+8], NULL, 8) ; add rsp,24 ; pop … ; ret pid or -errno
+//   number(a, b, c, 0, 0) ; jz row
+//   rbx = pid ; rt_sigprocmask(SIG_SETMASK, [rsp+8], NULL, 8) ; add rsp,16 ; pop … ; ret pid or -errno
 const RUN =
-  '55' + '53' + '4154' + '4155' + '4883ec18' + '4989fc' + '4989f5' + '4889d3' + '4889cd' +
+  '55' + '53' + '4154' + '4155' + '4156' + '4883ec10' + '4989fc' + '4989f5' + '4989d6' + '4889cb' + '4c89c5' +
   '48830c24ff' + '6a02' + '5f' + '4889e6' + '488d542408' + '6a08' + '415a' + '6a0e' + '58' + '0f05' +
-  '4c89ef' + '4889de' + '4889ea' + '4531d2' + '4531c0' + '6a38' + '58' + '0f05' + '4885c0' + '7424' +
+  '4c89f7' + '4889de' + '4889ea' + '4531d2' + '4531c0' + '4c89e8' + '0f05' + '4885c0' + '7426' +
   '4889c3' + '6a02' + '5f' + '488d742408' + '31d2' + '6a08' + '415a' + '6a0e' + '58' + '0f05' +
-  '4889d8' + '4883c418' + '415d' + '415c' + '5b' + '5d' + 'c3'
+  '4889d8' + '4883c410' + '415e' + '415d' + '415c' + '5b' + '5d' + 'c3'
 // row:    rax = [r12] ; js done ; ebx = [r12+64]
 const ROW =
   '498b0424' + '4885c0' + '0f8884000000' + '418b5c2440' +
@@ -48,8 +49,10 @@ const JUMP_IF_ZERO = 64
 const GO_ON = 128
 /** What a row says that was not worked off; no system call answers it. */
 const NOT_RUN = -(1n << 63n)
-/** The rows begin here; before them is the pidfd. */
-const ROWS = 16
+/** struct clone_args of Linux 5.7, the first with `cgroup`; before it is the pidfd, behind it are the rows. */
+const CLONE_ARGS = 16
+const CLONE_ARGS_BYTES = 88
+const ROWS = 104
 /** The child pushes nothing; a place is needed nevertheless. */
 const STACK_BYTES = 256
 const PAGE = 4096
@@ -93,7 +96,7 @@ export class CallTables {
     const { address, memory } = this.#map(PAGE, MAP_PRIVATE_ANONYMOUS)
     memory.write(RUN + ROW, 'hex')
     this.#libc.call('mprotect', 'int mprotect(intptr_t, size_t, int)', [address, PAGE, PROT_READ_EXEC], [PAGE])
-    const prototype = koffi.proto('long', ['int64_t', 'int64_t', 'int64_t', 'int64_t'])
+    const prototype = koffi.proto('long', ['int64_t', 'int64_t', 'int64_t', 'int64_t', 'int64_t'])
     this.#run = (...args) => Number(koffi.call(address, prototype, ...args))
     return this.#run
   }
@@ -105,19 +108,19 @@ export class CallTables {
     return arena ?? this.#map(Math.max(SMALLEST, Math.ceil(bytes / PAGE) * PAGE), MAP_SHARED_ANONYMOUS)
   }
 
-  /** Clones with these flags (SIGCHLD and CLONE_PIDFD are added) and lets the child make the calls. Throws what clone(2) or mmap(2) says. */
-  start(rows: readonly Row[], flags: number): StartedTable {
+  /** Clones (SIGCHLD and CLONE_PIDFD are added) and lets the child make the calls. Throws what clone(2), clone3(2) or mmap(2) says. */
+  start(rows: readonly Row[], options: ChildOptions): StartedTable {
     const run = this.#code()
     const wanted = rows.reduce((sum, row) => sum + row.args.reduce<number>((all, argument) => all + bytesOf(argument) + 8, 0), 0)
     const tableBytes = ROWS + ROW_BYTES * (rows.length + 1)
     const arena = this.#arena(tableBytes + wanted + STACK_BYTES)
     const { address, memory } = arena
     const bytes = write(arena, rows, tableBytes)
-    const stack = (flags & CLONE_VM) === 0 ? 0n : address + BigInt(memory.length - 64)
-    const pid = run(address + BigInt(ROWS), flags | CLONE_PIDFD | SIGCHLD, stack, address)
+    const { call, args } = cloneCall(arena, options)
+    const pid = run(address + BigInt(ROWS), ...args)
     if (pid < 0) {
       this.#free.push(arena)
-      throw new SyscallError('clone', [raw(`0x${flags.toString(16)}`)], -pid)
+      throw new SyscallError(call, [raw(`0x${options.flags.toString(16)}`)], -pid)
     }
     const resultAt = (row: number): bigint => memory.readBigInt64LE(ROWS + ROW_BYTES * row + ROW_RESULT)
     return {
@@ -129,6 +132,25 @@ export class CallTables {
       release: () => void this.#free.push(arena),
     }
   }
+}
+
+/** How the child is made, as number and three arguments; clone(2) unless only clone3(2) can. */
+function cloneCall({ address, memory }: Arena, { flags, cgroup }: ChildOptions): { call: string; args: [number, bigint, bigint, bigint] } {
+  const all = BigInt(flags) | BigInt(CLONE_PIDFD)
+  // Without shared memory, and where the parent waits, the child can have the stack of the parent: it writes nothing there.
+  const ownStack = (all & BigInt(CLONE_VM | CLONE_VFORK)) === BigInt(CLONE_VM)
+  const top = memory.length - 64
+  if (cgroup === undefined && all < 1n << 32n) {
+    return { call: 'clone', args: [SYS_CLONE, all | BigInt(SIGCHLD), ownStack ? address + BigInt(top) : 0n, address] }
+  }
+  // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
+  const bottom = memory.length - STACK_BYTES
+  const fields = [
+    all | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), address, 0n, 0n, BigInt(SIGCHLD),
+    ...(ownStack ? [address + BigInt(bottom), BigInt(top - bottom)] : [0n, 0n]), 0n, 0n, 0n, BigInt(cgroup ?? 0),
+  ]
+  fields.forEach((field, i) => memory.writeBigUInt64LE(field, CLONE_ARGS + 8 * i))
+  return { call: 'clone3', args: [SYS_CLONE3, address + BigInt(CLONE_ARGS), BigInt(CLONE_ARGS_BYTES), 0n] }
 }
 
 /** The tables of an architecture that has the code for them, else null. */

@@ -117,9 +117,9 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
   reboot(command: number): void {
     this.#libc.call('reboot', 'int reboot(int)', [command | 0], [raw(`0x${command.toString(16)}`)])
   }
-  startChild(rows: readonly Row[], { flags }: ChildOptions): StartedTable {
+  startChild(rows: readonly Row[], options: ChildOptions): StartedTable {
     if (this.#tables === null) throw new SyscallError('clone', [raw(process.arch)], ENOSYS)
-    return this.#tables.start(rows, flags)
+    return this.#tables.start(rows, options)
   }
   bounded(call: BoundedCall, options: BoundedOptions): 'done' | 'hung' {
     if (this.#bounded !== null) return this.#bounded.run(call, options)
