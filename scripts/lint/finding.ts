@@ -26,7 +26,7 @@ export function finding(file: SourceFile, offset: number, rule: string, message:
 }
 
 export function isTest(path: string): boolean {
-  return /(\.test|-for-tests)\.ts$/.test(path) || /\/(testing|contract)\//.test(path)
+  return /(\.test|\.guest|-for-tests)\.ts$/.test(path) || /\/(testing|contract|oracles)\//.test(path)
 }
 
 /** Code that ends in the executable: it has to be bundled as CommonJS and runs without ICU. */
