@@ -95,16 +95,26 @@ export interface RunFeatures {
   readonly idmappedMounts: boolean
 }
 
+/** What a path leads to, all links followed inside of the root. */
+export type Presence = 'directory' | 'file' | 'missing'
+
+/** What execve(2) shall be called with; the detail is a clause: "'/bin/x' is a directory". */
+export type Program = { readonly path: string } | { readonly problem: 'command-not-found' | 'command-not-executable'; readonly detail: string }
+
 /** What the planner has to know. */
 export interface RunFacts {
   readonly uid: number
   readonly features: RunFeatures
   /** What is at the request's root. */
   readonly root: { readonly exists: boolean; readonly isDirectory: boolean; readonly isHostRoot: boolean; readonly readOnly: boolean; readonly idmappable: boolean }
-  /** Of the directories that something is mounted on ('/proc', '/dev', targets of binds): those that are in the root already. */
-  readonly present: Readonly<Record<string, 'directory' | 'file' | 'missing'>>
+  /** Of the directories that something is mounted on ('/proc', '/dev', targets of binds), and the working directory: what is there already. */
+  readonly present: Readonly<Record<string, Presence>>
+  /** Sources of the binds, by what the request calls them; `path` is without symbolic links. */
+  readonly sources: Readonly<Record<string, { readonly type: Presence; readonly path: string }>>
+  /** What "/" of this process is; pivot_root(2) needs a mount with a parent. Null: not looked at, no engine that was asked for needs it. */
+  readonly hostRoot: 'mount' | 'absolute' | 'chroot' | null
   /** The program as a path inside of the root, or why there is none. */
-  readonly program: { readonly path: string } | { readonly problem: string }
+  readonly program: Program
   /** Where cgroup2 is mounted, or null. */
   readonly cgroup2: string | null
 }
