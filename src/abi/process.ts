@@ -17,6 +17,10 @@ export const O_NOFOLLOW = 0o400000
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
 
+/** flock(2). */
+export const LOCK_EX = 2
+export const LOCK_NB = 4
+
 export const F_GETFD = 1
 export const F_SETFD = 2
 export const F_GETFL = 3

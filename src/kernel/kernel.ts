@@ -138,6 +138,8 @@ export interface FileCalls {
   /** ioctl(2) with an integer or with a buffer that is read and written. */
   ioctl(fd: Fd, request: number, argument: number | Uint8Array): number
   poll(fds: readonly Fd[], timeoutMs: number): PollResult[]
+  /** flock(2): LOCK_EX, LOCK_UN, with LOCK_NB EAGAIN instead of waiting. */
+  flock(fd: Fd, operation: number): void
   sync(): void
   syncfs(fd: Fd): void
 }

@@ -156,6 +156,9 @@ export class KoffiFileCalls implements FileCalls {
     this.#libc.call('poll', 'int poll(void *, unsigned long, int)', [polled, fds.length, timeoutMs], [fds.join(' '), timeoutMs])
     return fds.map((fd, i) => ({ fd, revents: polled.readInt16LE(i * POLLFD_BYTES + 6) }))
   }
+  flock(fd: Fd, operation: number): void {
+    this.#libc.call('flock', 'int flock(int, int)', [fd, operation], [fd, operation])
+  }
   sync(): void {
     this.#libc.raw('void sync()')
   }

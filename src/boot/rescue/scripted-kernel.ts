@@ -204,6 +204,7 @@ export class ScriptedKernel implements Kernel {
   memfdCreate(): Fd { return this.#unsupported('memfd_create') }
   fcntl(): number { return this.#unsupported('fcntl') }
   ioctl(): number { return this.#unsupported('ioctl') }
+  flock(): void { this.#unsupported('flock') }
   syncfs(): void { this.#unsupported('syncfs') }
   pivotRoot(): void { this.#unsupported('pivot_root') }
   chroot(): void { this.#unsupported('chroot') }

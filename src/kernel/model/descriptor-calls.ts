@@ -66,7 +66,7 @@ export function openFile(door: Door, path: string, flags: number, mode: number):
 
 type DescriptorCalls = Pick<
   FileCalls,
-  'fstat' | 'open' | 'close' | 'read' | 'write' | 'writeAt' | 'dup2' | 'memfdCreate' | 'fcntl' | 'ioctl' | 'poll' | 'sync' | 'syncfs'
+  'fstat' | 'open' | 'close' | 'read' | 'write' | 'writeAt' | 'dup2' | 'memfdCreate' | 'fcntl' | 'ioctl' | 'poll' | 'flock' | 'sync' | 'syncfs'
 >
 
 export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat): DescriptorCalls {
@@ -161,6 +161,8 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     fcntl: (fd, command, argument) => door.call('fcntl', [fd, command, argument], () => fcntl(fd, command, argument)),
     ioctl: (fd, request, argument) => door.call('ioctl', [fd, hex(request)], () => ioctl(fd, request, argument)),
     poll: (fds, timeoutMs) => door.call('poll', [fds.join(' '), timeoutMs], () => poll(fds, timeoutMs)),
+    // The only process: nobody else has the lock.
+    flock: (fd, operation) => door.call('flock', [fd, operation], () => { door.file(fd) }),
     sync: () => door.call('sync', [], () => undefined),
     syncfs: (fd) => door.call('syncfs', [fd], () => { door.file(fd) }),
   }

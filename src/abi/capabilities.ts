@@ -1,8 +1,9 @@
-// Capabilities by name, for run-init -d.
+// Capabilities by name and number.
 //
 // Pure data: include/uapi/linux/capability.h, capabilities(7). The position is the number.
 
-const names = [
+/** Without CAP_, in lower case. */
+export const CAPABILITY_NAMES = [
   'chown', 'dac_override', 'dac_read_search', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'linux_immutable',
   'net_bind_service', 'net_broadcast', 'net_admin', 'net_raw', 'ipc_lock', 'ipc_owner', 'sys_module', 'sys_rawio', 'sys_chroot',
   'sys_ptrace', 'sys_pacct', 'sys_admin', 'sys_boot', 'sys_nice', 'sys_resource', 'sys_time', 'sys_tty_config', 'mknod', 'lease',
@@ -17,7 +18,7 @@ const names = [
 export function capabilityNumber(name: string): number | undefined {
   if (/^\d{1,2}$/.test(name)) return Number(name) < 64 ? Number(name) : undefined
   const bare = name.toLowerCase().replace(/^cap_/, '')
-  const at = names.findIndex((known) => known === bare)
+  const at = CAPABILITY_NAMES.findIndex((known) => known === bare)
   return at < 0 ? undefined : at
 }
 
