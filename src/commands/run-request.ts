@@ -79,13 +79,13 @@ export function makeRequest(kernel: RequestDoors, wish: RunWish, context: Reques
     name, root, command: wish.command, env: environment(wish, user, context), workingDirectory: wish.workingDirectory ?? '/',
     user: { uid: user.uid, gid: user.gid, groups: user.groups },
     binds: wish.binds, readOnly: wish.readOnly, capabilities: wish.capabilities, noNewPrivileges: wish.noNewPrivileges,
-    limits: wish.limits, cgroupParent: wish.cgroupParent, stdio: context.stdio,
+    limits: wish.limits, cgroupParent: wish.cgroupParent, stdio: context.stdio, terminal: context.terminal,
   }
   const { engine } = wish
   if (wish.kind === 'service') return { ...base, kind: 'service', engine }
   if (engine === 'move') throw new UsageError("Cannot use --engine 'move' with a container")
   return {
     ...base, kind: 'container', engine, hostname: wish.hostname ?? name.replaceAll('_', '-').slice(0, 63), idMap: idMap(wish, name, context.takenRanges),
-    network: wish.network, volatile: wish.volatile, init: wish.init, terminal: context.terminal,
+    network: wish.network, volatile: wish.volatile, init: wish.init,
   }
 }

@@ -56,6 +56,8 @@ interface RunBase {
   readonly cgroupParent: string | null
   /** Descriptors of this process that become 0, 1 and 2. */
   readonly stdio: readonly [number, number, number]
+  /** A pseudo terminal takes the place of `stdio`, and is the controlling terminal of the command's session. */
+  readonly terminal: boolean
 }
 
 export interface ServiceRequest extends RunBase {
@@ -75,8 +77,6 @@ export interface ContainerRequest extends RunBase {
   readonly volatile: 'no' | 'yes' | 'state' | 'overlay'
   /** A PID 1 that reaps and forwards signals; else the command itself is PID 1. */
   readonly init: boolean
-  /** A pseudo terminal becomes 0, 1 and 2 of the command, and the controlling terminal of its session. */
-  readonly terminal: boolean
 }
 
 export type RunRequest = ServiceRequest | ContainerRequest

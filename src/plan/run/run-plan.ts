@@ -36,6 +36,11 @@ export type HostStep =
   | { readonly op: 'template-namespace'; readonly as: string }
   /** The program that is PID 1 of a container: a sealed memfd. */
   | { readonly op: 'init-program'; readonly as: string }
+  /**
+   * A pseudo terminal of this devpts, or of the host's. The handles are always called so: RunningChild.handle() gives the
+   * master to who shows it, the peer becomes 0, 1 and 2 (src/spawn/terminal.ts).
+   */
+  | { readonly op: 'terminal'; readonly devpts: Handle | null; readonly master: 'terminal'; readonly peer: 'terminal-peer' }
   /** A file made in a detached tree: a directory, an empty file, a symbolic link, a device node. */
   | { readonly op: 'make-node'; readonly tree: Handle; readonly path: string; readonly node: TreeNode }
 
