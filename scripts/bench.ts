@@ -1,15 +1,18 @@
-// `npm run bench`: what is measured in virtual time, by subject: boots, shutdowns, and what keeping the initramfs costs.
+// `npm run bench`: what is measured in virtual time, by subject: boots, shutdowns, what keeping the
+// initramfs costs; and what it costs to run a command in another root.
 // Each subject is a file in bench/; this one chooses, and turns what is thrown into a line and an exit status.
 
 import { BOOT_USAGE, benchBoot } from './bench/boot.ts'
 import { KEEP_USAGE, benchKeep } from './bench/keep.ts'
 import { SHUTDOWN_USAGE, benchShutdown } from './bench/shutdown.ts'
+import { SPAWN_USAGE, benchSpawn } from './bench/spawn.ts'
 
 const USAGE = `usage: npm run bench -- [SUBJECT] [OPTION…]
 
 ${BOOT_USAGE}
 ${SHUTDOWN_USAGE}
 ${KEEP_USAGE}
+${SPAWN_USAGE}
 
 Times are virtual milliseconds, a million instructions each. They repeat to a fraction of one for the same image.
 --only takes a regular expression on the names that are printed; --json prints everything that was measured.
@@ -21,6 +24,7 @@ async function main(args: string[]): Promise<void> {
   else if (subject === 'boot') await benchBoot(rest)
   else if (subject === 'shutdown') benchShutdown(rest)
   else if (subject === 'keep') benchKeep(rest)
+  else if (subject === 'spawn') await benchSpawn(rest)
   else {
     process.stderr.write(USAGE)
     process.exitCode = 100
