@@ -100,6 +100,7 @@ export const {
   free,
   inout,
   load,
+  node,
   offsetof,
   opaque,
   os,

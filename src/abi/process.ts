@@ -108,6 +108,8 @@ export const CLONE_NEWIPC = 0x08000000
 export const CLONE_NEWUSER = 0x10000000
 export const CLONE_NEWPID = 0x20000000
 export const CLONE_NEWNET = 0x40000000
+/** clone3(2) only: signals that have a handler are at their default in the child; since Linux 5.5. As a number, larger than 32 bits. */
+export const CLONE_CLEAR_SIGHAND = 0x100000000
 /** clone3(2) only; since Linux 5.7. */
 export const CLONE_INTO_CGROUP = 0x200000000n
 /** clone3(2) only: a mount namespace with nothing in it; since Linux 7.1. As a number, larger than 32 bits. */

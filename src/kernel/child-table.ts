@@ -53,4 +53,6 @@ export interface StartedTable {
 export interface ChildCalls {
   /** Starts a process that works off the rows. Throws SyscallError of clone(2); ENOSYS where this architecture has no code for it. */
   startChild(rows: readonly Row[], options: ChildOptions): StartedTable
+  /** Calls back from the event loop, which it keeps going, whenever the descriptor is readable, until the answer is called. */
+  onReadable(fd: Fd, callback: () => void): () => void
 }

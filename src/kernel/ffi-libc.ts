@@ -51,6 +51,12 @@ export class Libc {
     return this.call(name, 'long syscall(long, long, long, long, long, long, long)', [this.numbers[name], ...padded], shown)
   }
 
+  /** Watches a descriptor from Node's event loop; see Kernel.onReadable. */
+  onReadable(fd: number, callback: () => void): () => void {
+    const handle = koffi.node.poll(fd, { readable: true }, callback)
+    return () => handle.close()
+  }
+
   /** errno of the call just made. */
   errno(): number {
     return koffi.errno()

@@ -121,6 +121,9 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
     if (this.#tables === null) throw new SyscallError('clone', [raw(process.arch)], ENOSYS)
     return this.#tables.start(rows, options)
   }
+  onReadable(fd: Fd, callback: () => void): () => void {
+    return this.#libc.onReadable(fd, callback)
+  }
   bounded(call: BoundedCall, options: BoundedOptions): 'done' | 'hung' {
     if (this.#bounded !== null) return this.#bounded.run(call, options)
     // No machine code for this architecture: not bounded.

@@ -222,6 +222,7 @@ export class ScriptedKernel implements Kernel {
   fsconfig(): void { this.#unsupported('fsconfig') }
   fsmount(): Fd { return this.#unsupported('fsmount') }
   startChild(): StartedTable { return this.#unsupported('clone') }
+  onReadable(): () => void { return this.#unsupported('epoll_ctl') }
   listmount(): bigint[] { return this.#unsupported('listmount') }
   getuid(): number { return 0 }
   pidfdOpen(): Fd { return this.#unsupported('pidfd_open') }

@@ -156,6 +156,7 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
         target.comm = target.exe.node.name
       }),
     startChild: (_rows, { flags }) => door.call('clone', [hex(flags)], () => { throw new Errno('ENOSYS') }),
+    onReadable: (fd) => door.call('epoll_ctl', [fd], () => { throw new Errno('ENOSYS') }),
     setHostname: (name) => door.call('sethostname', [name], () => { world.hostname = name }),
     monotonicUs: () => world.nowUs,
     realtimeUs: () => 1_700_000_000_000_000n + world.nowUs,

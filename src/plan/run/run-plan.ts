@@ -25,7 +25,8 @@ export type HostStep =
   | { readonly op: 'new-mount'; readonly fstype: string; readonly options: readonly (readonly [key: string, value: string | null | Handle])[]; readonly attributes: number; readonly as: string }
   /** move_mount(2) of a detached mount into a detached tree. `path` is relative to it. */
   | { readonly op: 'attach'; readonly mount: Handle; readonly tree: Handle; readonly path: string }
-  | { readonly op: 'open'; readonly path: string; readonly flags: number; readonly as: string }
+  /** open(2), O_CLOEXEC added; relative to `at` where there is one. */
+  | { readonly op: 'open'; readonly path: string; readonly flags: number; readonly as: string; readonly at?: Handle }
   /** A directory that stays: made if it is missing. */
   | { readonly op: 'ensure-directory'; readonly path: string; readonly mode: number }
   /** A directory of cgroup2 that is removed at the end, and its limits. */
@@ -50,7 +51,14 @@ export type TreeNode =
   | { readonly type: 'symlink'; readonly to: string }
   | { readonly type: 'character-device'; readonly mode: number; readonly major: number; readonly minor: number }
 
-export type ChildArgument = number | bigint | string | Uint8Array | readonly string[] | null | Handle | Result
+/** What only this process knows when the child is started: the spawner fills it in. */
+export type FromHost =
+  /** struct rlimit: this soft limit, and the hard one that this process has. */
+  | { readonly softLimit: { readonly resource: number; readonly soft: bigint } }
+  /** capset(2)'s data: effective and permitted are what this process has of this mask, inheritable is empty. */
+  | { readonly capabilities: bigint }
+
+export type ChildArgument = number | bigint | string | Uint8Array | readonly string[] | null | Handle | Result | FromHost
 
 /** One raw system call of the child. */
 export interface ChildCall {
@@ -73,13 +81,15 @@ export interface RunPlan {
   readonly name: string
   readonly reason: string
   readonly host: readonly HostStep[]
-  /** CLONE_* of the first child; CLONE_VM is always added. */
+  /** CLONE_* of the first child; CLONE_VM, CLONE_VFORK and CLONE_CLEAR_SIGHAND are always added. */
   readonly clone: number
   /** Handle of a cgroup that the first child is born in: CLONE_INTO_CGROUP. */
   readonly intoCgroup: Handle | null
   readonly calls: readonly ChildCall[]
   /** Label of the nested clone(2) whose child is the one to wait for; null: the first child is. */
   readonly main: string | null
+  /** Handles whose descriptors stay open until the run has ended: RunningChild.handle. The others are closed once it runs. */
+  readonly keep?: readonly string[]
   readonly notes: readonly string[]
 }
 

@@ -1,0 +1,86 @@
+// Calls of a plan become rows of a table: names of calls their numbers, handles descriptors, labels rows.
+//
+// What only this process knows is filled in here (FromHost). A plan that names what is not there is a mistake in fulcrum and
+// throws a RangeError before anything happens.  src/kernel/child-table.ts
+
+import { CLONE_VFORK, CLONE_VM } from '../abi/process.ts'
+import { RAW_CALLS } from '../abi/raw-syscalls.ts'
+import type { Row, RowArgument } from '../kernel/child-table.ts'
+import type { ChildArgument, ChildCall, FromHost, RunPlan } from '../plan/run/run-plan.ts'
+
+/** What compile asks this process. */
+export interface HostAnswers {
+  /** Throws RangeError for a handle that no step has made. */
+  descriptor(handle: string): number
+  hardLimit(resource: number): bigint
+  /** Mask of the permitted capabilities. */
+  permitted(): bigint
+}
+
+function fromHost(asked: FromHost, host: HostAnswers): Uint8Array {
+  if ('softLimit' in asked) {
+    const { softLimit } = asked
+    const bytes = new Uint8Array(16)
+    const view = new DataView(bytes.buffer)
+    const hard = host.hardLimit(softLimit.resource)
+    view.setBigUint64(0, softLimit.soft < hard ? softLimit.soft : hard, true)
+    view.setBigUint64(8, hard, true)
+    return bytes
+  }
+  // struct __user_cap_data_struct[2]: effective, permitted, inheritable; 32 capabilities each.
+  const bytes = new Uint8Array(24)
+  const view = new DataView(bytes.buffer)
+  const mask = asked.capabilities === 0n ? 0n : asked.capabilities & host.permitted()
+  for (const half of [0, 1]) {
+    const bits = Number(BigInt.asUintN(32, mask >> BigInt(32 * half)))
+    view.setUint32(12 * half, bits, true)
+    view.setUint32(12 * half + 4, bits, true)
+  }
+  return bytes
+}
+
+/** Row numbers of labels. Throws RangeError for one that is there twice. */
+function labelsOf(calls: readonly ChildCall[]): (label: string) => number {
+  const rows = new Map<string, number>()
+  for (const [row, { label }] of calls.entries()) {
+    if (label === undefined) continue
+    if (rows.has(label)) throw new RangeError(`Cannot compile a plan: label '${label}' is there twice`)
+    rows.set(label, row)
+  }
+  return (label) => {
+    const row = rows.get(label)
+    if (row === undefined) throw new RangeError(`Cannot compile a plan: no call has the label '${label}'`)
+    return row
+  }
+}
+
+function argument(value: ChildArgument, host: HostAnswers, rowOf: (label: string) => number): RowArgument {
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
+  if ('handle' in value) return host.descriptor(value.handle)
+  if ('result' in value) return { resultOf: rowOf(value.result) }
+  return 'softLimit' in value || 'capabilities' in value ? fromHost(value, host) : value
+}
+
+/** A nested child has to leave the table before the outer one goes on, else its memory is given away beneath it. */
+function checkClone({ call, args, shown }: ChildCall): void {
+  const [flags] = args
+  if (call !== 'clone') return
+  const both = BigInt(CLONE_VM | CLONE_VFORK)
+  if (typeof flags !== 'number' || (BigInt(flags) & both) !== both) throw new RangeError(`Cannot compile a plan: ${shown} is without CLONE_VM|CLONE_VFORK`)
+}
+
+/** The rows of the first child. */
+export function compile(plan: Pick<RunPlan, 'calls' | 'main'>, host: HostAnswers): Row[] {
+  const rowOf = labelsOf(plan.calls)
+  if (plan.main !== null) rowOf(plan.main)
+  return plan.calls.map((call) => {
+    checkClone(call)
+    const { goOn, ifZero } = call
+    return {
+      nr: RAW_CALLS[call.call],
+      args: call.args.map((it) => argument(it, host, rowOf)),
+      ...(goOn === undefined ? {} : { goOn }),
+      ...(ifZero === undefined ? {} : { ifZero: rowOf(ifZero) }),
+    }
+  })
+}
