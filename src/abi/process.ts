@@ -141,3 +141,12 @@ export const NETLINK_ISCSI = 8
 
 /** memfd_create(2), since Linux 3.17. */
 export const MFD_CLOEXEC = 1
+export const MFD_ALLOW_SEALING = 2
+/** since Linux 6.3, EINVAL before: the file may be executed, whatever sysctl vm.memfd_noexec is by default. */
+export const MFD_EXEC = 0x10
+/** fcntl(2), <linux/fcntl.h>. */
+export const F_ADD_SEALS = 1033
+export const F_SEAL_SEAL = 1
+export const F_SEAL_SHRINK = 2
+export const F_SEAL_GROW = 4
+export const F_SEAL_WRITE = 8

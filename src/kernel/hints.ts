@@ -36,6 +36,8 @@ const hints: readonly Hint[] = [
   { syscall: 'execve', code: 'ENOENT', text: 'the file, its script interpreter or its ELF interpreter does not exist in the new root' },
   { syscall: 'execve', code: 'ENOEXEC', text: 'not an executable format that this kernel knows (another architecture, or a script without "#!")' },
   { syscall: 'execve', code: 'EACCES', text: 'not a regular file, no execute permission, or a file system mounted noexec' },
+  { syscall: 'memfd_create', code: 'EACCES', text: 'sysctl vm.memfd_noexec is 2: no program can be started from memory; set it to 1 or 0' },
+  { syscall: 'execveat', code: 'EACCES', text: 'sysctl vm.memfd_noexec is 1 or 2: set it to 0 while programs are started from memory, or run the command without an init' },
   { syscall: 'ptrace', code: 'EPERM', text: 'it is traced already (strace, gdb), a kernel thread or this program itself, or CAP_SYS_PTRACE, /proc/sys/kernel/yama/ptrace_scope or a security module forbids it' },
   { syscall: 'finit_module', code: 'ENOENT', text: 'a symbol that the module needs is missing: a dependency is not loaded' },
   { syscall: 'finit_module', code: 'ENOEXEC', text: 'the module was built for another kernel version' },

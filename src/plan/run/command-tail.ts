@@ -13,6 +13,7 @@ import type { ChildCall } from './run-plan.ts'
 
 /** The newest capability that every supported kernel (6.1) has: CAP_CHECKPOINT_RESTORE. A newer kernel may have more. */
 const LAST_CAPABILITY = 40
+const CAP_KILL = 5
 /** The kernel's masks have room for these. */
 const CAPABILITIES = 64
 const SIGNAL_BYTES = 8
@@ -98,14 +99,18 @@ export function commandTail(request: RunRequest, program: string, options: TailO
   ]
 }
 
-/** What PID 1 of a container does once its main child (the clone before) runs the command: it becomes `init`, the program of src/spawn/init-program.ts. */
+/**
+ * What PID 1 of a container does once its main child (the clone before, process 2) runs the command: it becomes `init`, the
+ * program of src/spawn/init-program.ts. Signals stay blocked: that one waits for them.
+ */
 export function initTail(init: Descriptor): ChildCall[] {
   return [
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
     calls.chdir('/'),
-    ...boundingSet(new Set()),
-    ...capabilitySets(0n),
+    // It signals a main child of any user.
+    ...boundingSet(new Set([CAP_KILL])),
+    ...capabilitySets(1n << BigInt(CAP_KILL)),
     noNewPrivileges,
     ...signalsToDefault,
     calls.execFd(init, ['init'], { role: 'init' }),
