@@ -71,6 +71,7 @@ export const WNOWAIT = 0x01000000
 export const WALL = 0x40000000
 
 export const POLLIN = 1
+export const POLLPRI = 2
 export const POLLERR = 8
 export const POLLHUP = 16
 

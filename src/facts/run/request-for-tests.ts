@@ -1,0 +1,19 @@
+// A request that has everything, for tests to change.
+
+import type { Bind, RunFacts, ServiceRequest } from './run-types.ts'
+
+export const serviceRequest: ServiceRequest = {
+  kind: 'service', engine: 'auto', name: 'web', root: '/srv/web', command: ['true'], env: { PATH: '/usr/bin:/bin' }, workingDirectory: '/',
+  user: { uid: 0, gid: 0, groups: [] }, binds: [], readOnly: false, capabilities: null, noNewPrivileges: false,
+  limits: { memoryMax: null, pidsMax: null, cpuMaxUs: null, cpuWeight: null }, cgroupParent: null, stdio: [0, 1, 2],
+}
+
+/** What serviceRequest finds on a kernel that has everything. */
+export const runFacts: RunFacts = {
+  uid: 0,
+  features: { openTreeNamespace: true, mountIntoDetached: true, procPidns: true, cloneIntoCgroup: true, idmappedMounts: true },
+  root: { exists: true, isDirectory: true, isHostRoot: false, readOnly: false, idmappable: true },
+  present: { '/': 'directory' }, sources: {}, hostRoot: 'mount', program: { path: '/usr/bin/true' }, cgroup2: '/sys/fs/cgroup',
+}
+
+export const bindOf = (source: string, target: string, options: Partial<Bind> = {}): Bind => ({ source, target, readOnly: false, recursive: true, ...options })
