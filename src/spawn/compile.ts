@@ -27,6 +27,13 @@ function fromHost(asked: FromHost, host: HostAnswers): Uint8Array {
     view.setBigUint64(8, hard, true)
     return bytes
   }
+  if ('pollfd' in asked) {
+    const bytes = new Uint8Array(8)
+    const view = new DataView(bytes.buffer)
+    view.setInt32(0, host.descriptor(asked.pollfd.handle), true)
+    view.setInt16(4, asked.events, true)
+    return bytes
+  }
   // struct __user_cap_data_struct[2]: effective, permitted, inheritable; 32 capabilities each.
   const bytes = new Uint8Array(24)
   const view = new DataView(bytes.buffer)
@@ -58,7 +65,7 @@ function argument(value: ChildArgument, host: HostAnswers, rowOf: (label: string
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
   if ('handle' in value) return host.descriptor(value.handle)
   if ('result' in value) return { resultOf: rowOf(value.result) }
-  return 'softLimit' in value || 'capabilities' in value ? fromHost(value, host) : value
+  return 'softLimit' in value || 'capabilities' in value || 'pollfd' in value ? fromHost(value, host) : value
 }
 
 /** A nested child has to leave the table before the outer one goes on, else its memory is given away beneath it. */

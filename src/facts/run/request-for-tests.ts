@@ -5,7 +5,7 @@ import type { Bind, RunFacts, ServiceRequest } from './run-types.ts'
 export const serviceRequest: ServiceRequest = {
   kind: 'service', engine: 'auto', name: 'web', root: '/srv/web', command: ['true'], env: { PATH: '/usr/bin:/bin' }, workingDirectory: '/',
   user: { uid: 0, gid: 0, groups: [] }, binds: [], readOnly: false, capabilities: null, noNewPrivileges: false,
-  limits: { memoryMax: null, pidsMax: null, cpuMaxUs: null, cpuWeight: null }, cgroupParent: null, stdio: [0, 1, 2],
+  limits: { memoryMax: null, pidsMax: null, cpuMaxUs: null, cpuWeight: null }, cgroupParent: null, stdio: [0, 1, 2], terminal: false,
 }
 
 /** What serviceRequest finds on a kernel that has everything. */

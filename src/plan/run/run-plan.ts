@@ -57,6 +57,8 @@ export type FromHost =
   | { readonly softLimit: { readonly resource: number; readonly soft: bigint } }
   /** capset(2)'s data: effective and permitted are what this process has of this mask, inheritable is empty. */
   | { readonly capabilities: bigint }
+  /** struct pollfd: this descriptor, and what is waited for. */
+  | { readonly pollfd: Handle; readonly events: number }
 
 export type ChildArgument = number | bigint | string | Uint8Array | readonly string[] | null | Handle | Result | FromHost
 

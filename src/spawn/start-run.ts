@@ -1,0 +1,72 @@
+// startRun: the whole way from a request to a running command. Facts, plan, start.
+//
+// What the plan could not know is decided here: that the mounts of the host changed while a root was copied, and that
+// this process stands where no small namespace can be made. Then the next plan is tried; each attempt leaves nothing.
+
+import { readRunFacts } from '../facts/run/run-facts.ts'
+import type { RunFacts, RunRequest } from '../facts/run/run-types.ts'
+import type { Refusal } from '../facts/refusal.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { RunPlan, RunPlanResult } from '../plan/run/run-plan.ts'
+import { MOUNTS_CHANGED, planService } from '../plan/run/service.ts'
+import { SpawnError } from './spawn-error.ts'
+import type { Spawner } from './spawner.ts'
+import type { RunningChild } from './spawner-types.ts'
+
+/** How often a copy of a few mounts may be overtaken by an event before the host's whole namespace is copied. */
+const ATTEMPTS_BY_COPY = 3
+/** For binds there is no other way. */
+const ATTEMPTS = 30
+
+/** It was refused: nothing was started. */
+export class RunRefused extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(`${refusal.detail}; ${refusal.remedy}`)
+    this.name = 'RunRefused'
+    this.refusal = refusal
+  }
+}
+
+/** Plans whatever kind is asked for. */
+export function planRun(request: RunRequest, facts: RunFacts): RunPlanResult {
+  if (request.kind === 'service') return planService(request, facts)
+  throw new RangeError('Cannot plan a container yet')
+}
+
+/** The plan for this request, here and now. Throws RunRefused, and SyscallError when the facts cannot be read. */
+export function readRunPlan(kernel: Kernel, spawner: Spawner, request: RunRequest): RunPlan {
+  const { plan, refusal } = planRun(request, readRunFacts(kernel, request, spawner.features))
+  if (plan === null) throw new RunRefused(refusal)
+  return plan
+}
+
+/** What to try after this failure, or null. */
+function nextRequest(request: RunRequest, { plan, actor, index, cause }: SpawnError, attempt: number): RunRequest | null {
+  const small = plan.name === 'service-pivot-template' && request.kind === 'service'
+  if (actor === 'child' && plan.calls[index]?.label === MOUNTS_CHANGED) {
+    if (small && attempt >= ATTEMPTS_BY_COPY) return { ...request, engine: 'pivot' }
+    return attempt < ATTEMPTS ? request : null
+  }
+  // In the initramfs before Linux 7.0, and in a chroot, pivot_root(2) works for nobody.
+  if (small && actor === 'host' && plan.host[index]?.op === 'template-namespace' && cause.code === 'EINVAL') return { ...request, engine: 'move' }
+  return null
+}
+
+/**
+ * Starts the command. Throws RunRefused, SpawnError (the plan, the call and the errno), and SyscallError when the facts
+ * cannot be read; nothing is left behind then.
+ */
+export function startRun(kernel: Kernel, spawner: Spawner, request: RunRequest): RunningChild {
+  let wanted = request
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return spawner.start(readRunPlan(kernel, spawner, wanted))
+    } catch (error) {
+      const next = error instanceof SpawnError ? nextRequest(wanted, error, attempt) : null
+      if (next === null) throw error
+      wanted = next
+    }
+  }
+}
