@@ -3,6 +3,8 @@
 // Types only. Two kinds: a service has a root and a mount namespace of its own that follows the host's mounts; a
 // container has namespaces of every kind.  docs/run.md, namespaces(7)
 
+import type { KernelFile } from './kernel-files.ts'
+
 export type RunEngine = 'auto' | 'pivot' | 'move' | 'namespace'
 
 /** A range of one column of uid_map(5): `count` ids from `inside` on are `outside` and following on the host. */
@@ -93,6 +95,8 @@ export interface RunFeatures {
   readonly cloneIntoCgroup: boolean
   /** MOUNT_ATTR_IDMAP by mount_setattr(2), since Linux 5.12; which file systems take it is another matter. */
   readonly idmappedMounts: boolean
+  /** What of /proc and /sys is kept from containers: readKernelFiles(). */
+  readonly kernelFiles: readonly KernelFile[]
 }
 
 /** What a path leads to, all links followed inside of the root. */
