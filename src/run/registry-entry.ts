@@ -20,6 +20,8 @@ const schema = v.object({
   since: v.number(),
   user: v.object({ uid: v.number(), gid: v.number(), groups: v.array(v.number()) }),
   idMap: v.nullable(v.object({ uids: ranges, gids: ranges })),
+  capabilities: v.nullable(v.array(v.string())),
+  noNewPrivileges: v.boolean(),
   init: v.boolean(),
   terminal: v.boolean(),
   plan: v.string(),

@@ -39,6 +39,9 @@ export interface RunEntry {
   readonly since: number
   readonly user: RunRequest['user']
   readonly idMap: ContainerRequest['idMap']
+  /** Names without CAP_; null: all. Not to be read off an init, which has none. */
+  readonly capabilities: readonly string[] | null
+  readonly noNewPrivileges: boolean
   readonly init: boolean
   readonly terminal: boolean
   /** Name of the plan that it was started by. */
