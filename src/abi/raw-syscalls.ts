@@ -4,6 +4,10 @@
 // Source: arch/x86/entry/syscalls/syscall_64.tbl. Only x86-64 has such code.
 
 export const SYS_WRITE = 1
+export const SYS_POLL = 7
+export const SYS_UNLINKAT = 263
+/** since Linux 5.1 */
+export const SYS_PIDFD_SEND_SIGNAL = 424
 export const SYS_CLOSE = 3
 export const SYS_MMAP = 9
 export const SYS_MUNMAP = 11

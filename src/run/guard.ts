@@ -1,0 +1,86 @@
+// A guard: a child that does nothing until `fulcrum run` has died, and then ends what that has started.
+//
+// Not PR_SET_PDEATHSIG: that is lost when the command changes its user or runs a program with capabilities, and speaks
+// for one process only. The guard waits for our pidfd, which nobody can forge, with every signal blocked; then it kills the
+// container or the cgroup, puts the terminal back and removes what is left. It is machine code on a table of calls
+// (src/kernel/ffi-call-table.ts) and shares our memory, so it costs next to nothing.
+
+import { CLONE_VM, O_WRONLY, POLLIN, SIGKILL } from '../abi/process.ts'
+import { RAW_CALLS, SYS_PIDFD_SEND_SIGNAL, SYS_POLL, SYS_UNLINKAT } from '../abi/raw-syscalls.ts'
+import { AT_FDCWD } from '../abi/mount.ts'
+import { attempt } from '../kernel/errors.ts'
+import type { Row } from '../kernel/child-table.ts'
+import { toFd } from '../kernel/kernel.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
+
+const F_DUPFD_CLOEXEC = 1030
+const AT_REMOVEDIR = 0x200
+const LAST_DESCRIPTOR = 0xffffffff
+/** What the guard has open, in this order. */
+const OWN = 0
+const CHILD = 1
+const CGROUP_KILL = 2
+const TERMINAL = 3
+const NUMBER_OF = 4
+/** How long the end of a killed container may take. */
+const END_MS = 10_000
+
+/** ioctl(2) on terminals with struct termios as the kernel has it; asm-generic/ioctls.h. */
+const TCGETS = 0x5401
+const TCSETS = 0x5402
+const TERMIOS_BYTES = 64
+
+export interface Guarded {
+  readonly pidfd: Fd
+  /** Directory of its cgroup, or null. */
+  readonly cgroup: string | null
+  /** Its file in the registry. */
+  readonly entry: string
+  /** A terminal whose settings of now are put back, or null. */
+  readonly terminal: Fd | null
+}
+
+type Doors = Pick<Kernel, 'startChild' | 'pidfdOpen' | 'getpid' | 'fcntl' | 'open' | 'close' | 'ioctl' | 'pidfdSendSignal' | 'reap' | 'poll'>
+
+/** struct pollfd. */
+function pollfd(fd: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(0, fd, true)
+  view.setInt16(4, POLLIN, true)
+  return bytes
+}
+
+/** Starts one. The answer ends it. Throws SyscallError. */
+export function startGuard(kernel: Doors, guarded: Guarded): () => void {
+  const own = kernel.pidfdOpen(kernel.getpid())
+  const kill = guarded.cgroup === null ? null : attempt(() => kernel.open(`${guarded.cgroup}/cgroup.kill`, O_WRONLY))
+  const settings = new Uint8Array(TERMIOS_BYTES)
+  const terminal = guarded.terminal !== null && attempt(() => kernel.ioctl(guarded.terminal ?? toFd(0), TCGETS, settings)) !== null ? guarded.terminal : null
+  // Out of the way of 0 to 3.
+  const sources = [own, guarded.pidfd, kill ?? own, terminal ?? own].map((fd) => toFd(kernel.fcntl(fd, F_DUPFD_CLOEXEC, 10)))
+  const rows: Row[] = [
+    ...sources.map((fd, to): Row => ({ nr: RAW_CALLS.dup3, args: [fd, to, 0] })),
+    { nr: RAW_CALLS.close_range, args: [NUMBER_OF, LAST_DESCRIPTOR, 0] },
+    { nr: SYS_POLL, args: [pollfd(OWN), 1, -1] },
+    { nr: SYS_PIDFD_SEND_SIGNAL, args: [CHILD, SIGKILL, 0, 0], goOn: true },
+    ...(kill === null ? [] : [{ nr: RAW_CALLS.write, args: [CGROUP_KILL, '1', 1], goOn: true }]),
+    // Every signal is blocked: the terminal takes it from the background as well.
+    ...(terminal === null ? [] : [{ nr: RAW_CALLS.ioctl, args: [TERMINAL, TCSETS, settings], goOn: true }]),
+    { nr: SYS_POLL, args: [pollfd(CHILD), 1, END_MS], goOn: true },
+    { nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.entry, 0], goOn: true },
+    ...(guarded.cgroup === null ? [] : [{ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.cgroup, AT_REMOVEDIR], goOn: true }]),
+  ]
+  try {
+    const table = kernel.startChild(rows, { flags: CLONE_VM })
+    return () => {
+      kernel.pidfdSendSignal(table.pidfd, SIGKILL)
+      kernel.poll([table.pidfd], END_MS)
+      kernel.reap(table.pid)
+      kernel.close(table.pidfd)
+      table.release()
+    }
+  } finally {
+    for (const fd of [...sources, own, ...(kill === null ? [] : [kill])]) kernel.close(fd)
+  }
+}
