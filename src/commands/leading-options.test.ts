@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { capabilityNumber, parseCapabilities } from '../facts/capability-names.ts'
+import { capabilityNumber, parseCapabilities } from '../abi/capabilities.ts'
 import { parseLeadingOptions } from './leading-options.ts'
 
 const table = { flags: ['n', 'p', 'help'], values: ['c', 'engine'] }

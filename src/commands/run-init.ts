@@ -3,7 +3,7 @@
 // -n is how its scripts ask whether an init can be run; the answer here also covers interpreters and
 // architecture. Man page: none; klibc's usr/kinit/run-init/run-init.c says what it does, docs/compat.md what we do.
 
-import { parseCapabilities } from '../facts/capability-names.ts'
+import { parseCapabilities } from '../abi/capabilities.ts'
 import { EXIT_FAILED, EXIT_OK, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
 import { parseLeadingOptions } from './leading-options.ts'

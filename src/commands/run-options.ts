@@ -3,7 +3,7 @@
 // Names are those that bwrap, systemd-nspawn, podman and unshare have for the same thing; what is looked up in the root
 // (users, programs) is not decided here. Pure.  docs/man/fulcrum-run.1
 
-import { CAPABILITY_NAMES, capabilityNumber } from '../facts/capability-names.ts'
+import { CAPABILITY_NAMES, capabilityNumber } from '../abi/capabilities.ts'
 import type { Bind, ContainerRequest, IdRange, Limits, RunEngine } from '../facts/run/run-types.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import type { OptionSpec } from './option-list.ts'
