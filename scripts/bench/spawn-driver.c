@@ -8,6 +8,8 @@
  *   server NAME WORD…           a program that spawns by itself: reads "COUNT\n", writes "NANOSECONDS FAILED\n"
  *   run LABEL ROUNDS WARM COUNT SETTLE_US    every other round in reverse order, so that drift meets all alike
  *   clear                       forgets the cases
+ *   shared                      every mount of this namespace becomes shared
+ *   event LABEL ROUNDS WARM SETTLE_US    times mount --bind /tmp /mnt and its umount
  * posix_spawn(3), clock_gettime(2), proc_pid_mountinfo(5) */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -261,6 +263,27 @@ static void run(char **words)
 	posix_spawn_file_actions_destroy(&actions);
 }
 
+static void event(const char *label, char **words)
+{
+	int rounds = atoi(words[0]), warm = atoi(words[1]), settle = atoi(words[2]);
+
+	for (int round = -warm; round < rounds; round++) {
+		long long begin = now(), mounted, unmounted;
+
+		if (mount("/tmp", "/mnt", NULL, MS_BIND, NULL) < 0)
+			die("mount", "/mnt");
+		mounted = now();
+		if (umount2("/mnt", MNT_DETACH) < 0)
+			die("unmount", "/mnt");
+		unmounted = now();
+		if (round >= 0) {
+			printf("bench: {\"case\":\"mount\",\"run\":\"%s\",\"round\":%d,\"ns\":%lld,\"failed\":0}\n", label, round, mounted - begin);
+			printf("bench: {\"case\":\"umount\",\"run\":\"%s\",\"round\":%d,\"ns\":%lld,\"failed\":0}\n", label, round, unmounted - mounted);
+		}
+		usleep(settle);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static char plan[1 << 20];
@@ -280,6 +303,11 @@ int main(int argc, char **argv)
 			at++;
 		if (strcmp(verb, "fill") == 0)
 			fill(atol(item.name));
+		else if (strcmp(verb, "shared") == 0) {
+			if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
+				die("share", "/");
+		} else if (strcmp(verb, "event") == 0)
+			event(item.name, item.words);
 		else if (strcmp(verb, "probe") == 0)
 			probe(&item);
 		else if (strcmp(verb, "case") == 0 || strcmp(verb, "server") == 0) {

@@ -5,6 +5,7 @@
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { diskImage } from '../../qemu-tests/harness/disk-images.ts'
 import { ownPath } from '../../qemu-tests/harness/own-files.ts'
@@ -22,6 +23,8 @@ export interface Place {
   readonly name: string
   /** Whether its nanoseconds are instructions. */
   readonly counts: boolean
+  /** Linux 7.0 and newer. */
+  readonly hasOpenTreeNamespace: boolean
   readonly run: (plan: string) => string
   /** Removes what was made for it. */
   readonly close: () => void
@@ -44,6 +47,10 @@ ${DRIVE('/run/plan')} 2>&1
 $b poweroff -f
 `
 
+function isSeven(release: string): boolean {
+  return Number.parseInt(release, 10) >= 7
+}
+
 /** A guest of that kernel, made anew for each plan. */
 export function guestPlace(kernel: Kernel, peers: PeersRoot, bench: Tree, options: { readonly timeoutSeconds: number; readonly console: string | undefined }): Place {
   const disk = diskImage({
@@ -55,6 +62,7 @@ export function guestPlace(kernel: Kernel, peers: PeersRoot, bench: Tree, option
   return {
     name: `guest of Linux ${kernel.release}`,
     counts: true,
+    hasOpenTreeNamespace: isSeven(kernel.release),
     run: (plan) => {
       const script = ownPath('scratch', 'spawn-plan')
       fs.writeFileSync(script, plan)
@@ -112,6 +120,7 @@ export function hostPlace(peers: PeersRoot, bench: Tree): Place {
   return {
     name: 'this machine',
     counts: false,
+    hasOpenTreeNamespace: isSeven(os.release()),
     run: (plan) => {
       fs.writeFileSync(path.join(place, 'plan'), plan)
       const cgroup = path.join(cgroup2Directory(), `fulcrum-bench-${process.pid}`)

@@ -13,7 +13,8 @@ export interface RunSpec {
   readonly settleUs: number
 }
 
-function line(...words: readonly (string | number)[]): string {
+/** One line of the driver. Throws for a word that it could not tell from others. */
+export function driverLine(...words: readonly (string | number)[]): string {
   const bad = words.find((word) => /[\t\n]/.test(`${word}`) || word === '')
   if (bad !== undefined) throw new Error(`Cannot give the driver the word '${bad}': empty, or a tab or a new line in it`)
   return `${words.join('\t')}\n`
@@ -22,16 +23,16 @@ function line(...words: readonly (string | number)[]): string {
 /** Fills the mount table, then runs and forgets each group of cases. */
 export function driverPlan(mounts: number, groups: readonly { readonly cases: readonly SpawnCase[]; readonly runs: readonly RunSpec[] }[]): string {
   const lines = groups.flatMap(({ cases, runs }) => [
-    ...cases.map((it) => line(it.kind === 'server' ? 'server' : 'case', it.name, ...it.words)),
-    ...runs.map((run) => line('run', run.label, run.rounds, run.warm, run.count, run.settleUs)),
+    ...cases.map((it) => driverLine(it.kind === 'server' ? 'server' : 'case', it.name, ...it.words)),
+    ...runs.map((run) => driverLine('run', run.label, run.rounds, run.warm, run.count, run.settleUs)),
     'clear\n',
   ])
-  return line('fill', mounts) + lines.join('')
+  return driverLine('fill', mounts) + lines.join('')
 }
 
 /** One line per program that looks around. */
 export function probePlan(cases: readonly SpawnCase[]): string {
-  return cases.map((it) => line('probe', it.name, ...it.words)).join('')
+  return cases.map((it) => driverLine('probe', it.name, ...it.words)).join('')
 }
 
 /** One measured round: `count` commands from the start of the first to the end of the last. */

@@ -12,14 +12,18 @@ import { BENCH, SETS, SET_NAMES, peerCases } from './spawn-cases.ts'
 import type { SetName, SpawnCase } from './spawn-cases.ts'
 import { driverPlan, figures, parseDriverOutput, probePlan, readProbe } from './spawn-plan.ts'
 import type { Figures, RunSpec } from './spawn-plan.ts'
+import { measureEvents, printEvents } from './spawn-events.ts'
+import type { EventRow } from './spawn-events.ts'
 import { guestPlace, hostPlace } from './spawn-places.ts'
 import type { Place } from './spawn-places.ts'
 import { benchTree, ensurePeersRoot } from './spawn-root.ts'
 import { table } from './table.ts'
 
 export const SPAWN_USAGE = `  spawn [--place guest|host]… [--kernel SERIES] [--mounts N]… [--set two|five|seven]… [--at-once N]… [--rounds N]
-        [--reference NAME] [--only PATTERN] [--no-peers] [--probe] [--timeout SECONDS] [--console DIR] [--json]
-      Start to end of /bin/true in a root of its own, beside unshare, bwrap, crun and systemd-nspawn.`
+        [--reference NAME] [--only PATTERN] [--no-peers] [--probe] [--events] [--services N]
+        [--timeout SECONDS] [--console DIR] [--json]
+      Start to end of /bin/true in a root of its own, beside unshare, bwrap, crun and systemd-nspawn; with --events, what
+      a mount of the host costs while services live that receive it.`
 
 interface Row extends Figures {
   readonly place: string
@@ -120,6 +124,8 @@ export async function benchSpawn(args: string[]): Promise<void> {
       console: { type: 'string' },
       'no-peers': { type: 'boolean', default: false },
       probe: { type: 'boolean', default: false },
+      events: { type: 'boolean', default: false },
+      services: { type: 'string', default: '100' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -137,6 +143,7 @@ export async function benchSpawn(args: string[]): Promise<void> {
   const peers = ensurePeersRoot()
   const bench = await benchTree(fulcrum)
   const rows: Row[] = []
+  const events: EventRow[] = []
   const places: Place[] = []
   for (const name of values.place) {
     const place = name === 'host' ? hostPlace(peers, bench)
@@ -144,13 +151,15 @@ export async function benchSpawn(args: string[]): Promise<void> {
     places.push(place)
     try {
       if (values.probe) probe(place, options)
+      else if (values.events) events.push(...measureEvents(place, 30, runsOf(values.services)))
       else rows.push(...measure(place, options))
     } finally {
       place.close()
     }
   }
   if (values.probe) return
-  if (values.json) process.stdout.write(`${JSON.stringify({ peers: peers.versions, rows }, undefined, 2)}\n`)
+  if (values.json) process.stdout.write(`${JSON.stringify(values.events ? { events } : { peers: peers.versions, rows }, undefined, 2)}\n`)
+  else if (values.events) for (const place of places) printEvents(events, place)
   else {
     process.stdout.write(`${peers.versions.join(', ')}\n`)
     for (const place of places) print(rows, place, options)
