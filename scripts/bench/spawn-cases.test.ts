@@ -11,11 +11,12 @@ t.test('every peer asks for every namespace of the set, and for no other', async
     const wanted: readonly string[] = SETS[set]
     const by = new Map(peerCases(set, 'true').map(({ name, words }) => [name, words]))
     for (const name of SETS.seven) {
-      t.equal(by.get('unshare')?.includes(FLAGS[name] ?? `--${name}`), wanted.includes(name), `unshare, ${set}, ${name}`)
+      if (set !== 'container') t.equal(by.get('unshare')?.includes(FLAGS[name] ?? `--${name}`), wanted.includes(name), `unshare, ${set}, ${name}`)
       if (name !== 'mnt') t.equal(by.get('bwrap')?.includes(`--unshare-${name}`), wanted.includes(name), `bwrap, ${set}, ${name}`)
     }
-    t.equal(by.has('systemd-nspawn'), set !== 'two', 'systemd-nspawn always makes five')
+    t.equal(by.has('systemd-nspawn'), set === 'five' || set === 'container', 'systemd-nspawn always makes five, and /dev and /sys')
     t.equal(by.get('exec only')?.join(' '), `${ROOT}/bin/true`)
+    t.equal(by.get('unshare')?.includes('--mount-proc') ?? false, set !== 'container', 'a fresh /proc for all')
   }
 })
 
@@ -25,7 +26,8 @@ t.test('config.json', async (t) => {
   t.notMatch(two, { linux: { uidMappings: [] } })
   const seven: unknown = JSON.parse(crunConfig('/r', 'seven', 'true'))
   const types = ['mount', 'pid', 'ipc', 'uts', 'cgroup', 'network', 'user'].map((type) => ({ type }))
-  t.match(seven, { linux: { namespaces: types, uidMappings: [{ containerID: 0, hostID: 0, size: 65536 }] } })
+  t.match(JSON.parse(crunConfig('/r', 'container', 'true')), { linux: { namespaces: types, readonlyPaths: Array }, process: { capabilities: { bounding: Array } } })
+  t.match(seven, { mounts: [{ destination: '/proc' }], linux: { namespaces: types, uidMappings: [{ containerID: 0, hostID: 0, size: 65536 }] } })
 })
 
 t.test('crun finds its bundle by set, payload and slot', async (t) => {

@@ -1,18 +1,21 @@
 // What `npm run bench -- spawn` compares: each program's fastest way to run a command with the same isolation.
 // Everybody gets the same: a root of its own, a fresh /proc, the command as PID 1 where there is a PID namespace; no
-// cgroup, no seccomp filter, no session keyring, no init, nothing of the network but its loopback device.
-// What a program cannot leave out stays, and docs/performance.md says what that is. Pure: words in a list.
+// cgroup, no seccomp filter, no session keyring, no init, nothing of the network but its loopback device. In the set
+// `container` also /dev, /sys, /run, /tmp, few capabilities. Pure: words in a list.
+// What a program cannot leave out stays, and docs/performance.md says what that is.
 // unshare(1), bwrap(1), crun(1), systemd-nspawn(1)
 
-/** Namespaces by the names of /proc/self/ns. */
+/** Namespaces by the names of /proc/self/ns. `container` is `seven` with what a container is expected to have besides. */
 export const SETS = {
+  one: ['mnt'],
   two: ['mnt', 'pid'],
   five: ['mnt', 'pid', 'ipc', 'uts', 'cgroup'],
   seven: ['mnt', 'pid', 'ipc', 'uts', 'cgroup', 'net', 'user'],
+  container: ['mnt', 'pid', 'ipc', 'uts', 'cgroup', 'net', 'user'],
 } as const
 export type SetName = keyof typeof SETS
 
-export const SET_NAMES: readonly SetName[] = ['two', 'five', 'seven']
+export const SET_NAMES: readonly SetName[] = ['one', 'two', 'five', 'seven', 'container']
 
 /** How many roots there are: as many as run at once, because systemd-nspawn locks its own. */
 export const SLOTS = 8
@@ -45,18 +48,40 @@ export function bundleFolder(set: SetName, payload: Payload, slot: string): stri
 
 const OCI_NAMES: Readonly<Record<string, string>> = { mnt: 'mount', net: 'network' }
 
+const PROC = { destination: '/proc', type: 'proc', source: 'proc' }
+
+/** What `crun spec` writes besides, without its cgroup mount; and /run and /tmp. */
+const CONTAINER_MOUNTS = [
+  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+  { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'] },
+  { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'] },
+  { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+  { destination: '/run', type: 'tmpfs', source: 'run', options: ['nosuid', 'nodev', 'mode=755'] },
+  { destination: '/tmp', type: 'tmpfs', source: 'tmp', options: ['nosuid', 'nodev', 'mode=1777'] },
+]
+const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
+const MASKED = ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/sched_debug', '/proc/scsi', '/sys/firmware']
+const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+
 /** config.json of an OCI bundle: the namespaces, /proc, and nothing that the other programs do not do. */
 export function crunConfig(root: string, set: SetName, payload: Payload): string {
   const namespaces: readonly string[] = SETS[set]
   const ids = [{ containerID: 0, hostID: 0, size: 65536 }]
+  const full = set === 'container'
+  const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES }
   return JSON.stringify({
     ociVersion: '1.0.0',
-    process: { terminal: false, user: { uid: 0, gid: 0 }, args: PAYLOADS[payload], env: ['PATH=/bin'], cwd: '/', noNewPrivileges: true },
+    process: {
+      terminal: false, user: { uid: 0, gid: 0 }, args: PAYLOADS[payload], env: ['PATH=/bin'], cwd: '/', noNewPrivileges: true,
+      ...(full ? { capabilities } : {}),
+    },
     root: { path: root, readonly: false },
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+    mounts: [PROC, ...(full ? CONTAINER_MOUNTS : [])],
     linux: {
       namespaces: namespaces.map((name) => ({ type: OCI_NAMES[name] ?? name })),
       ...(namespaces.includes('user') ? { uidMappings: ids, gidMappings: ids } : {}),
+      ...(full ? { maskedPaths: MASKED, readonlyPaths: READ_ONLY } : {}),
     },
   })
 }
@@ -67,10 +92,13 @@ function unshare(namespaces: readonly string[], payload: readonly string[]): str
   return ['/usr/bin/unshare', ...flags, ...maps, '--mount-proc', `--root=${ROOT}`, ...payload]
 }
 
-function bwrap(namespaces: readonly string[], payload: readonly string[]): string[] {
+function bwrap(set: SetName, payload: readonly string[]): string[] {
+  const namespaces: readonly string[] = SETS[set]
   const flags = namespaces.filter((name) => name !== 'mnt').map((name) => `--unshare-${name}`)
   const ids = namespaces.includes('user') ? ['--uid', '0', '--gid', '0'] : []
-  return ['/usr/bin/bwrap', '--bind', ROOT, '/', '--proc', '/proc', ...flags, ...ids, '--as-pid-1', ...payload]
+  const pid = namespaces.includes('pid') ? ['--as-pid-1'] : []
+  const full = set === 'container' ? ['--dev', '/dev', '--mqueue', '/dev/mqueue', '--ro-bind', '/sys', '/sys', '--tmpfs', '/run', '--tmpfs', '/tmp', '--cap-drop', 'ALL'] : []
+  return ['/usr/bin/bwrap', '--bind', ROOT, '/', '--proc', '/proc', ...full, ...flags, ...ids, ...pid, ...payload]
 }
 
 function crun(set: SetName, payload: Payload): string[] {
@@ -83,19 +111,29 @@ function nspawn(namespaces: readonly string[], payload: readonly string[]): stri
     '--link-journal=no', '--resolv-conf=off', '--timezone=off', ...more, ...payload]
 }
 
+export const EXEC_ONLY = 'exec only'
+
 /** The environment of every program: systemd-nspawn sets no seccomp filter up then, which nobody else does. */
 export const ENVIRONMENT = ['PATH=/usr/bin', 'SYSTEMD_SECCOMP=0'] as const
 
-/** The peers that can give exactly these namespaces, after the floor: the command alone, in no namespace at all. */
+/** Who gives these namespaces and neither more nor less, by set. systemd-nspawn always makes a whole container. */
+const ABLE: Readonly<Record<SetName, readonly string[]>> = {
+  one: ['unshare', 'bwrap', 'crun'],
+  two: ['unshare', 'bwrap', 'crun'],
+  five: ['unshare', 'bwrap', 'crun', 'systemd-nspawn'],
+  seven: ['unshare', 'bwrap', 'crun'],
+  container: ['bwrap', 'crun', 'systemd-nspawn'],
+}
+
+/** The peers of a set, after the floor: the command alone, in no namespace at all. */
 export function peerCases(set: SetName, payload: Payload): SpawnCase[] {
   const command = PAYLOADS[payload]
   const cases = [
-    ...(payload === 'true' ? [{ name: 'exec only', words: [`${ROOT}/bin/true`] }] : []),
     { name: 'unshare', words: unshare(SETS[set], command) },
-    { name: 'bwrap', words: bwrap(SETS[set], command) },
+    { name: 'bwrap', words: bwrap(set, command) },
     { name: 'crun', words: crun(set, payload) },
-    // It has no switch for fewer than five.
-    ...(set === 'two' ? [] : [{ name: 'systemd-nspawn', words: nspawn(SETS[set], command) }]),
-  ]
-  return cases.map((it) => ({ ...it, kind: 'program' }))
+    { name: 'systemd-nspawn', words: nspawn(SETS[set], command) },
+  ].filter(({ name }) => ABLE[set].includes(name))
+  const floor = payload === 'true' ? [{ name: EXEC_ONLY, words: [`${ROOT}/bin/true`] }] : []
+  return [...floor, ...cases].map((it) => ({ ...it, kind: 'program' }))
 }

@@ -2,7 +2,7 @@
 // each time. Reads "COUNT\n", runs so many at once, writes "NANOSECONDS FAILED\n" when the last one has ended.
 // Ways: `library SET` is what a caller of the library does, `table SET` the bare calls (spawn-tables.ts); `services ENGINE`
 // starts services that stay until standard input ends (spawn-services.ts).
-// usage: node library.cjs library|table two|five|seven; node library.cjs services move|pivot|namespace
+// usage: node library.cjs library|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
 
 import fs from 'node:fs'
 import { createKernel } from '../../src/index.ts'
