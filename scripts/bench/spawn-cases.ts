@@ -1,5 +1,5 @@
 // What `npm run bench -- spawn` compares: each program's fastest way to run a command with the same isolation.
-// Everybody gets the same: a root of its own, a fresh /proc, the command as PID 1 where there is a PID namespace; no
+// Everybody gets the same: a root of its own, a fresh /proc (but not in the set `one`), the command as PID 1 of a PID namespace; no
 // cgroup, no seccomp filter, no session keyring, no init, nothing of the network but its loopback device. In the set
 // `container` also /dev, /sys, /run, /tmp, few capabilities. Pure: words in a list.
 // What a program cannot leave out stays, and docs/performance.md says what that is.
@@ -64,6 +64,11 @@ const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
 const MASKED = ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/sched_debug', '/proc/scsi', '/sys/firmware']
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
+/** A service has no /proc but that of its root; to look around one is needed. */
+function hasProc(set: SetName, payload: Payload): boolean {
+  return set !== 'one' || payload === 'probe'
+}
+
 /** config.json of an OCI bundle: the namespaces, /proc, and nothing that the other programs do not do. */
 export function crunConfig(root: string, set: SetName, payload: Payload): string {
   const namespaces: readonly string[] = SETS[set]
@@ -77,7 +82,7 @@ export function crunConfig(root: string, set: SetName, payload: Payload): string
       ...(full ? { capabilities } : {}),
     },
     root: { path: root, readonly: false },
-    mounts: [PROC, ...(full ? CONTAINER_MOUNTS : [])],
+    mounts: [...(hasProc(set, payload) ? [PROC] : []), ...(full ? CONTAINER_MOUNTS : [])],
     linux: {
       namespaces: namespaces.map((name) => ({ type: OCI_NAMES[name] ?? name })),
       ...(namespaces.includes('user') ? { uidMappings: ids, gidMappings: ids } : {}),
@@ -86,19 +91,22 @@ export function crunConfig(root: string, set: SetName, payload: Payload): string
   })
 }
 
-function unshare(namespaces: readonly string[], payload: readonly string[]): string[] {
+function unshare(set: SetName, payload: Payload): string[] {
+  const namespaces: readonly string[] = SETS[set]
   const flags = namespaces.flatMap((name) => (name === 'mnt' ? ['--mount'] : name === 'pid' ? ['--pid', '--fork'] : [`--${name}`]))
   const maps = namespaces.includes('user') ? ['--map-users=0:0:65536', '--map-groups=0:0:65536'] : []
-  return ['/usr/bin/unshare', ...flags, ...maps, '--mount-proc', `--root=${ROOT}`, ...payload]
+  const proc = hasProc(set, payload) ? ['--mount-proc'] : []
+  return ['/usr/bin/unshare', ...flags, ...maps, ...proc, `--root=${ROOT}`, ...PAYLOADS[payload]]
 }
 
-function bwrap(set: SetName, payload: readonly string[]): string[] {
+function bwrap(set: SetName, payload: Payload): string[] {
   const namespaces: readonly string[] = SETS[set]
   const flags = namespaces.filter((name) => name !== 'mnt').map((name) => `--unshare-${name}`)
   const ids = namespaces.includes('user') ? ['--uid', '0', '--gid', '0'] : []
   const pid = namespaces.includes('pid') ? ['--as-pid-1'] : []
+  const proc = hasProc(set, payload) ? ['--proc', '/proc'] : []
   const full = set === 'container' ? ['--dev', '/dev', '--mqueue', '/dev/mqueue', '--ro-bind', '/sys', '/sys', '--tmpfs', '/run', '--tmpfs', '/tmp', '--cap-drop', 'ALL'] : []
-  return ['/usr/bin/bwrap', '--bind', ROOT, '/', '--proc', '/proc', ...full, ...flags, ...ids, ...pid, ...payload]
+  return ['/usr/bin/bwrap', '--bind', ROOT, '/', ...proc, ...full, ...flags, ...ids, ...pid, ...PAYLOADS[payload]]
 }
 
 function crun(set: SetName, payload: Payload): string[] {
@@ -127,12 +135,11 @@ const ABLE: Readonly<Record<SetName, readonly string[]>> = {
 
 /** The peers of a set, after the floor: the command alone, in no namespace at all. */
 export function peerCases(set: SetName, payload: Payload): SpawnCase[] {
-  const command = PAYLOADS[payload]
   const cases = [
-    { name: 'unshare', words: unshare(SETS[set], command) },
-    { name: 'bwrap', words: bwrap(set, command) },
+    { name: 'unshare', words: unshare(set, payload) },
+    { name: 'bwrap', words: bwrap(set, payload) },
     { name: 'crun', words: crun(set, payload) },
-    { name: 'systemd-nspawn', words: nspawn(SETS[set], command) },
+    { name: 'systemd-nspawn', words: nspawn(SETS[set], PAYLOADS[payload]) },
   ].filter(({ name }) => ABLE[set].includes(name))
   const floor = payload === 'true' ? [{ name: EXEC_ONLY, words: [`${ROOT}/bin/true`] }] : []
   return [...floor, ...cases].map((it) => ({ ...it, kind: 'program' }))

@@ -66,18 +66,18 @@ const EXEC: readonly Row[] = [
 ]
 
 /** Rows for a root, and what is closed afterwards. */
-function namespaceRows(root: string): { readonly rows: readonly Row[]; readonly tree: Fd | null } {
+function namespaceRows(root: string, proc: readonly Row[]): { readonly rows: readonly Row[]; readonly tree: Fd | null } {
   return {
     rows: [
       { nr: RAW_CALLS.open_tree, args: [AT_FDCWD, root, OPEN_TREE_NAMESPACE | OPEN_TREE_CLOEXEC] },
       { nr: RAW_CALLS.setns, args: [{ resultOf: 0 }, CLONE_NEWNS] },
-      PROC, ...EXEC,
+      ...proc, ...EXEC,
     ], tree: null,
   }
 }
 
-function templateRows(kernel: Kernel, template: number): (root: string) => { readonly rows: readonly Row[]; readonly tree: Fd | null } {
-  return (root) => {
+function templateRows(kernel: Kernel, template: number): (root: string, proc: readonly Row[]) => { readonly rows: readonly Row[]; readonly tree: Fd | null } {
+  return (root, proc) => {
     const tree = kernel.openTree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
     return {
       rows: [
@@ -87,7 +87,7 @@ function templateRows(kernel: Kernel, template: number): (root: string) => { rea
         { nr: RAW_CALLS.fchdir, args: [tree] },
         { nr: RAW_CALLS.pivot_root, args: ['.', '.'] },
         { nr: RAW_CALLS.umount2, args: ['.', MNT_DETACH] },
-        PROC, ...EXEC,
+        ...proc, ...EXEC,
       ], tree,
     }
   }
@@ -99,7 +99,7 @@ export function startByTable(kernel: Kernel, set: SetName): Start {
   if (set !== 'one' && set !== 'two' && set !== 'five') throw new Error(`Cannot make a user namespace in the child alone: its map is written by another`)
   const rowsFor = hasOpenTreeNamespace(kernel) ? namespaceRows : templateRows(kernel, templateNamespace(kernel))
   return (root) => {
-    const { rows, tree } = rowsFor(root)
+    const { rows, tree } = rowsFor(root, set === 'one' ? [] : [PROC])
     const table = kernel.startChild(rows, { flags })
     return {
       pidfd: table.pidfd,
