@@ -40,6 +40,8 @@ export const clone3 = call('clone3', 435)
 /** (pid, status, options, rusage) */
 export const wait4 = call('wait4', 61)
 export const exitGroup = call('exit_group', 231)
+/** (fd, number, flags) */
+export const dup3 = call('dup3', 292)
 /** Returns 0 always: what an unconditional jump is made of. */
 export const yieldCpu = call('sched_yield', 24)
 export const getpid = call('getpid', 39)
@@ -93,6 +95,7 @@ export const FSCONFIG_SET_BINARY = 2
 export const FSCONFIG_SET_PATH = 3
 export const FSCONFIG_SET_PATH_EMPTY = 4
 export const FSCONFIG_CMD_RECONFIGURE = 7
+export const CLONE_FILES = 0x400
 export const CLONE_NEWUSER = 0x10000000
 export const CLONE_NEWUTS = 0x04000000
 export const CLONE_NEWIPC = 0x08000000

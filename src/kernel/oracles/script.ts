@@ -125,6 +125,10 @@ export class Script {
   /** A user namespace in which root is root. `flags`: more namespaces with it. */
   enterUserNamespace(flags = 0): void {
     this.ok(unshare(CLONE_NEWUSER | flags))
+    this.mapRoot()
+  }
+  /** The process, born into a user namespace, is root there. */
+  mapRoot(): void {
     for (const [file, text] of [['setgroups', 'deny'], ['uid_map', '0 0 1'], ['gid_map', '0 0 1']] as const) {
       const fd = this.ok(open(`/proc/self/${file}`, O_WRONLY))
       this.ok(write(fd, text), close(fd))
