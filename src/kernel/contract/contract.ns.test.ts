@@ -13,7 +13,7 @@ import { allCases } from './all-cases.ts'
 const TIME_LIMIT_MS = 120_000
 
 const directory = mkdtempSync(join(tmpdir(), 'fulcrum-contract-'))
-const child = spawnSync(process.execPath, [join(import.meta.dirname, 'real-bed.ts'), directory], {
+const child = spawnSync(process.execPath, [join(import.meta.dirname, 'run-real.ts'), directory], {
   encoding: 'utf8', timeout: TIME_LIMIT_MS,
 })
 rmdirSync(directory)

@@ -1,15 +1,14 @@
-// Runs the contract table on the running kernel and prints what was observed, one line of JSON a case.
+// Runs the contract table on the running kernel: on this machine by run-real.ts, in guests by qemu-tests/oracles.guest.ts.
 //
-// The first line says what lies at the bottom of its namespaces: cases of the other kind are left out. Started by contract.ns.test.ts. Each case gets a fresh copy of the mount namespace with propagation private,
-// so whatever it does to mounts and roots ends with it; setns(2) leads back. Argument: an empty directory.
+// Cases of the other kind of bottom are left out. Each case gets a fresh copy of the mount namespace with propagation
+// private, so whatever it does to mounts and roots ends with it; setns(2) leads back.
 
 import { MNT_DETACH, MS_PRIVATE, MS_REC, NULL_FS_MAGIC } from '../../abi/mount.ts'
 import { CLONE_FS, CLONE_NEWNS, O_RDONLY } from '../../abi/process.ts'
 import { errorLine } from '../errors.ts'
-import { toFd, type Fd, type Kernel } from '../kernel.ts'
-import { createKoffiKernel } from '../koffi-kernel.ts'
+import type { Fd, Kernel } from '../kernel.ts'
 import { allCases } from './all-cases.ts'
-import { BED_ROOTS, makeBed, observe, type Bottom, type ContractCase } from './case.ts'
+import { BED_ROOTS, makeBed, observe, type Bottom, type ContractCase, type Observation } from './case.ts'
 
 /** A private tmpfs as "/", nothing else of the host in sight. */
 function mountBed(k: Kernel, directory: string): void {
@@ -54,24 +53,38 @@ function inNamespace<T>(k: Kernel, home: Fd, body: () => T): T {
   }
 }
 
-function runCase(k: Kernel, home: Fd, c: ContractCase, directory: string): string {
+function runCase(k: Kernel, home: Fd, c: ContractCase, directory: string): RealAnswer {
   try {
     return inNamespace(k, home, () => {
       if (c.bed === 'mount') mountBed(k, directory)
       else bottomBed(k, c.bed)
-      return JSON.stringify({ name: c.name, observed: observe(k, c) })
+      return { case: c, observed: observe(k, c) }
     })
   } catch (error) {
-    return JSON.stringify({ name: c.name, error: errorLine(error) })
+    return { case: c, error: errorLine(error) }
   }
 }
 
-const [, , directory] = process.argv
-if (directory === undefined) throw new Error('Cannot run: the argument is an empty DIRECTORY')
-const kernel = createKoffiKernel()
-const home = kernel.open('/proc/self/ns/mnt', O_RDONLY)
-// setns(2) to a mount namespace wants a file system state that no other thread shares.
-kernel.unshare(CLONE_FS)
-const bottom = inNamespace(kernel, home, () => toBottom(kernel))
-kernel.write(toFd(1), `${JSON.stringify({ bottom })}\n`)
-for (const c of allCases) if (c.bed === 'mount' || c.bed === bottom) kernel.write(toFd(1), `${runCase(kernel, home, c, directory)}\n`)
+/** What runs on this machine, and what was observed of each case that its kernel can show, in the order of the table. */
+export interface RealAnswers {
+  readonly bottom: Bottom
+  readonly answers: readonly RealAnswer[]
+}
+
+/** What was observed, or why the case could not be run. */
+export interface RealAnswer {
+  readonly case: ContractCase
+  readonly observed?: string | Observation
+  readonly error?: string
+}
+
+/** Runs the table; the thread that calls shares its file system state with no other one afterwards. `directory` is an empty one. */
+export function runContract(k: Kernel, directory: string): RealAnswers {
+  const home = k.open('/proc/self/ns/mnt', O_RDONLY)
+  // setns(2) to a mount namespace wants a file system state that no other thread shares.
+  k.unshare(CLONE_FS)
+  const bottom = inNamespace(k, home, () => toBottom(k))
+  const answers = allCases.filter((c) => c.bed === 'mount' || c.bed === bottom).map((c) => runCase(k, home, c, directory))
+  k.close(home)
+  return { bottom, answers }
+}
