@@ -4,6 +4,7 @@
 // happens.  docs/kernel-facts.md
 
 import { AT_EMPTY_PATH, AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_NAMESPACE } from '../abi/mount.ts'
+import { readKernelFiles } from '../facts/run/kernel-files.ts'
 import type { RunFeatures } from '../facts/run/run-types.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
@@ -32,6 +33,7 @@ export function readFeatures(kernel: Kernel): RunFeatures {
       }),
       cloneIntoCgroup: true,
       idmappedMounts: can(() => kernel.mountSetattr(AT_FDCWD, '/', 0, {})),
+      kernelFiles: readKernelFiles(kernel),
     }
   } finally {
     for (const fd of opened.reverse()) attempt(() => kernel.close(fd))

@@ -11,7 +11,7 @@ export const serviceRequest: ServiceRequest = {
 /** What serviceRequest finds on a kernel that has everything. */
 export const runFacts: RunFacts = {
   uid: 0,
-  features: { openTreeNamespace: true, mountIntoDetached: true, procPidns: true, cloneIntoCgroup: true, idmappedMounts: true },
+  features: { openTreeNamespace: true, mountIntoDetached: true, procPidns: true, cloneIntoCgroup: true, idmappedMounts: true, kernelFiles: [] },
   root: { exists: true, isDirectory: true, isHostRoot: false, readOnly: false, idmappable: true },
   present: { '/': 'directory' }, sources: {}, hostRoot: 'mount', program: { path: '/usr/bin/true' }, cgroup2: '/sys/fs/cgroup',
 }
