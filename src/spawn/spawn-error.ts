@@ -27,6 +27,8 @@ export class SpawnError extends Error {
     super(`Cannot start the command (plan '${plan.name}'): ${shown}, by ${who}: ${why}${hint}`)
     this.name = 'SpawnError'
     this.plan = plan
+    // Not in what console.log prints: it is long.
+    Object.defineProperty(this, 'plan', { enumerable: false })
     this.actor = failed.actor
     this.index = failed.index
     this.shown = shown
