@@ -4,10 +4,24 @@
 // happens.  docs/kernel-facts.md
 
 import { AT_EMPTY_PATH, AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_NAMESPACE } from '../abi/mount.ts'
+import { CLONE_VFORK, CLONE_VM } from '../abi/process.ts'
 import { readKernelFiles } from '../facts/run/kernel-files.ts'
 import type { RunFeatures } from '../facts/run/run-types.ts'
-import { attempt } from '../kernel/errors.ts'
+import { attempt, isErrno } from '../kernel/errors.ts'
+import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+
+/** No descriptor of this number is ever open: EBADF from a kernel that knows the argument. */
+const NO_DESCRIPTOR = 0x7fffffff
+
+function triesToEnter(kernel: Kernel): boolean {
+  try {
+    kernel.startChild([], { flags: CLONE_VM | CLONE_VFORK, cgroup: toFd(NO_DESCRIPTOR) })
+    return false
+  } catch (error) {
+    return isErrno(error, 'EBADF')
+  }
+}
 
 /** Tries each. Never throws: what cannot be tried is not there. */
 export function readFeatures(kernel: Kernel): RunFeatures {
@@ -31,7 +45,7 @@ export function readFeatures(kernel: Kernel): RunFeatures {
         const context = kept(kernel.fsopen('proc'))
         kernel.fsconfig(context, 'pidns', '/proc/self/ns/pid')
       }),
-      cloneIntoCgroup: true,
+      cloneIntoCgroup: triesToEnter(kernel),
       idmappedMounts: can(() => kernel.mountSetattr(AT_FDCWD, '/', 0, {})),
       kernelFiles: readKernelFiles(kernel),
     }

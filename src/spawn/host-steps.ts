@@ -8,7 +8,7 @@ import { O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFCHR, S_IFREG } from '../abi/process
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import type { Handle, HostStep, TreeNode } from '../plan/run/run-plan.ts'
-import { removeCgroup } from './remove-cgroup.ts'
+import { makeCgroup, removeCgroup } from './cgroup.ts'
 import { openTerminal } from './terminal.ts'
 
 /** What many runs share: each answers a descriptor that the caller does not close. */
@@ -103,9 +103,8 @@ export class HostSteps {
 
   #cgroup({ path, files, as }: Extract<HostStep, { op: 'cgroup' }>): void {
     const kernel = this.#kernel
-    kernel.mkdir(path, 0o755)
+    makeCgroup(kernel, path, files)
     this.#cgroups.push(path)
-    for (const [name, text] of files) kernel.writeFile(`${path}/${name}`, text)
     this.#own.set(as, kernel.open(path, O_PATH | O_DIRECTORY))
   }
 

@@ -137,11 +137,11 @@ t.test('2,000 in a row, while this process collects garbage, its threads work, a
   hash()
   hash()
   child()
-  const plan = container(['/bin/true'])
+  const plans = [plain(['/bin/true']), container(['/bin/true']), twoChildren(['/bin/true']), plain(['/bin/true'])]
   const failures: (ExitStatus | null)[] = []
   let garbage: unknown[] = []
   for (let i = 0; i < 2000; i += 8) {
-    const eight: RunningChild[] = Array.from({ length: 8 }, () => spawner.start(plan))
+    const eight: RunningChild[] = plans.flatMap((plan) => [spawner.start(plan), spawner.start(plan)])
     garbage = Array.from({ length: 20_000 }, (_, n) => ({ n, text: `${n}` }))
     failures.push(...eight.map((it) => it.wait()).filter((status) => status?.code !== 0))
     if (i % 80 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
