@@ -2,7 +2,7 @@
 //
 // They are made by hand from the constructors of src/plan/run, so that the spawner is tested without the planners.
 
-import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE } from '../../abi/mount.ts'
+import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
 import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, CLONE_PARENT } from '../../abi/process.ts'
 import type { ServiceRequest } from '../../facts/run/run-types.ts'
 import { calls, handle } from '../../plan/run/calls.ts'
@@ -32,6 +32,8 @@ export function plain(command: readonly string[], more: Partial<ServiceRequest> 
 const rootSteps: readonly HostStep[] = [
   { op: 'template-namespace', as: 'template' },
   { op: 'open-tree', from: '/', flags: OPEN_TREE_CLONE, as: 'root' },
+  // A copy of a shared mount is shared, and pivot_root(2) wants none.
+  { op: 'set-attributes', tree: handle('root'), recursive: false, set: 0, clear: 0, propagation: MS_PRIVATE, userNamespace: null },
 ]
 const rootCalls: readonly ChildCall[] = [
   calls.moveMount(handle('root'), '', AT_FDCWD, '/', MOVE_MOUNT_F_EMPTY_PATH),
