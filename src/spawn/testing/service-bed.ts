@@ -100,7 +100,7 @@ export function nextMountId(kernel: Kernel): bigint | null {
 export function withWatcher(plan: RunPlan): RunPlan {
   const [first, ...rest] = plan.calls
   if (first === undefined) return plan
-  const watcher: ChildCall = calls.execve('/bin/sleep', ['watcher', '1000'], {}, { label: 'watcher' })
+  const watcher: ChildCall = calls.execve('/bin/sleep', ['sleep', '1000'], {}, { label: 'watcher' })
   return { ...plan, calls: [first, calls.clone(0, { ifZero: 'watcher' }), ...rest, watcher] }
 }
 
