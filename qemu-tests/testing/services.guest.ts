@@ -5,6 +5,7 @@ import { toFd } from '../../src/kernel/kernel.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import { endServiceBed, makeServiceBed } from '../../src/spawn/testing/service-bed.ts'
 import { seedTests, serviceChecks } from '../../src/spawn/testing/service-checks.ts'
+import { failureChecks, raceChecks } from '../../src/spawn/testing/service-failures.ts'
 import { guestTap } from '../harness/guest-tap.ts'
 
 const kernel = createKoffiKernel()
@@ -15,6 +16,8 @@ const context = { kernel, spawner, bed, tap, quiet: true }
 tap.note(`features: ${JSON.stringify(spawner.features)}`)
 seedTests(context)
 serviceChecks(context)
+failureChecks(context)
+raceChecks(context)
 spawner.close()
 endServiceBed(kernel, bed)
 tap.end()

@@ -1,0 +1,118 @@
+// Services that cannot be started, and mounts that happen while one is: nothing is left behind, no event is lost.
+//
+// Runs on the host and in guests, as service-checks.ts does.
+
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_SLAVE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
+import { SIGKILL } from '../../abi/process.ts'
+import { bindOf } from '../../facts/run/request-for-tests.ts'
+import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { MOUNTS_CHANGED } from '../../plan/run/service.ts'
+import { SpawnError } from '../spawn-error.ts'
+import { Spawner } from '../spawner.ts'
+import type { RunningChild } from '../spawner-types.ts'
+import { readRunPlan, startRun } from '../start-run.ts'
+import { injectFailures } from './inject-failures.ts'
+import { kernelWith, mountsOf, sleeping } from './service-bed.ts'
+import { enginesOf } from './service-checks.ts'
+import type { CheckContext } from './service-checks.ts'
+
+/** Each step and call of each plan fails once. */
+export function failureChecks({ kernel, spawner, bed, tap }: CheckContext): void {
+  const binds = [bindOf(`${bed.base}/src`, '/bound'), bindOf(`${bed.base}/src`, '/data', { readOnly: true })]
+  for (const engine of enginesOf(spawner)) {
+    const all: Partial<ServiceRequest> = { root: bed.root, binds, readOnly: true, capabilities: ['CHOWN'], noNewPrivileges: true, cgroupParent: '/', name: `service-${engine}` }
+    for (const [name, changes] of [['plain', { root: '/' }], ['everything', all]] as const) {
+      tap.attempt(`failures, ${engine}, ${name}`, () => {
+        const plan = readRunPlan(kernel, spawner, { ...sleeping({ engine, ...changes }), command: ['true'] })
+        const injected = injectFailures(plan, spawner, kernel, ({ label }) => label === MOUNTS_CHANGED)
+        tap.point(injected.length > plan.calls.length, `${engine}, ${name}: ${injected.length} places to fail`)
+        tap.same(`${engine}, ${name}: a failure at each leaves nothing`, injected.filter(({ wrong }) => wrong.length > 0), [])
+      })
+    }
+  }
+}
+
+interface Disturbed {
+  readonly child: RunningChild
+  readonly attempts: number
+}
+
+/** Starts a service while `disturb` is called right before each new process, when all copies have been made. */
+function startDisturbed(kernel: Kernel, request: ServiceRequest, disturb: (attempt: number) => void): Disturbed {
+  let attempts = 0
+  let armed = false
+  const disturbed = kernelWith(kernel, {
+    startChild: (rows, options) => {
+      if (armed) disturb((attempts += 1))
+      return kernel.startChild(rows, options)
+    },
+  })
+  const spawner = new Spawner(disturbed)
+  try {
+    // So that the template is there.
+    startRun(disturbed, spawner, { ...request, command: ['true'] }).wait()
+    armed = true
+    return { child: startRun(disturbed, spawner, request), attempts }
+  } finally {
+    spawner.close()
+  }
+}
+
+function oneEvent({ kernel, bed, tap }: CheckContext, engine: RunEngine, withBinds: boolean): void {
+  const target = `${bed.base}/src/sub`
+  const inside = withBinds ? '/bound/sub' : target
+  const request = sleeping(withBinds ? { engine, root: bed.root, binds: [bindOf(`${bed.base}/src`, '/bound')] } : { engine, root: '/' })
+  const { child, attempts } = startDisturbed(kernel, request, (attempt) => attempt === 1 && kernel.mount('/opt', target, null, MS_BIND, null))
+  const copies = engine === 'pivot' || engine === 'move' || (child.plan.name === 'service-namespace' && !withBinds) ? 1 : 2
+  const name = `${engine} (${child.plan.name})${withBinds ? ', binds' : ''}: a mount while it is started`
+  tap.same(`${name} is there, after so many attempts`, [mountsOf(kernel, child.pid).filter(({ mountPoint }) => mountPoint === inside).length, attempts], [2, copies])
+  child.signal(SIGKILL)
+  child.wait()
+  kernel.umount2(target, 0)
+}
+
+/** What makes all this necessary. Should a kernel begin to let detached trees follow events, this says so. */
+function detachedTree({ kernel, bed, tap }: CheckContext): void {
+  const tree = kernel.openTree(AT_FDCWD, `${bed.base}/src`, OPEN_TREE_CLONE | AT_RECURSIVE)
+  kernel.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, { propagation: MS_SLAVE })
+  kernel.mount('/opt', `${bed.base}/src/sub`, null, MS_BIND, null)
+  kernel.moveMount(tree, '', AT_FDCWD, `${bed.root}/mnt`, MOVE_MOUNT_F_EMPTY_PATH)
+  kernel.close(tree)
+  const below = mountsOf(kernel, 'self').filter(({ mountPoint }) => mountPoint === `${bed.root}/mnt/sub`).length
+  kernel.umount2(`${bed.root}/mnt`, 2)
+  kernel.umount2(`${bed.base}/src/sub`, 0)
+  tap.same('a tree that is attached nowhere does not get what is mounted meanwhile', below, 1)
+}
+
+/** Mounts of the host that come between the copy of a tree and its place in the namespace. */
+export function raceChecks(context: CheckContext): void {
+  const { kernel, spawner, bed, tap } = context
+  const before = mountsOf(kernel, 'self')
+  tap.attempt('a detached tree', () => detachedTree(context))
+  for (const engine of enginesOf(spawner)) {
+    for (const withBinds of [false, true]) tap.attempt(`an event, ${engine}`, () => oneEvent(context, engine, withBinds))
+  }
+  const always = (): void => {
+    kernel.mount('/opt', `${bed.root}/mnt`, null, MS_BIND, null)
+    kernel.umount2(`${bed.root}/mnt`, 0)
+  }
+  tap.attempt('mounts all the time', () => {
+    const { child, attempts } = startDisturbed(kernel, sleeping({ root: bed.root, engine: 'auto' }), always)
+    tap.same('mounts all the time: the whole namespace is copied at last', [child.plan.name, attempts], spawner.features.openTreeNamespace ? ['service-namespace', 1] : ['service-pivot', 4])
+    child.signal(SIGKILL)
+    child.wait()
+  })
+  if (spawner.features.openTreeNamespace) {
+    tap.attempt('mounts all the time, binds', () => {
+      let error: unknown
+      try {
+        startDisturbed(kernel, sleeping({ root: bed.root, engine: 'namespace', binds: [bindOf(`${bed.base}/src`, '/bound')] }), always)
+      } catch (thrown) {
+        error = thrown
+      }
+      tap.point(error instanceof SpawnError && error.plan.calls[error.index]?.label === MOUNTS_CHANGED, 'mounts all the time: binds are an error in the end', [String(error)])
+    })
+  }
+  tap.same('and the host has nothing of it', mountsOf(kernel, 'self'), before)
+}
