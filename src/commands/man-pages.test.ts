@@ -66,7 +66,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'root-not-found': true, 'root-no-filesystem': true, 'fsck-errors': true, 'image-truncated': true,
     'in-initramfs': true, 'not-main-root': true, 'initramfs-not-kept': true, 'initramfs-not-found': true, 'shutdown-missing': true,
     'bind-source-missing': true, 'working-directory-missing': true, 'command-not-found': true, 'command-not-executable': true, 'cgroup-missing': true,
-    'kernel-too-old': true,
+    'kernel-too-old': true, 'id-not-mapped': true, 'root-not-idmappable': true,
   }
   const text = readFileSync(join(docs, 'errors.md'), 'utf8')
   const rows = new Map([...text.matchAll(/^\| `?([\w-]+)`? \| (.*?) \| (.*?) \|$/gm)].map(([, key = '', , remedy = '']) => [key, remedy]))

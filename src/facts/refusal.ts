@@ -43,3 +43,5 @@ export type RefusalReason =
   | 'command-not-executable'
   | 'cgroup-missing'
   | 'kernel-too-old'
+  | 'id-not-mapped'
+  | 'root-not-idmappable'

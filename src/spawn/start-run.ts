@@ -7,6 +7,7 @@ import { readRunFacts } from '../facts/run/run-facts.ts'
 import type { RunFacts, RunRequest } from '../facts/run/run-types.ts'
 import type { Refusal } from '../facts/refusal.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { planContainer } from '../plan/run/container.ts'
 import type { RunPlan, RunPlanResult } from '../plan/run/run-plan.ts'
 import { MOUNTS_CHANGED, planService } from '../plan/run/service.ts'
 import { SpawnError } from './spawn-error.ts'
@@ -31,8 +32,7 @@ export class RunRefused extends Error {
 
 /** Plans whatever kind is asked for. */
 export function planRun(request: RunRequest, facts: RunFacts): RunPlanResult {
-  if (request.kind === 'service') return planService(request, facts)
-  throw new RangeError('Cannot plan a container yet')
+  return request.kind === 'service' ? planService(request, facts) : planContainer(request, facts)
 }
 
 /** The plan for this request, here and now. Throws RunRefused, and SyscallError when the facts cannot be read. */

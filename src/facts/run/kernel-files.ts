@@ -14,7 +14,7 @@ export interface KernelFile {
 
 const MASKED = [
   '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/key-users', '/proc/kmsg', '/proc/latency_stats', '/proc/sched_debug',
-  '/proc/scsi', '/proc/timer_list', '/proc/timer_stats', '/sys/dev/block', '/sys/devices/virtual/powercap', '/sys/firmware', '/sys/fs/selinux', '/sys/kernel/debug',
+  '/proc/scsi', '/proc/timer_list', '/proc/timer_stats', '/sys/dev/block', '/sys/devices/virtual/powercap', '/sys/firmware',
 ] as const
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const
 const S_IFMT = 0o170000

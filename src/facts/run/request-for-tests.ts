@@ -12,7 +12,7 @@ export const serviceRequest: ServiceRequest = {
 export const runFacts: RunFacts = {
   uid: 0,
   features: { openTreeNamespace: true, mountIntoDetached: true, procPidns: true, cloneIntoCgroup: true, idmappedMounts: true, kernelFiles: [] },
-  root: { exists: true, isDirectory: true, isHostRoot: false, readOnly: false, idmappable: true },
+  root: { exists: true, isDirectory: true, isHostRoot: false, readOnly: false, idmappable: true, alreadyMapped: false },
   present: { '/': 'directory' }, sources: {}, hostRoot: 'mount', program: { path: '/usr/bin/true' }, cgroup2: '/sys/fs/cgroup',
 }
 

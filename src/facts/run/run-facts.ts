@@ -9,7 +9,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { isAbsoluteRoot, mountContaining, parseMountInfo, rootMount } from '../mountinfo.ts'
 import type { Mount } from '../mountinfo.ts'
 import { findProgram } from './find-program.ts'
-import type { Presence, RunFacts, RunFeatures, RunRequest } from './run-types.ts'
+import type { IdRange, Presence, RunFacts, RunFeatures, RunRequest } from './run-types.ts'
 import { seenRoot } from './seen-root.ts'
 
 type Doors = Pick<Kernel, 'getuid' | 'lstat' | 'readlink' | 'readText' | 'realpath' | 'stat' | 'statfs' | 'statmountDetails' | 'uniqueMountId'>
@@ -40,6 +40,9 @@ function isReadOnly(kernel: Doors, path: string): boolean {
   return mount !== undefined && (mount.options.includes('ro') || mount.superOptions.includes('ro'))
 }
 
+/** Who the container's root is on the host. */
+const outsideRoot = (uids: readonly IdRange[]): number | undefined => uids.find(({ inside }) => inside === 0)?.outside
+
 /** Reads the facts for `request`. Throws SyscallError when what is there cannot be looked at, or /proc is not mounted. */
 export function readRunFacts(kernel: Doors, request: RunRequest, features: RunFeatures): RunFacts {
   const { root, env, command, workingDirectory } = request
@@ -59,6 +62,7 @@ export function readRunFacts(kernel: Doors, request: RunRequest, features: RunFe
       isDirectory,
       isHostRoot: there?.dev === here.dev && there.ino === here.ino,
       readOnly: isDirectory && isContainer && isReadOnly(kernel, root),
+      alreadyMapped: there !== null && isContainer && request.idMap !== null && there.uid === outsideRoot(request.idMap.uids) && there.uid !== 0,
       idmappable: isDirectory && isContainer && !NEVER_IDMAPPED.has(kernel.statfs(root).type >>> 0),
     },
     present,

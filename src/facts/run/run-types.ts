@@ -21,6 +21,8 @@ export interface Bind {
   readonly readOnly: boolean
   /** With the mounts below it. */
   readonly recursive: boolean
+  /** With owners shown through the map of a container's user namespace: its root may write what the host's root may. False by default. */
+  readonly idMapped?: boolean
 }
 
 /** Files of cgroup v2, each null for the kernel's default. */
@@ -109,8 +111,8 @@ export type Program = { readonly path: string } | { readonly problem: 'command-n
 export interface RunFacts {
   readonly uid: number
   readonly features: RunFeatures
-  /** What is at the request's root. */
-  readonly root: { readonly exists: boolean; readonly isDirectory: boolean; readonly isHostRoot: boolean; readonly readOnly: boolean; readonly idmappable: boolean }
+  /** What is at the request's root. `alreadyMapped`: it belongs to the root of the request's id map, so that no mount has to map it. */
+  readonly root: { readonly exists: boolean; readonly isDirectory: boolean; readonly isHostRoot: boolean; readonly readOnly: boolean; readonly idmappable: boolean; readonly alreadyMapped: boolean }
   /** Of the directories that something is mounted on ('/proc', '/dev', targets of binds), and the working directory: what is there already. */
   readonly present: Readonly<Record<string, Presence>>
   /** Sources of the binds, by what the request calls them; `path` is without symbolic links. */

@@ -1,0 +1,43 @@
+// What qemu-tests/containers.qemu.test.ts runs in the guest of each kernel: the experiments about what must be where,
+// and the same cases as on the host, on ext4, with limits by cgroup.
+//
+// Its standard output is TAP.
+import { toFd } from '../../src/kernel/kernel.ts'
+import { createKoffiKernel } from '../../src/kernel/koffi-kernel.ts'
+import { Spawner } from '../../src/spawn/spawner.ts'
+import { lastAnswer } from '../../src/spawn/testing/call-lab.ts'
+import { CASES, CGROUP_CASES, outcomeOf, wantedOf } from '../../src/spawn/testing/container-cases.ts'
+import { endLab, LIMITS, makeLab } from '../../src/spawn/testing/container-limits.ts'
+import { ContainerRoom, makeRoot, traces } from '../../src/spawn/testing/container-room.ts'
+import { guestTap } from '../harness/guest-tap.ts'
+
+const k = createKoffiKernel()
+const tap = guestTap((text) => k.write(toFd(1), text))
+const series = process.env['FULCRUM_KERNEL_SERIES'] ?? ''
+const CGROUPS = '/sys/fs/cgroup/fulcrum-test'
+
+/** Before the laboratory: that makes everything private, and this is to be as on a host where all is shared. */
+k.mkdir('/srv/room', 0o755)
+makeRoot(k, '/srv/room')
+const spawner = new Spawner(k)
+const room = new ContainerRoom(k, spawner, '/srv/room')
+tap.note(JSON.stringify(spawner.features))
+for (const engine of spawner.features.openTreeNamespace ? ['auto', 'pivot'] as const : ['auto'] as const) {
+  for (const one of [...CASES, ...CGROUP_CASES]) {
+    const name = `${engine}: ${one.name}`
+    tap.attempt(name, () => tap.same(name, outcomeOf(room, { ...one, wish: { engine, ...one.wish } }), wantedOf(one)))
+  }
+}
+const before = traces(k, CGROUPS)
+tap.attempt('nothing is left', () => {
+  room.sh('true', { cgroupParent: '/fulcrum-test' })
+  tap.same('nothing is left', traces(k, CGROUPS), before)
+})
+spawner.close()
+
+const lab = makeLab(k, '/tmp/lab')
+for (const { name, calls, answer, flags } of LIMITS) {
+  tap.attempt(name, () => tap.same(name, lastAnswer(k, calls(lab), flags), typeof answer === 'string' ? answer : new Map(Object.entries(answer)).get(series)))
+}
+endLab(k, lab)
+tap.end()
