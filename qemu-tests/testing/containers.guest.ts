@@ -17,10 +17,10 @@ const series = process.env['FULCRUM_KERNEL_SERIES'] ?? ''
 const CGROUPS = '/sys/fs/cgroup/fulcrum-test'
 
 /** Before the laboratory: that makes everything private, and this is to be as on a host where all is shared. */
-k.mkdir('/srv/room', 0o755)
-makeRoot(k, '/srv/room')
+k.mkdir('/root/room', 0o755)
+makeRoot(k, '/root/room')
 const spawner = new Spawner(k)
-const room = new ContainerRoom(k, spawner, '/srv/room')
+const room = new ContainerRoom(k, spawner, '/root/room')
 tap.note(JSON.stringify(spawner.features))
 for (const engine of spawner.features.openTreeNamespace ? ['auto', 'pivot'] as const : ['auto'] as const) {
   for (const one of [...CASES, ...CGROUP_CASES]) {
