@@ -56,8 +56,9 @@ const failingCall = (plan: RunPlan, index: number): RunPlan => ({
 
 const PLANS: Readonly<Record<string, Wish>> = {
   'one child': { volatile: 'yes', terminal: true },
-  'two children': { idMap: MAP, binds: [{ source: '/etc', target: '/mnt/etc', readOnly: true, recursive: false }], terminal: true },
-  'two children, without init': { idMap: MAP, init: false, volatile: 'overlay', network: 'host' },
+  'one child, a user namespace': { idMap: MAP, readOnly: true, terminal: true },
+  'two children': { idMap: MAP, capabilities: null, binds: [{ source: '/etc', target: '/mnt/etc', readOnly: true, recursive: false }], terminal: true },
+  'two children, without init': { idMap: MAP, capabilities: null, init: false, volatile: 'overlay', network: 'host' },
 }
 
 for (const [name, wish] of Object.entries(PLANS)) {

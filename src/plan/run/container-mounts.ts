@@ -14,7 +14,7 @@ import type { ChildCall, Handle } from './run-plan.ts'
 const SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC
 /** Of a tmpfs for everybody. */
 const STICKY = '1777'
-/** Letters of strace for what is not mounted from anything. */
+/** Devices that touch no hardware. */
 const DEV_NODES = [['null', 1, 3], ['zero', 1, 5], ['full', 1, 7], ['random', 1, 8], ['urandom', 1, 9], ['tty', 5, 0]] as const
 const DEV_LINKS = [['fd', '/proc/self/fd'], ['stdin', '/proc/self/fd/0'], ['stdout', '/proc/self/fd/1'], ['stderr', '/proc/self/fd/2'], ['ptmx', 'pts/ptmx']] as const
 const DEV_DIRECTORIES = ['pts', 'shm', 'mqueue'] as const
@@ -123,15 +123,27 @@ function pinned(pin: Handle | null, aside: string, mount: ChildCall): ChildCall[
   return pin === null ? [mount] : [calls.moveMount(pin, '', AT_FDCWD, aside, MOVE_MOUNT_F_EMPTY_PATH), mount, calls.umount2(aside, MNT_DETACH)]
 }
 
-/** proc, sysfs and cgroup2 of the container's own namespaces, and what of them it does not get. */
-export function kernelMounts(request: ContainerRequest, facts: RunFacts, pins: { readonly proc: Handle; readonly sysfs: Handle } | null): ChildCall[] {
-  const ownSysfs = request.network === 'none' && !isBound(request, '/sys')
+/** The place of the pin: empty, and mounted on last. */
+const ASIDE = '/dev/mqueue'
+
+/** Which of the files that a container does not get are below this mount point of its own. */
+const hiddenBelow = (point: '/proc' | '/sys', request: ContainerRequest, facts: RunFacts): KernelFile[] =>
+  isBound(request, point) ? [] : facts.features.kernelFiles.filter(({ path }) => isBelow(path, point) && !isBound(request, path))
+
+/** proc of the container's pid namespace, and what of it the container does not get. */
+export function procMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
+  if (isBound(request, '/proc')) return []
+  return [...pinned(pin, ASIDE, calls.mount('proc', '/proc', 'proc', SAFE)), ...hidden(hiddenBelow('/proc', request, facts))]
+}
+
+/** sysfs of the container's network namespace (that of the host is attached as a tree) and its view of cgroup2. */
+export function sysMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
+  if (isBound(request, '/sys')) return []
   return [
-    ...(ownSysfs ? pinned(pins?.sysfs ?? null, '/proc', calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)) : []),
-    ...pinned(pins?.proc ?? null, '/dev/shm', calls.mount('proc', '/proc', 'proc', SAFE)),
-    // Not every kernel has them.
-    ...(isBound(request, '/sys') ? [] : [calls.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', SAFE | MS_RDONLY, null, { goOn: true })]),
-    ...hidden(facts.features.kernelFiles.filter(({ path }) => !isBound(request, path) && !(isBound(request, '/sys') && isBelow(path, '/sys')))),
+    ...(request.network === 'none' ? pinned(pin, ASIDE, calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)) : []),
+    // Not every kernel has cgroups.
+    calls.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', SAFE | MS_RDONLY, null, { goOn: true }),
+    ...hidden(hiddenBelow('/sys', request, facts)),
   ]
 }
 

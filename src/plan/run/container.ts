@@ -1,8 +1,8 @@
 // planContainer: which namespaces, in which order, by one child or by two.
 //
-// Pure. Without a user namespace one child does it all. With one, whoever makes the mounts has to have the host's
-// capabilities, and whoever is PID 1 has to be cloned by a process of the user namespace, so that its namespaces belong to
-// that and its copy of the mounts is locked: two.  docs/containers.md
+// Pure. One child does it all, also into a user namespace: it makes the mounts with the host's capabilities, enters, and
+// copies them, which locks them. Its pid namespace is then the host's; where that matters, because CAP_SYS_ADMIN is kept
+// inside, there are two, and PID 1 is cloned by a process of the user namespace.  docs/containers.md
 
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../abi/mount.ts'
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT } from '../../abi/process.ts'
@@ -11,7 +11,7 @@ import { calls, handle, makeCall, result } from './calls.ts'
 import { cgroupSteps } from './cgroup-steps.ts'
 import { commandTail, initTail } from './command-tail.ts'
 import { checkContainer } from './container-checks.ts'
-import { attachBinds, bindPlaces, bindTree, canMake, deviceMount, deviceMounts, devptsOptions, kernelMounts, makeMissing, memoryMounts, ownTerminal, rootOwner, rootReadOnly, usrLinks } from './container-mounts.ts'
+import { attachBinds, bindPlaces, bindTree, canMake, deviceMount, deviceMounts, devptsOptions, makeMissing, memoryMounts, ownTerminal, procMounts, rootOwner, rootReadOnly, sysMounts, usrLinks } from './container-mounts.ts'
 import { idMapText } from './id-map.ts'
 import type { ChildCall, Handle, HostStep, RunPlan, RunPlanResult } from './run-plan.ts'
 
@@ -24,9 +24,11 @@ const [IFF_UP, IFF_RUNNING] = [0x1, 0x40]
 const [AF_INET, SOCK_DGRAM_CLOEXEC] = [2, 0o2000002]
 const [ROOT, MEMORY, USR, SYS] = [handle('root'), handle('memory'), handle('usr'), handle('sys')]
 
-/** Namespaces of PID 1 besides those of mounts and users. */
-const ownNamespaces = (request: ContainerRequest): number =>
-  CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (request.network === 'none' ? CLONE_NEWNET : 0)
+/** Namespaces besides those of mounts, users, processes and cgroups. */
+const ownNamespaces = (request: ContainerRequest): number => CLONE_NEWIPC | CLONE_NEWUTS | (request.network === 'none' ? CLONE_NEWNET : 0)
+
+/** Whether the container can make use of a pid namespace that belongs to its user namespace: mount its proc again. */
+const isAdministrator = ({ capabilities }: ContainerRequest): boolean => capabilities === null || capabilities.includes('sys_admin')
 
 /** A detached copy of a tree of the host, with its owners as the container sees them where `map` is given. */
 function copyOf(from: string, as: Handle, options: { readonly recursive: boolean; readonly set?: number; readonly map: Handle | null }): HostStep[] {
@@ -98,13 +100,13 @@ function loopbackUp(): Uint8Array {
   return bytes
 }
 
-/** What the namespaces are for; by PID 1 itself. */
-function innerSetUp(request: ContainerRequest, facts: RunFacts, pins: { readonly proc: Handle; readonly sysfs: Handle } | null): ChildCall[] {
+/** What the namespaces are for; by PID 1, after it has all of them. */
+function innerSetUp(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
   const hasKeys = facts.features.kernelFiles.some(({ path }) => path === '/proc/keys')
   return [
     // The session keyring of whoever called us is not the container's.
     ...(hasKeys ? [makeCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, null], {}, ['KEYCTL_JOIN_SESSION_KEYRING'])] : []),
-    ...kernelMounts(request, facts, pins),
+    ...sysMounts(request, facts, pin),
     ...deviceMounts(request),
     ...(request.hostname === null ? [] : [calls.sethostname(request.hostname)]),
     ...(request.network === 'none' ? [
@@ -147,39 +149,58 @@ export function planContainer(request: ContainerRequest, facts: RunFacts): RunPl
   ]
   const enter = [makeCall('umask', [0]), ...enterRoot(request, namespace)]
   const engine = namespace ? 'OPEN_TREE_NAMESPACE' : 'pivot_root out of a small namespace'
-  const made = user === null ? oneChild(request, facts, enter) : twoChildren(request, facts, enter)
-  const why = user === null ? 'no user namespace: one child with the capabilities of the host does everything' : 'a user namespace: what the host mounts is locked in it only by a copy that its own PID 1 makes'
-  const plan: RunPlan = { ...made, reason: `${why}; ${engine}`, host, intoCgroup: into, notes: notesOf(request, facts, namespace) }
+  const { program } = facts
+  const made = user === null ? oneChild(request, facts, enter, program.path)
+    : isAdministrator(request) ? twoChildren(request, facts, enter, program.path) : oneChildAndUsers(request, facts, enter, program.path)
+  const plan: RunPlan = { ...made, reason: `${made.reason}; ${engine}`, host, intoCgroup: into, notes: notesOf(request, facts, namespace) }
   return { plan, refusal: null }
 }
 
 /** A whole proc and sysfs, attached nowhere. */
 function pinSteps(request: ContainerRequest): HostStep[] {
   const pin = (fstype: string): HostStep => ({ op: 'new-mount', fstype, options: [], attributes: SAFE, as: `pin-${fstype}` })
-  return [pin('proc'), ...(request.network === 'none' ? [pin('sysfs')] : [])]
+  return [...(isAdministrator(request) ? [pin('proc')] : []), ...(request.network === 'none' ? [pin('sysfs')] : [])]
 }
 
-function oneChild(request: ContainerRequest, facts: RunFacts, enter: readonly ChildCall[]): Pick<RunPlan, 'name' | 'clone' | 'calls' | 'main'> {
-  const program = 'path' in facts.program ? facts.program.path : ''
+type Made = Pick<RunPlan, 'name' | 'reason' | 'clone' | 'calls' | 'main'>
+
+function oneChild(request: ContainerRequest, facts: RunFacts, enter: readonly ChildCall[], program: string): Made {
   return {
-    name: 'container-one-child', clone: ownNamespaces(request), main: null,
-    // The cgroup namespace begins where its first process is: a clone would still take the cgroup of this process.
-    calls: [calls.unshare(CLONE_NEWCGROUP), ...enter, ...outerMounts(request, facts), ...innerSetUp(request, facts, null), ...programs(request, program)],
+    name: 'container-one-child', reason: 'no user namespace: one child with the capabilities of the host does everything',
+    clone: CLONE_NEWPID | ownNamespaces(request), main: null,
+    calls: [
+      // The cgroup namespace begins where its first process is: a clone would still take the cgroup of this process.
+      calls.unshare(CLONE_NEWCGROUP),
+      ...enter, ...outerMounts(request, facts), ...procMounts(request, facts, null), ...innerSetUp(request, facts, null), ...programs(request, program),
+    ],
   }
 }
 
-function twoChildren(request: ContainerRequest, facts: RunFacts, enter: readonly ChildCall[]): Pick<RunPlan, 'name' | 'clone' | 'calls' | 'main'> {
-  const program = 'path' in facts.program ? facts.program.path : ''
-  const inner = innerSetUp(request, facts, { proc: handle('pin-proc'), sysfs: handle('pin-sysfs') })
+/** Into the user namespace; whoever comes from the host has no name there. */
+const becomeRoot: readonly ChildCall[] = [calls.setns(handle('user'), CLONE_NEWUSER), makeCall('setgroups', [0, null]), makeCall('setresgid', [0, 0, 0]), makeCall('setresuid', [0, 0, 0])]
+const PIN_SYSFS = handle('pin-sysfs')
+
+function oneChildAndUsers(request: ContainerRequest, facts: RunFacts, enter: readonly ChildCall[], program: string): Made {
   return {
-    name: 'container-two-children', clone: 0, main: 'inner',
+    name: 'container-one-child-users', reason: 'a user namespace without CAP_SYS_ADMIN: one child makes the mounts, enters it, and locks them by copying them',
+    clone: CLONE_NEWPID, main: null,
     calls: [
-      ...enter, ...outerMounts(request, facts),
-      // Whoever comes from the host has no name in the user namespace.
-      calls.setns(handle('user'), CLONE_NEWUSER), makeCall('setgroups', [0, null]), makeCall('setresgid', [0, 0, 0]), makeCall('setresuid', [0, 0, 0]),
-      calls.clone(ownNamespaces(request) | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_PARENT, { label: 'inner', ifZero: 'first' }),
+      ...enter, ...outerMounts(request, facts), ...procMounts(request, facts, null),
+      ...becomeRoot, calls.unshare(CLONE_NEWNS | CLONE_NEWCGROUP | ownNamespaces(request)),
+      ...innerSetUp(request, facts, PIN_SYSFS), ...programs(request, program),
+    ],
+  }
+}
+
+function twoChildren(request: ContainerRequest, facts: RunFacts, enter: readonly ChildCall[], program: string): Made {
+  return {
+    name: 'container-two-children', reason: 'a user namespace with CAP_SYS_ADMIN: PID 1 is cloned inside of it, so that its pid namespace belongs to it',
+    clone: 0, main: 'inner',
+    calls: [
+      ...enter, ...outerMounts(request, facts), ...becomeRoot,
+      calls.clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP | ownNamespaces(request) | CLONE_PARENT, { label: 'inner', ifZero: 'first' }),
       calls.exit(0),
-      makeCall('umask', [0], { label: 'first' }), ...inner, ...programs(request, program),
+      makeCall('umask', [0], { label: 'first' }), ...procMounts(request, facts, handle('pin-proc')), ...innerSetUp(request, facts, PIN_SYSFS), ...programs(request, program),
     ],
   }
 }
