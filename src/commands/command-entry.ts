@@ -10,7 +10,7 @@ export interface CommandEntry {
   /** The same as the command's own summary. */
   readonly summary: string
   /** Heading in the list of commands. */
-  readonly group: 'Images' | 'Switching root' | 'Looking' | 'Others'
+  readonly group: 'Images' | 'Switching root' | 'Running' | 'Looking' | 'Others'
   /** Also found by the name that the binary is called with: a stand-in for that tool. */
   readonly standsIn: boolean
   load(): Promise<Command>

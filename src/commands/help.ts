@@ -5,7 +5,7 @@
 import type { Command } from './command.ts'
 import type { CommandEntry } from './command-entry.ts'
 
-const groups: readonly CommandEntry['group'][] = ['Images', 'Switching root', 'Looking', 'Others']
+const groups: readonly CommandEntry['group'][] = ['Images', 'Switching root', 'Running', 'Looking', 'Others']
 
 /** What `fulcrum --help` prints. */
 export function formatOverview(table: readonly CommandEntry[], version: string): string {

@@ -43,6 +43,8 @@ export interface RunWish {
   readonly dryRun: boolean
   /** Below the cgroup2 mount; null: no cgroup. */
   readonly cgroupParent: string | null
+  /** It was asked for, and is not the default. */
+  readonly cgroupGiven: boolean
 }
 
 /** What a container keeps without --cap-add: what podman gives. Without device limits CAP_MKNOD would open every disk. */
@@ -230,6 +232,7 @@ export function parseRunOptions(args: readonly string[]): RunWish {
     json: has('json'),
     dryRun: has('dry-run'),
     cgroupParent: value('cgroup-parent', (it) => (it === 'none' ? null : it), '/fulcrum'),
+    cgroupGiven: has('cgroup-parent'),
   }
   checkTogether(wish, has)
   return wish

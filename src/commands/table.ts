@@ -35,6 +35,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./pivot-root.ts')).pivotRootCommand,
   },
   {
+    name: 'run', summary: 'run a command in another root, as a container or a service', group: 'Running', standsIn: false,
+    load: async () => (await import('./run.ts')).runCommand,
+  },
+  {
     name: 'mounts', summary: 'show the mount tree', group: 'Looking', standsIn: false,
     load: async () => (await import('./mounts.ts')).mountsCommand,
   },

@@ -34,8 +34,8 @@ export interface Guarded {
   readonly pidfd: Fd
   /** Directory of its cgroup, or null. */
   readonly cgroup: string | null
-  /** Its file in the registry. */
-  readonly entry: string
+  /** Its file in the registry, or null. */
+  readonly entry: string | null
   /** A terminal whose settings of now are put back, or null. */
   readonly terminal: Fd | null
 }
@@ -68,7 +68,7 @@ export function startGuard(kernel: Doors, guarded: Guarded): () => void {
     // Every signal is blocked: the terminal takes it from the background as well.
     ...(terminal === null ? [] : [{ nr: RAW_CALLS.ioctl, args: [TERMINAL, TCSETS, settings], goOn: true }]),
     { nr: SYS_POLL, args: [pollfd(CHILD), 1, END_MS], goOn: true },
-    { nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.entry, 0], goOn: true },
+    ...(guarded.entry === null ? [] : [{ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.entry, 0], goOn: true }]),
     ...(guarded.cgroup === null ? [] : [{ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.cgroup, AT_REMOVEDIR], goOn: true }]),
   ]
   try {

@@ -139,6 +139,12 @@ export class Registry {
     })
   }
 
+  /** Gives back a name that this process has taken, after the end of what ran. */
+  forget(name: string, pid: number): void {
+    const entry = this.find(name)
+    if (entry?.supervisor?.pid === pid) this.release(entry)
+  }
+
   /** Removes the entries whose process is gone, with their cgroups. Answers their names. */
   prune(): string[] {
     const gone = this.entries().filter((entry) => stateOf(this.#kernel, entry) === 'gone')

@@ -1,0 +1,170 @@
+// `fulcrum run`: a command in another root, as a service or as a container.
+//
+// Options → request → facts → plan → start (src/spawn), a name in the registry, and then nothing but waiting: for the
+// end, for signals, for what is typed.  docs/run.md
+
+import { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY } from '../abi/process.ts'
+import { printable, safeJson } from '../facts/mounts/printable.ts'
+import type { RunRequest } from '../facts/run/run-types.ts'
+import { errorLine } from '../kernel/errors.ts'
+import { toFd } from '../kernel/kernel.ts'
+import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { describeRunPlan, runPlanToJson } from '../plan/run/describe.ts'
+import type { RunPlan } from '../plan/run/run-plan.ts'
+import { processSurroundings } from '../run/process-surroundings.ts'
+import { NameTaken, Registry, markOf } from '../run/registry.ts'
+import type { RunEntry } from '../run/registry.ts'
+import { shellStatus, supervise } from '../run/supervise.ts'
+import type { Surroundings } from '../run/supervise.ts'
+import { cgroup2Mount } from '../run/target.ts'
+import { RunRefused, readRunPlan, startRun } from '../spawn/start-run.ts'
+import { SpawnError } from '../spawn/spawn-error.ts'
+import { Spawner } from '../spawn/spawner.ts'
+import type { RunningChild } from '../spawn/spawner-types.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { UsageError } from './option-list.ts'
+import { runHelp, runUsage } from './run-help.ts'
+import { parseRunOptions } from './run-options.ts'
+import type { RunWish } from './run-options.ts'
+import { makeRequest } from './run-request.ts'
+
+/** As shells say that a command could not be started. */
+export const EXIT_NOT_EXECUTABLE = 126
+export const EXIT_NOT_FOUND = 127
+
+/** The exit status for a command that was not started, and one line that says why. */
+export function failureOf(error: unknown): { readonly status: number; readonly line: string; readonly json: Record<string, unknown> } {
+  const line = printable(errorLine(error))
+  if (error instanceof UsageError) return { status: EXIT_USAGE, line, json: { error: error.message } }
+  if (error instanceof NameTaken) return { status: EXIT_REFUSED, line, json: { error: error.message, reason: 'name-taken' } }
+  if (error instanceof RunRefused) {
+    const { refusal } = error
+    const known: Readonly<Record<string, number>> = { 'command-not-found': EXIT_NOT_FOUND, 'command-not-executable': EXIT_NOT_EXECUTABLE }
+    return { status: known[refusal.reason] ?? EXIT_REFUSED, line, json: { error: error.message, ...refusal } }
+  }
+  if (error instanceof SpawnError) {
+    const { plan, actor, index, shown, cause, role } = error
+    const status = role !== 'command' ? EXIT_SYSTEM : cause.code === 'ENOENT' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE
+    return { status, line, json: { error: error.message, plan: plan.name, actor, step: index, call: shown, errno: cause.code } }
+  }
+  return { status: EXIT_SYSTEM, line, json: { error: line } }
+}
+
+/** Whether what is typed goes to the command by a terminal of its own. */
+function wantsTerminal(wish: RunWish, kernel: Kernel): boolean {
+  if (wish.terminal !== 'auto') return wish.terminal === 'yes'
+  return !wish.detach && kernel.tcgetattr(toFd(0)) !== null && kernel.tcgetattr(toFd(1)) !== null
+}
+
+/** Without cgroup2 there is none, unless something needs one: then the plan says what is missing. */
+function cgroupParent(wish: RunWish, kernel: Kernel): string | null {
+  const isAskedFor = wish.cgroupGiven || Object.values(wish.limits).some((limit) => limit !== null)
+  return isAskedFor || cgroup2Mount(kernel) !== null ? wish.cgroupParent : null
+}
+
+function entryOf(kernel: Kernel, request: RunRequest): RunEntry {
+  const { name, kind, root, command, user, capabilities, noNewPrivileges, terminal } = request
+  return {
+    version: 1, name, kind, root, command, user, capabilities, noNewPrivileges, terminal,
+    process: null, supervisor: markOf(kernel, 'self'), pidNamespace: kernel.readlink('/proc/self/ns/pid'), cgroup: null,
+    since: Number(kernel.realtimeUs() / 1_000_000n), idMap: request.kind === 'container' ? request.idMap : null,
+    init: request.kind === 'container' && request.init, plan: '', binds: [],
+  }
+}
+
+const cgroupOf = (plan: RunPlan): string | null => plan.host.find((step) => step.op === 'cgroup')?.path ?? null
+
+class RunCommand {
+  readonly #kernel: Kernel
+  readonly #io: CommandIo
+  readonly #wish: RunWish
+  readonly #registry: Registry
+  readonly #spawner: Spawner
+
+  constructor(kernel: Kernel, io: CommandIo, wish: RunWish, spawner: Spawner) {
+    this.#kernel = kernel
+    this.#io = io
+    this.#wish = wish
+    this.#registry = new Registry(kernel)
+    this.#spawner = spawner
+  }
+
+  #request(stdio: readonly [Fd, Fd, Fd]): RunRequest {
+    const wish = { ...this.#wish, cgroupParent: cgroupParent(this.#wish, this.#kernel) }
+    const takenRanges = this.#registry.entries().flatMap((entry) => entry.idMap?.uids ?? [])
+    return makeRequest(this.#kernel, wish, { env: this.#io.env, terminal: wantsTerminal(wish, this.#kernel), stdio, takenRanges })
+  }
+
+  dryRun(): number {
+    const request = this.#request([toFd(0), toFd(1), toFd(2)])
+    const plan = readRunPlan(this.#kernel, this.#spawner, request)
+    this.#io.stdout(this.#wish.json ? `${safeJson(runPlanToJson(plan))}\n` : `${describeRunPlan(plan).map(printable).join('\n')}\n`)
+    return EXIT_OK
+  }
+
+  /** Takes the name, starts the command and writes down what it is. */
+  #start(request: RunRequest): RunningChild {
+    const entry = entryOf(this.#kernel, request)
+    this.#registry.claim(entry)
+    try {
+      const child = startRun(this.#kernel, this.#spawner, request)
+      const process = markOf(this.#kernel, child.pid)
+      this.#registry.update(request.name, () => ({
+        ...entry, process, cgroup: cgroupOf(child.plan), plan: child.plan.name, supervisor: this.#wish.detach ? null : entry.supervisor,
+      }))
+      return child
+    } catch (error) {
+      this.#registry.release(entry)
+      throw error
+    }
+  }
+
+  async inForeground(surroundings: () => Surroundings): Promise<number> {
+    const request = this.#request([toFd(0), toFd(1), toFd(2)])
+    const child = this.#start(request)
+    const supervised = { child, master: child.handle('terminal'), cgroup: cgroupOf(child.plan), entry: this.#registry.path(request.name) }
+    try {
+      return shellStatus(await supervise(this.#kernel, supervised, surroundings()))
+    } finally {
+      this.#registry.forget(request.name, this.#kernel.getpid())
+    }
+  }
+
+  detached(): number {
+    const input = this.#kernel.open('/dev/null', O_RDONLY)
+    const output = this.#kernel.open(this.#wish.output ?? '/dev/null', O_WRONLY | O_APPEND | O_CREAT, 0o600)
+    const request = this.#request([input, output, output])
+    const child = this.#start(request)
+    this.#kernel.close(input)
+    this.#kernel.close(output)
+    this.#io.stdout(this.#wish.json ? `${safeJson({ ...this.#registry.find(request.name) })}\n` : `${request.name}\n`)
+    // The pidfd and the rest go with this process.
+    return child.pid > 0 ? EXIT_OK : EXIT_SYSTEM
+  }
+}
+
+export const runCommand: Command = {
+  name: 'run',
+  summary: 'run a command in another root, as a container or a service',
+  usage: runUsage,
+  help: runHelp,
+  async run(args, io) {
+    let wish: RunWish | null = null
+    let spawner: Spawner | null = null
+    try {
+      wish = parseRunOptions(args)
+      const kernel = io.kernel()
+      spawner = new Spawner(kernel)
+      const command = new RunCommand(kernel, io, wish, spawner)
+      if (wish.dryRun) return command.dryRun()
+      return wish.detach ? command.detached() : await command.inForeground(processSurroundings)
+    } catch (error) {
+      const { status, line, json } = failureOf(error)
+      if (wish?.json === true) io.stdout(`${safeJson(json)}\n`)
+      io.stderr(`fulcrum run: ${line}\n${status === EXIT_USAGE ? "Try 'fulcrum run --help'\n" : ''}`)
+      return status
+    } finally {
+      spawner?.close()
+    }
+  },
+}
