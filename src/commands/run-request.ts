@@ -79,7 +79,7 @@ export function makeRequest(kernel: RequestDoors, wish: RunWish, context: Reques
     name, root, command: wish.command, env: environment(wish, user, context), workingDirectory: wish.workingDirectory ?? '/',
     user: { uid: user.uid, gid: user.gid, groups: user.groups },
     binds: wish.binds, readOnly: wish.readOnly, capabilities: wish.capabilities, noNewPrivileges: wish.noNewPrivileges,
-    limits: wish.limits, cgroupParent: wish.cgroupParent, stdio: context.stdio, terminal: context.terminal,
+    limits: wish.limits, cgroupParent: wish.cgroupParent, stdio: context.stdio, terminal: context.terminal, session: true,
   }
   const { engine } = wish
   if (wish.kind === 'service') return { ...base, kind: 'service', engine }

@@ -62,6 +62,8 @@ interface RunBase {
   readonly stdio: readonly [number, number, number]
   /** A pseudo terminal takes the place of `stdio`, and is the controlling terminal of the command's session. */
   readonly terminal: boolean
+  /** setsid(2) also without a terminal: what is typed at ours reaches the command by us only. */
+  readonly session?: boolean
 }
 
 export interface ServiceRequest extends RunBase {

@@ -80,7 +80,7 @@ export function commandTail(request: RunRequest, program: string, options: TailO
   const kept = capabilities === null ? null : new Set(capabilities.map(capabilityNumber).filter((n) => n !== undefined))
   const mask = kept === null ? ALL_CAPABILITIES : [...kept].reduce((all, n) => all | (1n << BigInt(n)), 0n)
   return [
-    ...(options.session === true || terminal !== undefined ? [calls.setsid()] : []),
+    ...(options.session === true || request.session === true || terminal !== undefined ? [calls.setsid()] : []),
     ...(terminal === undefined ? standardDescriptors(request.stdio) : [calls.ioctl(terminal, TIOCSCTTY, 0), ...standardDescriptors([terminal, terminal, terminal])]),
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
