@@ -6,49 +6,25 @@
 import { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY } from '../abi/process.ts'
 import { printable, safeJson } from '../facts/mounts/printable.ts'
 import type { RunRequest } from '../facts/run/run-types.ts'
-import { errorLine } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { describeRunPlan, runPlanToJson } from '../plan/run/describe.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { processSurroundings } from '../run/process-surroundings.ts'
-import { NameTaken, Registry, markOf } from '../run/registry.ts'
+import { Registry, markOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
 import { shellStatus, supervise } from '../run/supervise.ts'
 import type { Surroundings } from '../run/supervise.ts'
 import { cgroup2Mount } from '../run/target.ts'
-import { RunRefused, readRunPlan, startRun } from '../spawn/start-run.ts'
-import { SpawnError } from '../spawn/spawn-error.ts'
+import { readRunPlan, startRun } from '../spawn/start-run.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import type { RunningChild } from '../spawn/spawner-types.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
-import { UsageError } from './option-list.ts'
+import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { tellFailure } from './run-target.ts'
 import { runHelp, runUsage } from './run-help.ts'
 import { parseRunOptions } from './run-options.ts'
 import type { RunWish } from './run-options.ts'
 import { makeRequest } from './run-request.ts'
-
-/** As shells say that a command could not be started. */
-export const EXIT_NOT_EXECUTABLE = 126
-export const EXIT_NOT_FOUND = 127
-
-/** The exit status for a command that was not started, and one line that says why. */
-export function failureOf(error: unknown): { readonly status: number; readonly line: string; readonly json: Record<string, unknown> } {
-  const line = printable(errorLine(error))
-  if (error instanceof UsageError) return { status: EXIT_USAGE, line, json: { error: error.message } }
-  if (error instanceof NameTaken) return { status: EXIT_REFUSED, line, json: { error: error.message, reason: 'name-taken' } }
-  if (error instanceof RunRefused) {
-    const { refusal } = error
-    const known: Readonly<Record<string, number>> = { 'command-not-found': EXIT_NOT_FOUND, 'command-not-executable': EXIT_NOT_EXECUTABLE }
-    return { status: known[refusal.reason] ?? EXIT_REFUSED, line, json: { error: error.message, ...refusal } }
-  }
-  if (error instanceof SpawnError) {
-    const { plan, actor, index, shown, cause, role } = error
-    const status = role !== 'command' ? EXIT_SYSTEM : cause.code === 'ENOENT' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE
-    return { status, line, json: { error: error.message, plan: plan.name, actor, step: index, call: shown, errno: cause.code } }
-  }
-  return { status: EXIT_SYSTEM, line, json: { error: line } }
-}
 
 /** Whether what is typed goes to the command by a terminal of its own. */
 function wantsTerminal(wish: RunWish, kernel: Kernel): boolean {
@@ -159,10 +135,7 @@ export const runCommand: Command = {
       if (wish.dryRun) return command.dryRun()
       return wish.detach ? command.detached() : await command.inForeground(processSurroundings)
     } catch (error) {
-      const { status, line, json } = failureOf(error)
-      if (wish?.json === true) io.stdout(`${safeJson(json)}\n`)
-      io.stderr(`fulcrum run: ${line}\n${status === EXIT_USAGE ? "Try 'fulcrum run --help'\n" : ''}`)
-      return status
+      return tellFailure('run', io, wish?.json === true, error)
     } finally {
       spawner?.close()
     }

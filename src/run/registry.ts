@@ -8,6 +8,7 @@ import type { Bind, ContainerRequest, RunRequest } from '../facts/run/run-types.
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseStat } from '../processes/process-facts.ts'
+import { removeCgroup } from '../spawn/remove-cgroup.ts'
 import { parseEntry } from './registry-entry.ts'
 
 export const RUN_DIRECTORY = '/run/fulcrum/run'
@@ -50,11 +51,6 @@ export interface RunEntry {
   readonly binds: readonly Bind[]
 }
 
-type Doors = Pick<
-  Kernel,
-  'readText' | 'readdir' | 'readlink' | 'writeFile' | 'rename' | 'unlink' | 'mkdir' | 'chmod' | 'open' | 'close' | 'flock' | 'sleepMs' | 'rmdir' | 'exists' | 'getpid'
->
-
 /** Mark of a living process; null when there is none. */
 export function markOf(kernel: Pick<Kernel, 'readText'>, pid: number | 'self'): ProcessMark | null {
   const stat = attempt(() => parseStat(kernel.readText(`/proc/${pid}/stat`)))
@@ -76,10 +72,10 @@ export function stateOf(kernel: Pick<Kernel, 'readText' | 'readlink'>, entry: Ru
 export class NameTaken extends Error {}
 
 export class Registry {
-  readonly #kernel: Doors
+  readonly #kernel: Kernel
   readonly #directory: string
 
-  constructor(kernel: Doors, directory = RUN_DIRECTORY) {
+  constructor(kernel: Kernel, directory = RUN_DIRECTORY) {
     this.#kernel = kernel
     this.#directory = directory
   }
@@ -208,28 +204,4 @@ export class Registry {
 export function isSame(a: Pick<RunEntry, 'since' | 'supervisor' | 'process'>, b: Pick<RunEntry, 'since' | 'supervisor' | 'process'>): boolean {
   if (a.process !== null && b.process !== null) return a.process.pid === b.process.pid && a.process.startTicks === b.process.startTicks
   return a.since === b.since && a.supervisor?.pid === b.supervisor?.pid
-}
-
-/**
- * Kills what is in a cgroup and removes it with those below it. Answers whether it is gone. A process that does not end
- * keeps it.  cgroup.kill: since Linux 5.14
- */
-export function removeCgroup(kernel: Pick<Kernel, 'writeFile' | 'readdir' | 'rmdir' | 'exists' | 'sleepMs'>, directory: string, timeoutMs = 2000): boolean {
-  attempt(() => kernel.writeFile(`${directory}/cgroup.kill`, '1'))
-  for (let waited = 0; ; waited += 5) {
-    removeTree(kernel, directory)
-    if (!kernel.exists(directory)) return true
-    if (waited >= timeoutMs) return false
-    kernel.sleepMs(5)
-  }
-}
-
-function removeTree(kernel: Pick<Kernel, 'readdir' | 'rmdir'>, directory: string): void {
-  // What is a file says ENOTDIR to rmdir(2); only directories can be removed in a cgroup file system.
-  if (attempt(() => (kernel.rmdir(directory), true)) === true) return
-  for (const name of attempt(() => kernel.readdir(directory)) ?? []) {
-    if (!name.includes('.')) removeTree(kernel, `${directory}/${name}`)
-    else attempt(() => kernel.rmdir(`${directory}/${name}`))
-  }
-  attempt(() => kernel.rmdir(directory))
 }
