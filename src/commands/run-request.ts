@@ -15,7 +15,8 @@ import { pickRange } from '../plan/run/id-range.ts'
 
 export type RequestDoors = Pick<Kernel, 'readText' | 'realpath' | 'lstat' | 'readlink' | 'getpid'>
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Where programs are looked for in a root. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const ROOT_USER: RunUser = { uid: 0, gid: 0, groups: [], home: '/root', name: 'root', shell: null }
 
 /** What of the outside a request depends on. */
@@ -42,7 +43,7 @@ export function madeUpName(wish: Pick<RunWish, 'kind' | 'command'>, root: string
 function environment(wish: RunWish, user: RunUser, context: RequestContext): Record<string, string> {
   const env: Record<string, string> = {}
   if (!wish.clearEnv) {
-    Object.assign(env, { PATH, HOME: user.home })
+    Object.assign(env, { PATH: DEFAULT_PATH, HOME: user.home })
     if (user.name !== null) Object.assign(env, { USER: user.name, LOGNAME: user.name })
     if (user.shell !== null) env['SHELL'] = user.shell
     if (context.terminal) env['TERM'] = context.env['TERM'] ?? 'linux'

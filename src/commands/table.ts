@@ -39,6 +39,26 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./run.ts')).runCommand,
   },
   {
+    name: 'list', summary: 'list the containers and services that run', group: 'Running', standsIn: false,
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
+    name: 'enter', summary: 'run a shell or a command in a container or a service', group: 'Running', standsIn: false,
+    load: async () => (await import('./enter.ts')).enterCommand,
+  },
+  {
+    name: 'stop', summary: 'end a container or a service', group: 'Running', standsIn: false,
+    load: async () => (await import('./stop.ts')).stopCommand,
+  },
+  {
+    name: 'bind', summary: 'show a file or directory of the host in a container or a service that runs', group: 'Running', standsIn: false,
+    load: async () => (await import('./bind.ts')).bindCommand,
+  },
+  {
+    name: 'unbind', summary: 'take off what was bound by "fulcrum bind"', group: 'Running', standsIn: false,
+    load: async () => (await import('./bind.ts')).unbindCommand,
+  },
+  {
     name: 'mounts', summary: 'show the mount tree', group: 'Looking', standsIn: false,
     load: async () => (await import('./mounts.ts')).mountsCommand,
   },
