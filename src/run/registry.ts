@@ -8,7 +8,7 @@ import type { Bind, ContainerRequest, RunRequest } from '../facts/run/run-types.
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseStat } from '../processes/process-facts.ts'
-import { removeCgroup } from '../spawn/remove-cgroup.ts'
+import { removeCgroup } from '../spawn/cgroup.ts'
 import { parseEntry } from './registry-entry.ts'
 
 export const RUN_DIRECTORY = '/run/fulcrum/run'

@@ -6,7 +6,7 @@
 import { SIGCONT, SIGKILL } from '../abi/process.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
-import { removeCgroup } from '../spawn/remove-cgroup.ts'
+import { removeCgroup } from '../spawn/cgroup.ts'
 import { processesIn } from './cgroup-processes.ts'
 import { Registry, markOf } from './registry.ts'
 import type { RunEntry } from './registry.ts'
