@@ -9,7 +9,7 @@ import type { Bind } from '../facts/run/run-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planLiveBind, planLiveUnbind } from '../plan/run/live-bind.ts'
 import { Registry } from '../run/registry.ts'
-import { openTarget } from '../run/target.ts'
+import { TargetError, openTarget } from '../run/target.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import { EXIT_OK, type Command } from './command.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
@@ -61,7 +61,7 @@ function unbind(kernel: Kernel, name: string, path: string): void {
   const entry = findRunning(kernel, registry, name)
   if (!entry.binds.some((it) => it.target === path)) {
     const known = entry.binds.map((it) => `'${it.target}'`).join(', ')
-    throw new UsageError(`Cannot unbind '${path}': 'fulcrum bind' has not put anything there; ${known === '' ? 'nor anywhere else' : `it has at ${known}`}`)
+    throw new TargetError(`Cannot unbind '${path}': 'fulcrum bind' has not put anything there; ${known === '' ? 'nor anywhere else' : `it has at ${known}`}`)
   }
   const target = openTarget(kernel, entry)
   const spawner = new Spawner(kernel)

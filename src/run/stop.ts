@@ -44,7 +44,7 @@ function signalCgroup(kernel: Kernel, cgroup: string, main: number, signal: numb
   }
 }
 
-/** Throws NotRunning, SyscallError. */
+/** Throws TargetError, SyscallError. */
 export function stopRun(kernel: Kernel, registry: Registry, entry: RunEntry, { signal, timeoutMs }: StopOptions): StopReport {
   const begin = kernel.monotonicUs()
   const target = openTarget(kernel, entry)

@@ -11,8 +11,8 @@ import { parseCgroup } from '../processes/process-facts.ts'
 import { markOf } from './registry.ts'
 import type { RunEntry } from './registry.ts'
 
-/** Thrown when it does not run any more. */
-export class NotRunning extends Error {}
+/** Thrown when it does not run any more, or cannot be reached from here. */
+export class TargetError extends Error {}
 
 export interface Target {
   readonly pid: number
@@ -37,11 +37,11 @@ export function cgroup2Mount(kernel: Pick<Kernel, 'readText'>): string | null {
   return mounts.find((it) => it.fstype === 'cgroup2')?.mountPoint ?? null
 }
 
-/** Opens what an entry names. Throws NotRunning, SyscallError. */
+/** Opens what an entry names. Throws TargetError, SyscallError. */
 export function openTarget(kernel: Pick<Kernel, 'pidfdOpen' | 'open' | 'close' | 'readText' | 'readlink'>, entry: RunEntry): Target {
-  const gone = new NotRunning(`Cannot find '${entry.name}': it has ended`)
+  const gone = new TargetError(`Cannot find '${entry.name}': it has ended`)
   const { process } = entry
-  if (process === null) throw new NotRunning(`Cannot reach '${entry.name}': it is still being started`)
+  if (process === null) throw new TargetError(`Cannot reach '${entry.name}': it is still being started`)
   const { pid } = process
   if (markOf(kernel, pid)?.startTicks !== process.startTicks) throw gone
   const pidfd = kernel.pidfdOpen(pid)
