@@ -15,7 +15,7 @@ const F_DUPFD_CLOEXEC = 1030
 const ESCAPE_BYTE = 0x1d
 const ESCAPE_COUNT = 3
 const ESCAPE_MS = 1000
-/** How long what was written before the end may take to come. */
+/** Nothing for so long after the end is the end of the output. */
 const LAST_OUTPUT_MS = 200
 
 /** Bits that cfmakeraw(3) clears and sets, at their place in struct termios; asm-generic/termbits.h. */
@@ -68,6 +68,8 @@ export class Console {
   readonly #link: ReadStream
   readonly #isEscape: (bytes: Uint8Array) => boolean
   #saved: Termios | null = null
+  /** Something has come since it was last looked. */
+  #busy = false
   readonly #closed: Promise<void>
 
   /** `escape` is called when the user wants to get away. */
@@ -83,6 +85,7 @@ export class Console {
     this.#link.on('error', () => this.#link.destroy())
     this.#link.on('end', () => this.#link.destroy())
     this.#link.on('data', (bytes) => {
+      this.#busy = true
       if (streams.output.write(bytes)) return
       this.#link.pause()
       streams.output.once('drain', () => this.#link.resume())
@@ -133,9 +136,13 @@ export class Console {
     this.#streams.input.off('end', this.#onEnd)
     this.#streams.input.off('error', this.#onEnd)
     this.#streams.input.pause()
-    const timer = setTimeout(() => this.#link.destroy(), LAST_OUTPUT_MS)
+    // A reader of ours that is slow gets all of it; one who has the other end for ever does not keep us.
+    const timer = setInterval(() => {
+      if (!this.#busy && !this.#link.isPaused()) this.#link.destroy()
+      this.#busy = false
+    }, LAST_OUTPUT_MS)
     await this.#closed
-    clearTimeout(timer)
+    clearInterval(timer)
     this.leaveRaw()
   }
 }
