@@ -14,7 +14,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,13 +116,14 @@ static char **expand(struct item *item, int slot)
 static pid_t start(char **words, posix_spawn_file_actions_t *actions)
 {
 	posix_spawnattr_t attributes;
-	sigset_t none;
+	sigset_t pipe;
 	pid_t pid;
 
-	sigemptyset(&none);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
 	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attributes, &pipe);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	errno = posix_spawn(&pid, words[0], actions, &attributes, words, environ);
 	if (errno != 0)
 		die("start", words[0]);
@@ -289,6 +290,8 @@ int main(int argc, char **argv)
 	static char plan[1 << 20];
 	FILE *file = argc == 2 ? fopen(argv[1], "re") : NULL;
 
+	/* A server may end before it is asked. */
+	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 1 << 16);
 	if (file == NULL || fread(plan, 1, sizeof plan - 1, file) == 0)
 		die("read", argc == 2 ? argv[1] : "the plan");
