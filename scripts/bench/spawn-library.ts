@@ -1,13 +1,14 @@
 // The library in the bench of spawning: one process that spawns as often as it is asked, beside programs that are started
 // each time. Reads "COUNT\n", runs so many at once, writes "NANOSECONDS FAILED\n" when the last one has ended.
-// Ways: `library SET` is what a caller of the library does, `table SET` the bare calls (spawn-tables.ts); `services ENGINE`
-// starts services that stay until standard input ends (spawn-services.ts).
-// usage: node library.cjs library|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
+// Ways: `request SET` and `plan SET` are what a caller of the library does (spawn-own.ts), `table SET` the bare calls
+// (spawn-tables.ts); `services ENGINE` starts services that stay until standard input ends (spawn-services.ts).
+// usage: node library.cjs request|plan|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
 
 import fs from 'node:fs'
 import { createKernel } from '../../src/index.ts'
 import { ROOT, SET_NAMES } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
+import { startByLibrary } from './spawn-own.ts'
 import { isServiceEngine, startService } from './spawn-services.ts'
 import type { ServiceEngine } from './spawn-services.ts'
 import { startByTable } from './spawn-tables.ts'
@@ -42,8 +43,8 @@ function serve(answer: (count: number) => string): void {
 }
 
 function serveSpawns(way: string, set: SetName): void {
-  if (way !== 'table') throw new Error(`Cannot spawn by '${way}'`)
-  const start = startByTable(kernel, set)
+  if (way !== 'table' && way !== 'plan' && way !== 'request') throw new Error(`Cannot spawn by '${way}'`)
+  const start = way === 'table' ? startByTable(kernel, set) : startByLibrary(kernel, set, way)
   for (let at = 0; at < WARM_UP; at++) spawnAll(start, 1)
   serve((count) => spawnAll(start, count))
 }

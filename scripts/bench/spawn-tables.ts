@@ -93,9 +93,14 @@ function templateRows(kernel: Kernel, template: number): (root: string, proc: re
   }
 }
 
+/** CLONE_NEW* of the set, without the mount namespace: that one is set. */
+export function cloneFlags(set: SetName): number {
+  return SETS[set].reduce((all, name) => all | (CLONE[name] ?? 0), 0)
+}
+
 /** The least calls that give these namespaces. */
 export function startByTable(kernel: Kernel, set: SetName): Start {
-  const flags = SETS[set].reduce((all, name) => all | (CLONE[name] ?? 0), CLONE_VM)
+  const flags = cloneFlags(set) | CLONE_VM
   if (set !== 'one' && set !== 'two' && set !== 'five') throw new Error(`Cannot make a user namespace in the child alone: its map is written by another`)
   const rowsFor = hasOpenTreeNamespace(kernel) ? namespaceRows : templateRows(kernel, templateNamespace(kernel))
   return (root) => {

@@ -42,10 +42,14 @@ interface Options {
   readonly reference: string
 }
 
-/** Ours. */
+/** Ours: the bare calls, and the library in the way that a caller has for these namespaces. */
+const OWN: Readonly<Record<SetName, readonly string[]>> = {
+  one: ['table', 'request'], two: ['table', 'plan'], five: ['table', 'plan'], seven: [], container: [],
+}
+const OWN_NAMES: Readonly<Record<string, string>> = { table: 'fulcrum call table', plan: 'fulcrum library, plan', request: 'fulcrum library' }
+
 function ownCases(set: SetName): SpawnCase[] {
-  const server = (name: string, way: string): SpawnCase => ({ name, kind: 'server', words: [`${BENCH}/node`, `${BENCH}/library.cjs`, way, set] })
-  return set === 'one' || set === 'two' || set === 'five' ? [server('fulcrum call table', 'table')] : []
+  return OWN[set].map((way) => ({ name: OWN_NAMES[way] ?? way, kind: 'server', words: [`${BENCH}/node`, `${BENCH}/library.cjs`, way, set] }))
 }
 
 function cases(set: SetName, options: Options): SpawnCase[] {
