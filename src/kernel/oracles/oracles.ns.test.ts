@@ -1,6 +1,6 @@
 // The oracles on this machine's kernel, whatever its version; and that a wrong answer would be seen. Needs root.
 
-import { mkdtempSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
 import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -43,3 +43,13 @@ for (const oracle of allOracles) {
     t.strictSame(runOracle(k, oracle, release(), at), [])
   })
 }
+
+t.test('the page about them counts them', async (t) => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/oracles.md'), 'utf8')
+  const counts = new Map<string, number>()
+  for (const { source } of allOracles) {
+    const suite = /^(LTP \w+|own|selftests\/[\w/]+)/.exec(source)?.[0] ?? source
+    counts.set(suite, (counts.get(suite) ?? 0) + 1)
+  }
+  for (const [suite, count] of counts) t.ok(page.includes(`| ${suite} | ${count} |`), `${suite}: ${count}`)
+})
