@@ -44,11 +44,13 @@ const ROW_RESULT = 56
 const ROW_FLAGS = 64
 const ROW_JUMP = 72
 /** The row behind the last one. */
-const END = -1n
+const END = -1
 const JUMP_IF_ZERO = 64
 const GO_ON = 128
-/** What a row says that was not worked off; no system call answers it. */
-const NOT_RUN = -(1n << 63n)
+/** What a row says that was not worked off, in its upper and lower half; no system call answers it. */
+const NOT_RUN = -(2 ** 63)
+const [NOT_RUN_HIGH, NOT_RUN_LOW] = [-(2 ** 31), 0]
+const TWO_32 = 2 ** 32
 /** struct clone_args of Linux 5.7, the first with `cgroup`; before it is the pidfd, behind it are the rows. */
 const CLONE_ARGS = 16
 const CLONE_ARGS_BYTES = 88
@@ -63,8 +65,17 @@ const MAP_SHARED_ANONYMOUS = 0x21
 const MAP_PRIVATE_ANONYMOUS = 0x22
 
 interface Arena {
-  readonly address: bigint
+  /** Exact: user space ends at 2^47. */
+  readonly address: number
   readonly memory: Buffer
+  readonly view: DataView
+}
+
+/** 64 bits, little endian. Numbers, which nearly all are, go without a bigint: a table has hundreds. */
+function put(view: DataView, at: number, value: number | bigint): void {
+  if (typeof value === 'bigint') return view.setBigUint64(at, BigInt.asUintN(64, value), true)
+  view.setUint32(at, value >>> 0, true)
+  view.setInt32(at + 4, Math.floor(value / TWO_32), true)
 }
 
 const bytesOf = (argument: RowArgument): number => {
@@ -86,9 +97,10 @@ export class CallTables {
 
   #map(bytes: number, flags: number): Arena {
     const definition = 'intptr_t mmap(intptr_t, size_t, int, int, int, long)'
-    const address = BigInt(this.#libc.call('mmap', definition, [0, bytes, PROT_READ_WRITE, flags, -1, 0], [bytes]))
+    const address = this.#libc.call('mmap', definition, [0, bytes, PROT_READ_WRITE, flags, -1, 0], [bytes])
     // SAFETY: the mapping is ours and is never unmapped: a child that hangs may still read and write it.
-    return { address, memory: Buffer.from(koffi.view(address, bytes)) }
+    const memory = Buffer.from(koffi.view(address, bytes))
+    return { address, memory, view: new DataView(memory.buffer, memory.byteOffset, memory.length) }
   }
 
   #code(): (...args: (number | bigint)[]) => number {
@@ -114,20 +126,24 @@ export class CallTables {
     const wanted = rows.reduce((sum, row) => sum + row.args.reduce<number>((all, argument) => all + bytesOf(argument) + 8, 0), 0)
     const tableBytes = ROWS + ROW_BYTES * (rows.length + 1)
     const arena = this.#arena(tableBytes + wanted + STACK_BYTES)
-    const { address, memory } = arena
+    const { address, memory, view } = arena
     const bytes = write(arena, rows, tableBytes)
     const { call, args } = cloneCall(arena, options)
-    const pid = run(address + BigInt(ROWS), ...args)
+    const pid = run(address + ROWS, ...args)
     if (pid < 0) {
       this.#free.push(arena)
       throw new SyscallError(call, [raw(`0x${options.flags.toString(16)}`)], -pid)
     }
-    const resultAt = (row: number): bigint => memory.readBigInt64LE(ROWS + ROW_BYTES * row + ROW_RESULT)
+    const resultAt = (row: number): number | null => {
+      const at = ROWS + ROW_BYTES * row + ROW_RESULT
+      const [high, low] = [view.getInt32(at + 4, true), view.getUint32(at, true)]
+      return high === NOT_RUN_HIGH && low === NOT_RUN_LOW ? null : high * TWO_32 + low
+    }
     return {
       pid,
-      pidfd: toFd(memory.readInt32LE(0)),
-      result: (row) => (resultAt(row) === NOT_RUN ? null : Number(resultAt(row))),
-      finished: () => resultAt(rows.length) === 0n,
+      pidfd: toFd(view.getInt32(0, true)),
+      result: resultAt,
+      finished: () => resultAt(rows.length) === 0,
       readBack: () => bytes.forEach(({ at, from }) => from.set(memory.subarray(at, at + from.length))),
       release: () => void this.#free.push(arena),
     }
@@ -135,22 +151,22 @@ export class CallTables {
 }
 
 /** How the child is made, as number and three arguments; clone(2) unless only clone3(2) can. */
-function cloneCall({ address, memory }: Arena, { flags, cgroup }: ChildOptions): { call: string; args: [number, bigint, bigint, bigint] } {
+function cloneCall({ address, memory, view }: Arena, { flags, cgroup }: ChildOptions): { call: string; args: (number | bigint)[] } {
   const all = BigInt(flags) | BigInt(CLONE_PIDFD)
   // Without shared memory, and where the parent waits, the child can have the stack of the parent: it writes nothing there.
   const ownStack = (all & BigInt(CLONE_VM | CLONE_VFORK)) === BigInt(CLONE_VM)
   const top = memory.length - 64
   if (cgroup === undefined && all < 1n << 32n) {
-    return { call: 'clone', args: [SYS_CLONE, all | BigInt(SIGCHLD), ownStack ? address + BigInt(top) : 0n, address] }
+    return { call: 'clone', args: [SYS_CLONE, all | BigInt(SIGCHLD), ownStack ? address + top : 0, address] }
   }
   // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
   const bottom = memory.length - STACK_BYTES
   const fields = [
-    all | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), address, 0n, 0n, BigInt(SIGCHLD),
-    ...(ownStack ? [address + BigInt(bottom), BigInt(top - bottom)] : [0n, 0n]), 0n, 0n, 0n, BigInt(cgroup ?? 0),
+    all | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), address, 0, 0, SIGCHLD,
+    ...(ownStack ? [address + bottom, top - bottom] : [0, 0]), 0, 0, 0, cgroup ?? 0,
   ]
-  fields.forEach((field, i) => memory.writeBigUInt64LE(field, CLONE_ARGS + 8 * i))
-  return { call: 'clone3', args: [SYS_CLONE3, address + BigInt(CLONE_ARGS), BigInt(CLONE_ARGS_BYTES), 0n] }
+  fields.forEach((field, i) => put(view, CLONE_ARGS + 8 * i, field))
+  return { call: 'clone3', args: [SYS_CLONE3, address + CLONE_ARGS, CLONE_ARGS_BYTES, 0] }
 }
 
 /** The tables of an architecture that has the code for them, else null. */
@@ -159,51 +175,52 @@ export function callTables(libc: Libc, arch: string): CallTables | null {
 }
 
 /** Puts the rows into the arena and what they point to behind them, from `top` on. Answers where the byte arguments lie. */
-function write({ address, memory }: Arena, rows: readonly Row[], top: number): { at: number; from: Uint8Array }[] {
+function write({ address, memory, view }: Arena, rows: readonly Row[], top: number): { at: number; from: Uint8Array }[] {
   const bytes: { at: number; from: Uint8Array }[] = []
   const place = (size: number): number => {
     const at = (top + 7) & ~7
     top = at + size
     return at
   }
-  const string = (text: string): bigint => {
+  const string = (text: string): number => {
     const at = place(Buffer.byteLength(text) + 1)
     memory.write(`${text}\0`, at)
-    return address + BigInt(at)
+    return address + at
   }
-  const pointerTo = (argument: string | Uint8Array | readonly string[]): bigint => {
+  const pointerTo = (argument: string | Uint8Array | readonly string[]): number => {
     if (typeof argument === 'string') return string(argument)
     if (argument instanceof Uint8Array) {
       const at = place(argument.length)
       memory.set(argument, at)
       bytes.push({ at, from: argument })
-      return address + BigInt(at)
+      return address + at
     }
-    const pointers = [...argument.map(string), 0n]
+    const pointers = [...argument.map(string), 0]
     const at = place(8 * pointers.length)
-    pointers.forEach((pointer, i) => memory.writeBigUInt64LE(pointer, at + 8 * i))
-    return address + BigInt(at)
+    pointers.forEach((pointer, i) => put(view, at + 8 * i, pointer))
+    return address + at
   }
   const rowAt = (row: number): number => ROWS + ROW_BYTES * row
   rows.forEach((row, i) => {
     const at = rowAt(i)
     let flags = (row.goOn === true ? GO_ON : 0) | (row.ifZero === undefined ? 0 : JUMP_IF_ZERO)
-    memory.writeBigInt64LE(BigInt(row.nr), at)
+    put(view, at, row.nr)
     for (let n = 0; n < 6; n++) {
       const argument = row.args[n] ?? 0
-      let value: bigint
-      if (typeof argument === 'number' || typeof argument === 'bigint') value = BigInt.asUintN(64, BigInt(argument))
+      let value: number | bigint
+      if (argument === null) value = 0
+      else if (typeof argument === 'number' || typeof argument === 'bigint') value = argument
       else if (typeof argument === 'object' && 'resultOf' in argument) {
         flags |= 1 << n
-        value = address + BigInt(rowAt(argument.resultOf) + ROW_RESULT)
+        value = address + rowAt(argument.resultOf) + ROW_RESULT
       } else value = pointerTo(argument)
-      memory.writeBigUInt64LE(value, at + 8 + 8 * n)
+      put(view, at + 8 + 8 * n, value)
     }
-    memory.writeBigInt64LE(NOT_RUN, at + ROW_RESULT)
-    memory.writeInt32LE(flags, at + ROW_FLAGS)
-    memory.writeBigInt64LE(BigInt(ROW_BYTES * ((row.ifZero ?? i) - i)), at + ROW_JUMP)
+    put(view, at + ROW_RESULT, NOT_RUN)
+    view.setInt32(at + ROW_FLAGS, flags, true)
+    put(view, at + ROW_JUMP, ROW_BYTES * ((row.ifZero ?? i) - i))
   })
-  memory.writeBigInt64LE(END, rowAt(rows.length))
-  memory.writeBigInt64LE(NOT_RUN, rowAt(rows.length) + ROW_RESULT)
+  put(view, rowAt(rows.length), END)
+  put(view, rowAt(rows.length) + ROW_RESULT, NOT_RUN)
   return bytes
 }

@@ -108,8 +108,7 @@ export function initTail(init: Descriptor): ChildCall[] {
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
     calls.chdir('/'),
-    // It signals a main child of any user.
-    ...boundingSet(new Set([CAP_KILL])),
+    // It signals a main child of any user. Whatever is in the bounding set, it gets no more by the execve.
     ...capabilitySets(1n << BigInt(CAP_KILL)),
     noNewPrivileges,
     ...signalsToDefault,
