@@ -36,14 +36,9 @@ function namespaceOf(kernel: Kernel, tree: Fd): Fd {
   } catch (error) {
     if (!isErrno(error, 'EINVAL')) throw error
   }
-  try {
-    return byChild(kernel, tree, throughPivot)
-  } catch (error) {
-    // The root is the initramfs: nothing is above it that could be put away.
-    const top = rootOfNamespace(kernel)
-    if (top === null || !isErrno(error, 'EINVAL')) throw error
-    return byChild(kernel, tree, onTopOf(top))
-  }
+  // Where the root is the initramfs, nothing is above it that could be put away.
+  const belowInitramfs = mountsOfInitramfs(kernel)
+  return byChild(kernel, tree, belowInitramfs === null ? throughPivot : onTopOf(belowInitramfs))
 }
 
 const ownNamespace = calls.open(AT_FDCWD, '/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC)
@@ -57,10 +52,10 @@ function onTopOf(mountPoints: readonly string[]): readonly ChildCall[] {
 }
 
 /** Mount points directly below the rootfs, the last one first; null where the root is another mount. */
-function rootOfNamespace(kernel: Kernel): string[] | null {
+function mountsOfInitramfs(kernel: Kernel): string[] | null {
   const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
   const root = mounts.find(({ mountPoint, fstype }) => mountPoint === '/' && fstype === 'rootfs')
-  return root === undefined ? null : mounts.filter(({ parentId }) => parentId === root.id).map(({ mountPoint }) => mountPoint).reverse()
+  return root === undefined ? null : mounts.filter(({ id, parentId }) => parentId === root.id && id !== root.id).map(({ mountPoint }) => mountPoint).reverse()
 }
 
 /** The child shares the table of descriptors with us: what it opens is ours. */
