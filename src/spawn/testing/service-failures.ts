@@ -24,7 +24,7 @@ export function failureChecks({ kernel, spawner, bed, tap }: CheckContext): void
     const all: Partial<ServiceRequest> = { root: bed.root, binds, readOnly: true, capabilities: ['CHOWN'], noNewPrivileges: true, cgroupParent: '/', name: `service-${engine}` }
     for (const [name, changes] of [['plain', { root: '/' }], ['everything', all]] as const) {
       tap.attempt(`failures, ${engine}, ${name}`, () => {
-        const plan = readRunPlan(kernel, spawner, { ...sleeping({ engine, ...changes }), command: ['true'] })
+        const plan = readRunPlan(kernel, spawner, { ...sleeping({ engine, ...changes }), command: ['sleep', '0'] })
         const injected = injectFailures(plan, spawner, kernel, ({ label }) => label === MOUNTS_CHANGED)
         tap.point(injected.length > plan.calls.length, `${engine}, ${name}: ${injected.length} places to fail`)
         tap.same(`${engine}, ${name}: a failure at each leaves nothing`, injected.filter(({ wrong }) => wrong.length > 0), [])
@@ -51,7 +51,7 @@ function startDisturbed(kernel: Kernel, request: ServiceRequest, disturb: (attem
   const spawner = new Spawner(disturbed)
   try {
     // So that the template is there.
-    startRun(disturbed, spawner, { ...request, command: ['true'] }).wait()
+    startRun(disturbed, spawner, { ...request, command: ['sleep', '0'] }).wait()
     armed = true
     return { child: startRun(disturbed, spawner, request), attempts }
   } finally {
