@@ -8,6 +8,11 @@
 //     const { plan, refusal } = planSwitch(request, readSwitchFacts(kernel, request, process.arch))
 //     if (plan === null) throw new Error(refusal.detail)
 //     executePlan(kernel, plan, new Trace(() => kernel.monotonicUs()), new Map())
+//
+// Commands in other roots, many from one process (docs/services.md, docs/containers.md):
+//
+//     const spawner = new Spawner(kernel)
+//     const { code } = await startRun(kernel, spawner, { kind: 'service', root: '/srv/web', … }).ended
 
 export { createKoffiKernel as createKernel } from './kernel/koffi-kernel.ts'
 export type {
@@ -35,6 +40,19 @@ export { executePlan, executeUndo, StepError } from './execute/execute.ts'
 export type { Handles } from './execute/execute.ts'
 export { Trace } from './execute/trace.ts'
 export type { TraceEvent } from './execute/trace.ts'
+
+export { readRunFacts } from './facts/run/run-facts.ts'
+export type {
+  Bind, ContainerRequest, IdRange, Limits, RunEngine, RunFacts, RunFeatures, RunRequest, ServiceRequest,
+} from './facts/run/run-types.ts'
+export { planService } from './plan/run/service.ts'
+export { planContainer } from './plan/run/container.ts'
+export { describeRunPlan } from './plan/run/describe.ts'
+export type { ChildCall, HostStep, RunPlan, RunPlanResult } from './plan/run/run-plan.ts'
+export { Spawner } from './spawn/spawner.ts'
+export { SpawnError } from './spawn/spawn-error.ts'
+export { readRunPlan, RunRefused, startRun } from './spawn/start-run.ts'
+export type { ExitStatus, RunningChild } from './spawn/spawner-types.ts'
 
 export { cleanProcess, handOver, recordStartState } from './boot/hand-over.ts'
 export type { StartState } from './boot/hand-over.ts'
