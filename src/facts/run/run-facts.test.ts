@@ -4,7 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { SyscallError } from '../../kernel/errors.ts'
 import { createKoffiKernel } from '../../kernel/koffi-kernel.ts'
+import type { MountDetails } from '../../kernel/kernel.ts'
 import { bindOf, runFacts, serviceRequest } from './request-for-tests.ts'
 import { readRunFacts } from './run-facts.ts'
 import type { Bind, RunFacts, RunRequest, ServiceRequest } from './run-types.ts'
@@ -84,8 +86,15 @@ t.test('what costs is read for those only that need it', async (t) => {
   const watched = { ...facade(), readText: (path: string) => (read.push(path), kernel.readText(path)) }
   t.equal(readRunFacts(watched, { ...serviceRequest, root }, runFacts.features).hostRoot, null)
   t.strictSame(read, [])
-  t.equal(readRunFacts(watched, { ...serviceRequest, root, engine: 'pivot' }, runFacts.features).hostRoot, 'mount')
-  t.strictSame(read, ['/proc/self/mountinfo'])
+  const older = { ...watched, uniqueMountId: () => { throw new SyscallError('statx', [], 38) } }
+  read.length = 0
+  t.equal(readRunFacts(older, { ...serviceRequest, root, engine: 'pivot' }, runFacts.features).hostRoot, 'mount')
+  t.strictSame(read, ['/proc/self/mountinfo'], 'before Linux 6.8')
+  const at = (mountPoint: string | null, parentId: bigint): RunFacts['hostRoot'] => {
+    const details: MountDetails = { id: 7n, parentId, dev: 1n, fstype: 'ext4', oldId: 7, oldParentId: 1, major: 0, minor: 1, root: '/', mountPoint, options: [], superOptions: [], propagation: {}, source: null }
+    return readRunFacts({ ...watched, uniqueMountId: () => 7n, statmountDetails: () => details }, { ...serviceRequest, root, engine: 'move' }, runFacts.features).hostRoot
+  }
+  t.strictSame([at('/', 1n), at('/', 7n), at(null, 1n)], ['mount', 'absolute', 'chroot'])
   const container: RunRequest = {
     ...serviceRequest, root, kind: 'container', engine: 'auto', hostname: null, idMap: null, network: 'none', volatile: 'no', init: true, terminal: false, cgroupParent: '/fulcrum',
   }

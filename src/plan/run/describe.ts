@@ -18,9 +18,9 @@ export function describeRunPlan(plan: RunPlan): string[] {
     ...(plan.host.length === 0 ? ['  nothing'] : plan.host.map((step) => `  ${showStep(step)}`)),
     '',
     `the new process (${flags}${into})`,
-    ...plan.calls.flatMap(({ shown, goOn, label, ifZero, role }) => {
+    ...plan.calls.flatMap(({ call, shown, goOn, label, ifZero, role }) => {
       const remarks = [
-        ...(goOn === true ? ['may fail'] : []), ...(ifZero === undefined ? [] : [`the new one goes on at ${ifZero}`]),
+        ...(goOn === true ? ['may fail'] : []), ...(ifZero === undefined ? [] : [`${call === 'clone' ? 'the new one' : 'if 0,'} goes on at ${ifZero}`]),
         ...(role === 'command' ? ['the command'] : role === 'init' ? ['PID 1'] : []),
       ]
       return [...(label === undefined ? [] : [` ${label}:`]), `  ${shown}${remarks.length === 0 ? '' : `   # ${remarks.join(', ')}`}`]
