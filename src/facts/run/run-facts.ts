@@ -73,6 +73,7 @@ export function readRunFacts(kernel: Doors, request: RunRequest, features: RunFe
     sources: seen.sources,
     hostRoot: !isContainer && (request.engine === 'pivot' || request.engine === 'move') ? hostRoot(kernel) : null,
     program: isDirectory ? findProgram(seen, command[0] ?? '', env['PATH'], workingDirectory) : { problem: 'command-not-found', detail: 'there is no root' },
+    resolvConf: isContainer && request.network === 'host' ? attempt(() => kernel.realpath('/etc/resolv.conf')) : null,
     cgroup2: request.cgroupParent === null ? null : cgroup2Mount(kernel),
   }
 }

@@ -123,6 +123,8 @@ export interface RunFacts {
   readonly hostRoot: 'mount' | 'absolute' | 'chroot' | null
   /** The program as a path inside of the root, or why there is none. */
   readonly program: Program
+  /** The host's /etc/resolv.conf without symbolic links, for a container in the host's network; else null. */
+  readonly resolvConf: string | null
   /** Where cgroup2 is mounted, or null. */
   readonly cgroup2: string | null
 }

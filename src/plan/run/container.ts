@@ -4,8 +4,9 @@
 // copies them, which locks them. Its pid namespace is then the host's; where that matters, because CAP_SYS_ADMIN is kept
 // inside, there are two, and PID 1 is cloned by a process of the user namespace.  docs/containers.md
 
-import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../abi/mount.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_NODEV, MS_PRIVATE, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../abi/mount.ts'
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT } from '../../abi/process.ts'
+import { isBelow } from '../../facts/paths.ts'
 import type { ContainerRequest, RunFacts } from '../../facts/run/run-types.ts'
 import { calls, handle, makeCall, result } from './calls.ts'
 import { cgroupSteps } from './cgroup-steps.ts'
@@ -22,7 +23,7 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1
 const SIOCSIFFLAGS = 0x8914
 const [IFF_UP, IFF_RUNNING] = [0x1, 0x40]
 const [AF_INET, SOCK_DGRAM_CLOEXEC] = [2, 0o2000002]
-const [ROOT, MEMORY, USR, SYS] = [handle('root'), handle('memory'), handle('usr'), handle('sys')]
+const [ROOT, MEMORY, USR, SYS, RESOLV] = [handle('root'), handle('memory'), handle('usr'), handle('sys'), handle('resolv-conf')]
 
 /** Namespaces besides those of mounts, users, processes and cgroups. */
 const ownNamespaces = (request: ContainerRequest): number => CLONE_NEWIPC | CLONE_NEWUTS | (request.network === 'none' ? CLONE_NEWNET : 0)
@@ -39,6 +40,10 @@ function copyOf(from: string, as: Handle, options: { readonly recursive: boolean
   ]
 }
 
+/** The host's name servers, for a container in its network that has such a file, which may be a link to one. */
+const resolvConf = (request: ContainerRequest, facts: RunFacts): string | null =>
+  facts.present['/etc/resolv.conf'] === 'file' && request.volatile !== 'yes' && !request.binds.some(({ target }) => isBelow('/etc/resolv.conf', target)) ? facts.resolvConf : null
+
 /** The trees that the child attaches: nobody on the host sees them meanwhile. */
 function trees(request: ContainerRequest, facts: RunFacts, user: Handle | null): HostStep[] {
   const { root, volatile, binds, network } = request
@@ -48,9 +53,10 @@ function trees(request: ContainerRequest, facts: RunFacts, user: Handle | null):
   const memory: HostStep = { op: 'new-mount', fstype: 'tmpfs', options: owner, attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, as: MEMORY.handle }
   return [
     ...(volatile === 'yes' || volatile === 'overlay' ? [memory] : []),
-    ...(volatile === 'yes' ? copyOf(`${root === '/' ? '' : root}/usr`, USR, { recursive: true, set: MOUNT_ATTR_RDONLY, map }) : copyOf(root, ROOT, { recursive: true, map })),
+    ...(volatile === 'yes' ? copyOf(`${root === '/' ? '' : root}/usr`, USR, { recursive: true, set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, map }) : copyOf(root, ROOT, { recursive: true, set: MOUNT_ATTR_NODEV, map })),
     ...binds.flatMap(({ source, readOnly, recursive, idMapped }, i) =>
       copyOf(facts.sources[source]?.path ?? source, bindTree(i), { recursive, set: readOnly ? MOUNT_ATTR_RDONLY : 0, map: idMapped === true ? user : null })),
+    ...(resolvConf(request, facts) === null ? [] : copyOf(resolvConf(request, facts) ?? '', RESOLV, { recursive: false, set: MOUNT_ATTR_RDONLY, map: null })),
     ...(network === 'host' ? copyOf('/sys', SYS, { recursive: false, set: SAFE | MOUNT_ATTR_RDONLY, map: null }) : []),
   ]
 }
@@ -68,7 +74,7 @@ function enterRoot(request: ContainerRequest, namespace: boolean): ChildCall[] {
     ...(volatile === 'overlay' ? [
       ...['lower', 'work', 'root'].map((name) => calls.mkdir(AT_FDCWD, name, 0o755)), ...owned('upper'),
       calls.moveMount(ROOT, '', AT_FDCWD, 'lower', MOVE_MOUNT_F_EMPTY_PATH),
-      calls.mount('overlay', 'root', 'overlay', 0, 'lowerdir=lower,upperdir=upper,workdir=work'), calls.chdir('root'),
+      calls.mount('overlay', 'root', 'overlay', MS_NODEV, 'lowerdir=lower,upperdir=upper,workdir=work'), calls.chdir('root'),
     ] : []),
     calls.pivotRoot('.', '.'), calls.umount2('.', MNT_DETACH), calls.chdir('/'),
   ]
@@ -87,6 +93,7 @@ function outerMounts(request: ContainerRequest, facts: RunFacts): ChildCall[] {
     ...deviceMount(request),
     ...bindPlaces(request, facts, true),
     ...(request.network === 'host' && !request.binds.some(({ target }) => target === '/sys') ? [calls.moveMount(SYS, '', AT_FDCWD, '/sys', MOVE_MOUNT_F_EMPTY_PATH)] : []),
+    ...(resolvConf(request, facts) === null ? [] : [calls.moveMount(RESOLV, '', AT_FDCWD, '/etc/resolv.conf', MOVE_MOUNT_F_EMPTY_PATH)]),
     ...attachBinds(request),
     ...ownTerminal(request),
   ]

@@ -2,12 +2,15 @@
 //
 // The same cases on this machine (container.ns.test.ts) and in the guests (qemu-tests/containers.qemu.test.ts).
 
+import type { Bind } from '../../facts/run/run-types.ts'
 import { MAP } from './container-room.ts'
 import type { ContainerRoom, Wish } from './container-room.ts'
 
 export interface ContainerCase {
   readonly name: string
   readonly wish?: Wish
+  /** With bindsOf(). */
+  readonly bindsOfRoom?: boolean
   readonly script: string
   /** The whole output without the last newline, or its lines. */
   readonly output: string | readonly string[]
@@ -55,12 +58,14 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'another user', wish: { idMap: MAP, user: { uid: 1000, gid: 100, groups: [5, 20] }, workingDirectory: '/data' }, script: 'echo $(id -u) $(id -g) $(id -G); readlink /proc/self/cwd; touch /data/x 2> /dev/null || echo no; grep ^CapEff /proc/self/status | cut -f2', output: ['1000 100 100 5 20', '/data', 'no', '0000000000000000'] },
   { name: 'the loopback device is up', script: 'cat /sys/class/net/lo/flags', output: '0x9' },
   { name: 'the network of the host', wish: { network: 'host', idMap: MAP }, script: 'ls /sys/class/net | grep -x lo; touch /sys/x 2> /dev/null || echo read-only', output: ['lo', 'read-only'] },
+  { name: 'a device node of the root', script: 'echo x > /data/null || true', output: 'sh: can\'t create /data/null: Permission denied' },
+  { name: 'binds', wish: { idMap: MAP }, bindsOfRoom: true, script: 'cat /mnt/new/place/hosts; cat /run/file; cat /mnt/other; touch /mnt/new/place/x 2> /dev/null || echo read-only; stat -c %u /mnt/mapped /mnt/new/place; touch /mnt/mapped/x && stat -c %u /mnt/mapped/x; rm /mnt/mapped/x', output: ['of the root', 'of the root', 'of the root', 'read-only', '0', '65534', '0'] },
   { name: 'read-only', wish: { readOnly: true, idMap: MAP }, script: 'for f in /x /data/x /tmp/x /run/x /dev/x /var/x; do touch $f 2> /dev/null && echo $f; done; true', output: ['/tmp/x', '/run/x', '/dev/x'] },
   { name: 'volatile: state', wish: { volatile: 'state', idMap: MAP }, script: 'for f in /x /data/x /var/x; do touch $f 2> /dev/null && echo $f; done', output: '/var/x' },
   { name: 'volatile: yes', wish: { volatile: 'yes', idMap: MAP }, script: 'for f in /x /usr/x /var/x; do touch $f 2> /dev/null && echo $f; done; cat /etc/hosts 2> /dev/null; ls /; stat -c %u / /usr', output: ['/x', 'bin', 'dev', 'lib', 'lib64', 'proc', 'run', 'sbin', 'sys', 'tmp', 'usr', 'x', '0', '0'] },
   { name: 'volatile: overlay', wish: { volatile: 'overlay' }, script: 'rm /etc/hosts; echo new > /data/x; cat /data/x; ls /etc', output: 'new' },
   { name: 'volatile: overlay, with a user namespace', wish: { volatile: 'overlay', idMap: MAP }, script: 'rm /etc/hosts; echo new > /data/y; cat /data/y; ls /etc; stat -c %u / /data /data/y /usr/bin/busybox', output: ['new', '0', '0', '0', '0'] },
-  { name: 'nothing of it is in the root', script: 'cat /etc/hosts; ls /data', output: 'of the root' },
+  { name: 'nothing of it is in the root', script: 'cat /etc/hosts; ls /data', output: ['of the root', 'null'] },
   { name: 'default capabilities: nothing can be undone', wish: { readOnly: true, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS, output: refused },
   { name: 'a user namespace with all capabilities: what the host made is locked', wish: { idMap: MAP, capabilities: null, readOnly: true, noNewPrivileges: false, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS.replace(/^try 'write to .*$/gm, '').replace(/^try 'host.*$/gm, ''), output: refused.slice(0, 7) },
   { name: 'no way to the host by the root or the working directory', wish: { idMap: MAP, capabilities: null }, script: `${TRY} cat /proc/1/root/etc/hosts; ls /proc/1/cwd/ | head -n 1; cd /; cd ../../../..; ls -d data; mkdir /tmp/c; chroot /tmp/c ../../../../bin/true 2> /dev/null || echo no`, output: ['of the root', 'bin', 'data', 'no'] },
@@ -68,6 +73,14 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'a nested user namespace cannot see them either', wish: { idMap: MAP, noNewPrivileges: false }, script: 'mkdir /tmp/p; unshare -U -r -m -p -f mount -t proc proc /tmp/p 2> /dev/null || echo refused; unshare -U -r -m umount /proc/keys 2> /dev/null || echo locked', output: ['refused', 'locked'] },
   { name: 'without CAP_SYS_ADMIN it need not', wish: { idMap: MAP }, script: 'readlink /proc/self/ns/user | tr -d 0-9; mkdir /tmp/p; mount -t proc proc /tmp/p 2> /dev/null || echo refused', output: ['user:[]', 'refused'] },
   { name: 'a pid namespace that belongs to the user namespace: its proc can be mounted again', wish: { idMap: MAP, capabilities: null }, script: 'mkdir /tmp/p; mount -t proc proc /tmp/p && ls /tmp/p/1 | grep comm', output: 'comm' },
+]
+
+/** What is bound from the room itself: it is there on every machine. */
+export const bindsOf = (root: string): readonly Bind[] => [
+  { source: `${root}/etc`, target: '/mnt/new/place', readOnly: true, recursive: false },
+  { source: `${root}/etc/hosts`, target: '/run/file', readOnly: true, recursive: false },
+  { source: `${root}/etc/hosts`, target: '/mnt/other', readOnly: false, recursive: false },
+  { source: `${root}/data`, target: '/mnt/mapped', readOnly: false, recursive: true, idMapped: true },
 ]
 
 /** What needs a machine with cgroup controllers. */
@@ -78,8 +91,8 @@ export const CGROUP_CASES: readonly ContainerCase[] = [
 ]
 
 /** Runs a case; what it printed as lines, and its code. */
-export function outcomeOf(room: ContainerRoom, { wish = {}, script }: ContainerCase): { lines: readonly string[]; code: number | null | undefined } {
-  const { status, output } = room.sh(script, wish)
+export function outcomeOf(room: ContainerRoom, { wish = {}, script, bindsOfRoom }: ContainerCase): { lines: readonly string[]; code: number | null | undefined } {
+  const { status, output } = room.sh(script, bindsOfRoom === true ? { ...wish, binds: bindsOf(room.root) } : wish)
   return { lines: output.replace(/\n$/, '').split('\n'), code: status?.code }
 }
 
