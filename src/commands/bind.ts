@@ -18,7 +18,6 @@ import { expectWords, findRunning, tellFailure } from './run-target.ts'
 interface BindWish extends Bind {
   readonly name: string
   readonly makeTarget: boolean
-  readonly idmap: boolean
   readonly json: boolean
 }
 
@@ -32,12 +31,12 @@ function targetPath(text: string): string {
 function parseBind(args: readonly string[]): BindWish {
   const { options, words, command } = parseOptionList(args, [
     { name: 'read-only', kind: 'flag', also: ['ro'] }, { name: 'recursive', kind: 'flag' }, { name: 'mkdir', kind: 'flag' },
-    { name: 'no-idmap', kind: 'flag' }, { name: 'json', kind: 'flag' },
+    { name: 'idmap', kind: 'flag' }, { name: 'json', kind: 'flag' },
   ])
   const [name = '', source = '', target = source] = expectWords([...words, ...(command ?? [])], ['NAME', 'SOURCE', 'TARGET'], 2)
   if (!source.startsWith('/')) throw new UsageError(`Cannot understand '${source}': expected an absolute path of the host`)
   const has = (option: string): boolean => options.some((it) => it.name === option)
-  return { name, source, target: targetPath(target), readOnly: has('read-only'), recursive: has('recursive'), makeTarget: has('mkdir'), idmap: !has('no-idmap'), json: has('json') }
+  return { name, source, target: targetPath(target), readOnly: has('read-only'), recursive: has('recursive'), makeTarget: has('mkdir'), idMapped: has('idmap'), json: has('json') }
 }
 
 function bind(kernel: Kernel, wish: BindWish): void {
@@ -52,8 +51,8 @@ function bind(kernel: Kernel, wish: BindWish): void {
     target.close()
     spawner.close()
   }
-  const { source, target: at, readOnly, recursive } = wish
-  registry.update(wish.name, (now) => ({ ...now, binds: [...now.binds, { source, target: at, readOnly, recursive }] }))
+  const { source, target: at, readOnly, recursive, idMapped = false } = wish
+  registry.update(wish.name, (now) => ({ ...now, binds: [...now.binds, { source, target: at, readOnly, recursive, idMapped }] }))
 }
 
 function unbind(kernel: Kernel, name: string, path: string): void {
@@ -80,14 +79,14 @@ function unbind(kernel: Kernel, name: string, path: string): void {
 export const bindCommand: Command = {
   name: 'bind',
   summary: 'show a file or directory of the host in a container or a service that runs',
-  usage: ['fulcrum bind [--read-only] [--recursive] [--mkdir] [--no-idmap] [--json] NAME SOURCE [TARGET]'],
+  usage: ['fulcrum bind [--read-only] [--recursive] [--mkdir] [--idmap] [--json] NAME SOURCE [TARGET]'],
   help: `Mounts SOURCE of the host at TARGET in what runs by this name, without stopping it. TARGET is looked up in there:
 its symbolic links lead nowhere else. "fulcrum unbind NAME TARGET" takes it off again.
 
   --read-only   read-only in there
   --recursive   with the mounts below SOURCE, and those that come later
   --mkdir       makes TARGET if it is missing
-  --no-idmap    do not translate owners where the container has a user namespace
+  --idmap       owners as they would be in the user namespace of the container: its root writes as root of the host
   --json        as JSON
 `,
   run(args, io) {
@@ -96,8 +95,8 @@ its symbolic links lead nowhere else. "fulcrum unbind NAME TARGET" takes it off 
       const wish = parseBind(args)
       json = wish.json
       bind(io.kernel(), wish)
-      const { name, source, target, readOnly, recursive } = wish
-      if (json) io.stdout(`${safeJson({ name, source, target, readOnly, recursive })}\n`)
+      const { name, source, target, readOnly, recursive, idMapped } = wish
+      if (json) io.stdout(`${safeJson({ name, source, target, readOnly, recursive, idMapped })}\n`)
       return EXIT_OK
     } catch (error) {
       return tellFailure('bind', io, json, error)

@@ -14,7 +14,8 @@ which follows the mounts of the host. Ends with the status of the command, or 12
   --name NAME     for list, enter, bind and stop; made up otherwise
   --engine WHAT   auto, pivot, namespace (Linux 7.0), or for services move: how the root becomes "/"
   --bind SOURCE[:TARGET[:OPTIONS]]
-                  a file or directory of the host in the root; options: ro, rw, rbind, norbind
+                  a file or directory of the host in the root; options: ro, rw, rbind, norbind,
+                  idmap (owners as in a user namespace)
   --bind-ro …     the same, read-only
   --read-only     the root is read-only
   -u, --user USER[:GROUP]

@@ -122,15 +122,15 @@ function parsePrivateUsers(value: string | null): UserMapping {
   return { from: 'given', uids: [range], gids: [range] }
 }
 
-/** 'SOURCE[:TARGET[:OPTIONS]]'; '\:' is a colon. Options: ro, rw, rbind, norbind. */
+/** 'SOURCE[:TARGET[:OPTIONS]]'; '\:' is a colon. */
 export function parseBind(option: string, value: string | null, readOnly: boolean): Bind {
   const [source = '', target = source, options = '', ...more] = (value ?? '').split(/(?<!\\):/).map((part) => part.replaceAll('\\:', ':'))
   const words = options.split(',').filter((word) => word !== '')
-  const unknown = words.find((word) => !['ro', 'rw', 'rbind', 'norbind'].includes(word))
+  const unknown = words.find((word) => !['ro', 'rw', 'rbind', 'norbind', 'idmap', 'noidmap'].includes(word))
   if (!source.startsWith('/') || !target.startsWith('/') || more.length > 0 || unknown !== undefined) {
-    throw wrong(option, value, 'SOURCE[:TARGET[:OPTIONS]] with absolute paths and the options ro, rw, rbind, norbind')
+    throw wrong(option, value, 'SOURCE[:TARGET[:OPTIONS]] with absolute paths and the options ro, rw, rbind, norbind, idmap, noidmap')
   }
-  return { source, target, readOnly: (readOnly && !words.includes('rw')) || words.includes('ro'), recursive: !words.includes('norbind') }
+  return { source, target, readOnly: (readOnly && !words.includes('rw')) || words.includes('ro'), recursive: !words.includes('norbind'), ...(words.includes('idmap') ? { idMapped: true } : {}) }
 }
 
 const UNITS = ['', 'K', 'M', 'G', 'T']

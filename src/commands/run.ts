@@ -48,6 +48,10 @@ function entryOf(kernel: Kernel, request: RunRequest): RunEntry {
   }
 }
 
+function startedJson({ name, kind, root, command }: RunRequest, { pid, plan }: RunningChild): Record<string, unknown> {
+  return { name, kind, pid, root, command, cgroup: cgroupOf(plan), plan: plan.name }
+}
+
 const cgroupOf = (plan: RunPlan): string | null => plan.host.find((step) => step.op === 'cgroup')?.path ?? null
 
 class RunCommand {
@@ -113,7 +117,7 @@ class RunCommand {
     const child = this.#start(request)
     this.#kernel.close(input)
     this.#kernel.close(output)
-    this.#io.stdout(this.#wish.json ? `${safeJson({ ...this.#registry.find(request.name) })}\n` : `${request.name}\n`)
+    this.#io.stdout(this.#wish.json ? `${safeJson(startedJson(request, child))}\n` : `${request.name}\n`)
     // The pidfd and the rest go with this process.
     return child.pid > 0 ? EXIT_OK : EXIT_SYSTEM
   }

@@ -13,6 +13,8 @@ interface Hint {
   readonly text: string
 }
 
+const NO_CONTROLLER = 'cgroup v2 has no such controller here: cgroup.controllers at its root has those that there are, the others belong to cgroup v1 or are not built'
+
 const hints: readonly Hint[] = [
   {
     syscall: 'pivot_root',
@@ -33,6 +35,9 @@ const hints: readonly Hint[] = [
   { syscall: 'mount', code: 'EPERM', text: 'CAP_SYS_ADMIN is needed, or the mount is locked by a user namespace' },
   { syscall: 'umount2', code: 'EBUSY', text: 'a process, descriptor, nested mount, swap file or loop device still uses it' },
   { syscall: 'umount2', code: 'EINVAL', text: 'not a mount point, or locked by a user namespace' },
+  { syscall: 'open', code: 'ENOENT', arg: '/memory.max', text: NO_CONTROLLER },
+  { syscall: 'open', code: 'ENOENT', arg: '/pids.max', text: NO_CONTROLLER },
+  { syscall: 'open', code: 'ENOENT', arg: '/cpu.', text: NO_CONTROLLER },
   { syscall: 'execve', code: 'ENOENT', text: 'the file, its script interpreter or its ELF interpreter does not exist in the new root' },
   { syscall: 'execve', code: 'ENOEXEC', text: 'not an executable format that this kernel knows (another architecture, or a script without "#!")' },
   { syscall: 'execve', code: 'EACCES', text: 'not a regular file, no execute permission, or a file system mounted noexec' },

@@ -25,7 +25,7 @@ const schema = v.object({
   init: v.boolean(),
   terminal: v.boolean(),
   plan: v.string(),
-  binds: v.array(v.object({ source: v.string(), target: v.string(), readOnly: v.boolean(), recursive: v.boolean() })),
+  binds: v.array(v.object({ source: v.string(), target: v.string(), readOnly: v.boolean(), recursive: v.boolean(), idMapped: v.exactOptional(v.boolean()) })),
 })
 
 /** The entry that this text is, or null. */

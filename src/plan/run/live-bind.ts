@@ -15,8 +15,6 @@ export interface LiveBindRequest extends Bind {
   /** Makes what is missing of the target. */
   readonly makeTarget: boolean
   readonly sourceIsDirectory: boolean
-  /** Where the target has a user namespace: owners of the source as they would be in there. */
-  readonly idmap: boolean
 }
 
 /** Into the target's mount namespace, and its user namespace where that has to make files. */
@@ -43,7 +41,7 @@ function makeTarget({ target, sourceIsDirectory }: LiveBindRequest): ChildCall[]
 /** The plan of a bind. */
 export function planLiveBind(request: LiveBindRequest, facts: TargetFacts): RunPlan {
   const { source, target, readOnly, recursive } = request
-  const idmapped = request.idmap && (facts.namespaces & CLONE_NEWUSER) !== 0
+  const idmapped = request.idMapped === true && (facts.namespaces & CLONE_NEWUSER) !== 0
   const host: HostStep[] = [
     { op: 'open-tree', from: source, flags: OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0), as: 'tree' },
     ...(idmapped ? [{ op: 'open', path: `/proc/${facts.pid}/ns/user`, flags: O_RDONLY, as: 'user-namespace' } as const] : []),
