@@ -12,6 +12,7 @@ const SOURCES = {
   'guest-init': ['guest-init.c', 'fingerprint.c', 'json.c'],
   'initramfs-sleeper': ['initramfs-sleeper.c'],
   'mount-count': ['mount-count.c'],
+  'marker-reader': ['marker-reader.c'],
   'process-zoo': ['process-zoo.c'],
   'selftest-init': ['selftest-init.c'],
 } as const

@@ -43,6 +43,8 @@ export const OPEN_TREE_CLOEXEC = 0x80000
 /** move_mount(2), since Linux 5.2. */
 export const MOVE_MOUNT_F_EMPTY_PATH = 0x4
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40
+/** Puts the target into the peer group and under the master of the source; since Linux 5.15. */
+export const MOVE_MOUNT_SET_GROUP = 0x100
 /** Mount beneath the top mount; since Linux 6.5. */
 export const MOVE_MOUNT_BENEATH = 0x200
 
@@ -51,6 +53,9 @@ export const MOUNT_ATTR_RDONLY = 0x1
 export const MOUNT_ATTR_NOSUID = 0x2
 export const MOUNT_ATTR_NODEV = 0x4
 export const MOUNT_ATTR_NOEXEC = 0x8
+export const MOUNT_ATTR_NOATIME = 0x10
+export const MOUNT_ATTR_STRICTATIME = 0x20
+export const MOUNT_ATTR_NODIRATIME = 0x80
 /** Owners shown through the map of a user namespace. */
 export const MOUNT_ATTR_IDMAP = 0x100000
 /** since Linux 5.14 */

@@ -67,6 +67,8 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'in-initramfs': true, 'not-main-root': true, 'initramfs-not-kept': true, 'initramfs-not-found': true, 'shutdown-missing': true,
     'bind-source-missing': true, 'working-directory-missing': true, 'command-not-found': true, 'command-not-executable': true, 'cgroup-missing': true,
     'kernel-too-old': true, 'id-not-mapped': true, 'root-not-idmappable': true,
+    'target-missing': true, 'not-mount-point': true, 'beneath-impossible': true, 'source-unusable': true, 'kind-mismatch': true,
+    'submount-place-missing': true, 'nothing-to-finish': true, 'nothing-to-roll-back': true,
   }
   const text = readFileSync(join(docs, 'errors.md'), 'utf8')
   const rows = new Map([...text.matchAll(/^\| `?([\w-]+)`? \| (.*?) \| (.*?) \|$/gm)].map(([, key = '', , remedy = '']) => [key, remedy]))

@@ -63,6 +63,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./mounts.ts')).mountsCommand,
   },
   {
+    name: 'replace', summary: 'put another file system in the place of a mount, unseen', group: 'Switching root', standsIn: false,
+    load: async () => (await import('./replace.ts')).replaceCommand,
+  },
+  {
     name: 'ps', summary: 'list processes and where they came from', group: 'Looking', standsIn: false,
     load: async () => (await import('./ps.ts')).psCommand,
   },

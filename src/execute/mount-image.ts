@@ -9,22 +9,26 @@ import { O_RDONLY, O_RDWR } from '../abi/process.ts'
 import { isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
-type Doors = Pick<Kernel, 'open' | 'close' | 'ioctl' | 'mount'>
+type LoopDoors = Pick<Kernel, 'open' | 'close' | 'ioctl'>
+type Doors = LoopDoors & Pick<Kernel, 'mount'>
 
 /** Others may take the free device between the two calls. */
 const TRIES = 8
 
-/** Mounts `file` read-only on `target`. Returns the loop device. Throws SyscallError with nothing left behind. */
-export function mountImage(kernel: Doors, file: string, target: string, fstype: string): string {
-  const backing = kernel.open(file, O_RDONLY)
+/**
+ * Attaches a free loop device to `file` and hands it to `use`, which mounts it: the device lives on with that mount only.
+ * Returns what `use` does. Throws SyscallError with nothing left behind.
+ */
+export function withLoopDevice<T>(kernel: LoopDoors, file: string, readOnly: boolean, use: (device: string) => T): T {
+  const access = readOnly ? O_RDONLY : O_RDWR
+  const backing = kernel.open(file, access)
   try {
     for (let left = TRIES; ; left -= 1) {
       const device = freeDevice(kernel)
-      const fd = kernel.open(device, O_RDONLY)
+      const fd = kernel.open(device, access)
       try {
-        kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR, file))
-        kernel.mount(device, target, fstype, MS_RDONLY, null)
-        return device
+        kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, (readOnly ? LO_FLAGS_READ_ONLY : 0) | LO_FLAGS_AUTOCLEAR, file))
+        return use(device)
       } catch (error) {
         if (left === 0 || !isErrno(error, 'EBUSY')) throw error
       } finally {
@@ -36,7 +40,15 @@ export function mountImage(kernel: Doors, file: string, target: string, fstype: 
   }
 }
 
-function freeDevice(kernel: Doors): string {
+/** Mounts `file` read-only on `target`. Returns the loop device. Throws SyscallError with nothing left behind. */
+export function mountImage(kernel: Doors, file: string, target: string, fstype: string): string {
+  return withLoopDevice(kernel, file, true, (device) => {
+    kernel.mount(device, target, fstype, MS_RDONLY, null)
+    return device
+  })
+}
+
+function freeDevice(kernel: LoopDoors): string {
   const control = kernel.open('/dev/loop-control', O_RDWR)
   try {
     return `/dev/loop${kernel.ioctl(control, LOOP_CTL_GET_FREE, 0)}`

@@ -1,0 +1,94 @@
+// The promise, on the kernel of this machine: readers in the host's, a peer, a slave and a pivoted namespace open and
+// read a marker without pause while it is replaced again and again; none sees what lies below, a step back or an error.
+//
+// Beside it unmount and mount, which they must see: otherwise the readers prove nothing.  docs/replace.md
+
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import { guestProgram } from '../../qemu-tests/harness/guest-programs.ts'
+import { MNT_DETACH, MS_BIND } from '../abi/mount.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { replaceMount } from './replace.ts'
+import { kernel, makeWorld, request, trace, withoutDetached } from './world-for-tests.ts'
+import type { World } from './world-for-tests.ts'
+
+const program = guestProgram('marker-reader')
+const MODES = ['host', 'peer', 'slave', 'pivot'] as const
+const READS = 100_000
+
+interface Counts {
+  readonly reads: number
+  readonly errors: number
+  readonly below: number
+  readonly back: number
+  readonly newest: number
+}
+
+function parse(line: string): Counts {
+  const field = (name: string): number => Number(new RegExp(` ${name} (\\d+)`).exec(line)?.[1])
+  return { reads: field('reads'), errors: field('errors'), below: field('below'), back: field('back'), newest: field('newest') }
+}
+
+/** Starts a reader; the result ends it and tells what it saw. */
+async function reader(mode: string, path: string): Promise<() => Promise<Counts>> {
+  const child = spawn(program, [mode, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.setEncoding('utf8')
+  await new Promise((resolve) => child.stdout.on('data', (data: string) => {
+    text += data
+    if (text.includes('ready\n')) resolve(undefined)
+  }))
+  return () => new Promise((resolve) => {
+    child.once('close', () => resolve(parse(text)))
+    child.kill('SIGTERM')
+  })
+}
+
+async function underReaders(w: World, path: string, swap: (version: number) => void): Promise<{ readonly counts: Counts[]; readonly swaps: number }> {
+  const readers = await Promise.all(MODES.map((mode) => reader(mode, path)))
+  let swaps = 0
+  for (const start = Date.now(); Date.now() - start < 2500; swaps += 1) {
+    swap(swaps + 2)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  // The last one is seen by all before they are stopped.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  return { counts: await Promise.all(readers.map((end) => end())), swaps }
+}
+
+const sum = (counts: readonly Counts[], of: keyof Counts): number => counts.reduce((all, one) => all + one[of], 0)
+
+for (const [name, k] of [['beneath', kernel], ['beneath, by staging', withoutDetached(kernel)]] satisfies [string, Kernel][]) {
+  for (const path of ['marker', 'sub/inner/marker']) {
+    await t.test(`${name}: ${path}`, async (t) => {
+      const w = makeWorld()
+      // The carried mount has a number too, which stays.
+      writeFileSync(`${w.target}/sub/inner/marker`, '1')
+      const { counts, swaps } = await underReaders(w, `${w.target}/${path}`, (version) => {
+        const { refusal } = replaceMount(k, request(w.version(String(version)), w.target), trace())
+        if (refusal !== null) throw new Error(refusal.detail)
+      })
+      t.comment(`${swaps} swaps, ${sum(counts, 'reads')} reads`)
+      t.ok(sum(counts, 'reads') >= READS, `${sum(counts, 'reads')} reads`)
+      t.ok(swaps >= 10, `${swaps} swaps`)
+      t.strictSame(counts.map(({ errors, below, back }) => [errors, below, back]), counts.map(() => [0, 0, 0]), `no wrong read in ${MODES.join(', ')}`)
+      if (path === 'marker') t.strictSame(counts.map((one) => one.newest), counts.map(() => swaps + 1), 'all have seen the last one')
+      t.equal(readFileSync(`${w.target}/marker`, 'utf8'), String(swaps + 1))
+      w.end()
+    })
+  }
+}
+
+t.test('unmount and mount: they see it', async (t) => {
+  const w = makeWorld()
+  const { counts, swaps } = await underReaders(w, `${w.target}/marker`, (version) => {
+    const source = w.version(String(version))
+    kernel.umount2(w.target, MNT_DETACH)
+    kernel.mount(source, w.target, null, MS_BIND, null)
+  })
+  const wrong = sum(counts, 'below') + sum(counts, 'errors')
+  t.comment(`${swaps} swaps, ${sum(counts, 'reads')} reads, ${wrong} wrong`)
+  t.ok(wrong > 0, 'the readers see a window where there is one')
+  w.end()
+})
