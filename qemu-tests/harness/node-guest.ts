@@ -6,7 +6,7 @@
 // (guest-tap.ts), its standard error the console, its exit status has to be 0. The file's name ends in `.guest.ts`
 // (or lies in a folder `testing`), and it makes its own kernel: createKoffiKernel() of src/kernel/koffi-kernel.ts.
 //
-// The machine: no initramfs; the kernel itself mounts "/", an ext4 that can be written to and forgets it afterwards;
+// The machine: no initramfs, unless `initrd` names one; the kernel itself mounts "/", an ext4 that can be written to and forgets it afterwards;
 // busybox in /bin; /proc, /sys, /dev with pts and shm, /sys/fs/cgroup (cgroup2), /run and /tmp as tmpfs; everything
 // shared as on a host with systemd, unless `propagation` says 'private'. About 6 s.
 import { readdirSync, rmSync } from 'node:fs'
@@ -43,6 +43,8 @@ export interface NodeGuestSpec {
   readonly files?: Tree
   /** How the mounts are when the program starts: 'shared' is the default. */
   readonly propagation?: 'shared' | 'private'
+  /** An initramfs of fulcrum that switches to the root: testImage(); `append` may say how (fulcrum.switch=move). */
+  readonly initrd?: string
   /** 512 by default. */
   readonly memoryMiB?: number
   readonly timeoutMs?: number
@@ -90,12 +92,12 @@ for try in $(busybox seq 100); do
   [ -n "$disk" ] && [ -e $disk ] && break; sleep 0.1
 done
 busybox tar -x -f "$disk" -C / || exit 10
-for at in /dev/pts /dev/shm; do mkdir -p $at; done
-mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
-mount -t tmpfs tmpfs /dev/shm
-mount -t tmpfs tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /tmp
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
+missing() { mkdir -p $1; ! awk -v at="$1" '$5 == at { found = 1 } END { exit !found }' /proc/self/mountinfo; }
+missing /dev/pts && mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
+missing /dev/shm && mount -t tmpfs tmpfs /dev/shm
+missing /run && mount -t tmpfs tmpfs /run
+missing /tmp && mount -t tmpfs -o mode=1777 tmpfs /tmp
+missing /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for at in /guest/load/*.ko; do [ ! -e $at ] || busybox insmod $at || exit 11; done
 busybox ip link set lo up
 mount --make-r${spec.propagation ?? 'shared'} /
@@ -118,6 +120,7 @@ export async function nodeGuestSpec(spec: NodeGuestSpec): Promise<GuestSpec> {
     name: spec.name,
     machine: {
       kernel: spec.kernel.vmlinuz, memoryMiB: spec.memoryMiB ?? 512,
+      ...(spec.initrd === undefined ? {} : { initrd: spec.initrd }),
       append: `${BASE_APPEND} ${specifier(root, 'PARTUUID')} rootwait rw ${spec.append ?? ''}`,
       disks: [{ path: root.path, bus: 'nvme', serial: 'root' }, { path: payload, bus: 'nvme', serial: PAYLOAD }],
       ...(spec.icount === undefined ? {} : { icount: spec.icount }),

@@ -93,7 +93,7 @@ export function readBusy(kernel: Doors, tree: MountTree, path: string): Busy {
     mount,
     processes: uses.flatMap((one) => one ?? []),
     nested: tree.nodes.filter((m) => m.parentId === mount.id && m.id !== mount.id),
-    swapFiles: swaps.filter(isOn),
+    swapFiles: swaps.filter((file) => isOn(file.replace(/ \(deleted\)$/, ''))),
     loops,
     unknown: uses.filter((one) => one === null).length,
   }

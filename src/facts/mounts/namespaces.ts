@@ -8,17 +8,27 @@ import { toSaved } from './saved.ts'
 import type { SavedMounts } from './saved.ts'
 import type { MountNode, MountTree } from './mount-tree.ts'
 
+/** What keeps a namespace in which no process is: a descriptor, or a bind mount in another one (null: without a path). */
+export type Keeper =
+  | { readonly pid: number; readonly command: string; readonly fd: number }
+  | { readonly namespace: string; readonly mountPoint: string | null }
+
 /** A mount namespace, as its process with the lowest pid sees it. */
 export interface SeenNamespace {
   /** 'mnt:[4026531841]'. */
   readonly id: string
-  readonly pid: number
+  /** Never reused; null where the kernel does not tell (before Linux 6.11). */
+  readonly uniqueId: bigint | null
+  /** Null where no process is in it. */
+  readonly pid: number | null
   readonly command: string
   /** How many processes are in it. */
   readonly processes: number
   /** The one of this process. */
   readonly own: boolean
   readonly tree: MountTree
+  /** Of one without processes. */
+  readonly keptBy: readonly Keeper[]
 }
 
 export interface Namespaces {
@@ -68,9 +78,19 @@ export function seenByText({ sameFs, linked }: SeenBy): string {
   return linked.length === 0 ? String(sameFs.length) : `${sameFs.length}, ${linked.length} linked`
 }
 
+function keeperText(keeper: Keeper): string {
+  if ('pid' in keeper) return `descriptor ${keeper.fd} of ${keeper.pid} (${printable(keeper.command)})`
+  return `mount ${keeper.mountPoint === null ? '(no path)' : printable(keeper.mountPoint)} in ${keeper.namespace}`
+}
+
+function commandText({ command, own, processes, keptBy }: SeenNamespace): string {
+  if (processes > 0) return `${printable(command)}${own ? '  (this one)' : ''}`
+  return `kept by ${keptBy.length === 0 ? 'what is not found' : keptBy.map(keeperText).join(', ')}`
+}
+
 /** One line a namespace, with a heading. */
 export function namespaceLines({ list, unknown }: Namespaces): string[] {
-  const rows = list.map((ns) => [ns.id, String(ns.pid), String(ns.processes), String(ns.tree.nodes.length), `${printable(ns.command)}${ns.own ? '  (this one)' : ''}`])
+  const rows = list.map((ns) => [ns.id, String(ns.pid ?? '-'), String(ns.processes), String(ns.tree.nodes.length), commandText(ns)])
   const all = [['NAMESPACE', 'PID', 'PROCESSES', 'MOUNTS', 'COMMAND'], ...rows]
   const widths = [0, 1, 2, 3].map((i) => all.reduce((width, row) => Math.max(width, (row[i] ?? '').length), 0))
   const lines = all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd())
@@ -82,7 +102,10 @@ export function namespacesToSaved(saved: SavedMounts, namespaces: Namespaces): o
   const who = seenBy(namespaces)
   return {
     ...toSaved(saved),
-    namespaces: namespaces.list.map(({ id, pid, command, processes, own, tree }) => ({ id, pid, command, processes, own, mountCount: tree.nodes.length })),
+    namespaces: namespaces.list.map(({ id, uniqueId, pid, command, processes, own, tree, keptBy }) => ({
+      id, uniqueId: uniqueId === null ? null : String(uniqueId), pid, command, processes, own,
+      mountCount: tree.nodes.length, hiddenCount: tree.nodes.filter((m) => m.hidden).length, keptBy,
+    })),
     unknownProcesses: namespaces.unknown,
     seenBy: saved.tree.nodes.map((m) => ({ id: m.id, ...who(m) })).filter((one) => one.sameFs.length > 0),
   }
