@@ -28,7 +28,7 @@ const VERDICTS = { flipped: 'flipped', pending: 'pending', covered: 'covered', p
 function reportLines(report: ReplaceReport): string[] {
   const { target, action, old, new: fresh, places, notes, unknownProcesses } = report
   const rows = places.map((one) => {
-    const who = `${one.namespace}  pid ${one.pid} (${one.command})${one.processes > 1 ? ` and ${one.processes - 1} more` : ''}`
+    const who = `${one.namespace}  ${one.pid === null ? 'no process' : `pid ${one.pid} (${one.command})`}${one.processes > 1 ? ` and ${one.processes - 1} more` : ''}`
     return `  ${VERDICTS[one.verdict].padEnd(12)}  ${printable(who)}${one.own ? ', this one' : ''}, at ${printable(one.mountPoint)}${one.why === '' ? '' : `: ${printable(one.why)}`}`
   })
   return [

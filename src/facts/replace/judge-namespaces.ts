@@ -26,7 +26,8 @@ export type Verdict =
 
 export interface PlaceVerdict {
   readonly namespace: string
-  readonly pid: number
+  /** Null where no process is in it. */
+  readonly pid: number | null
   readonly command: string
   readonly processes: number
   readonly own: boolean
@@ -99,7 +100,7 @@ export function judgeNamespaces(replacement: Replacement): PlaceVerdict[] {
       const { id, pid, command, processes, own } = now
       return { namespace: id, pid, command, processes, own, mountPoint, ...judgePlace(now, mountPoint, replacement) }
     })
-  }).sort((a, b) => Number(b.own) - Number(a.own) || a.pid - b.pid)
+  }).sort((a, b) => Number(b.own) - Number(a.own) || (a.pid ?? Infinity) - (b.pid ?? Infinity) || 0)
 }
 
 /** Whether a lookup in another namespace ends in that thing. */
