@@ -12,6 +12,7 @@ import { attempt } from '../kernel/errors.ts'
 import type { Row } from '../kernel/child-table.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 
 const F_DUPFD_CLOEXEC = 1030
 const AT_REMOVEDIR = 0x200
@@ -75,7 +76,7 @@ export function startGuard(kernel: Doors, guarded: Guarded): () => void {
     const table = kernel.startChild(rows, { flags: CLONE_VM })
     return () => {
       kernel.pidfdSendSignal(table.pidfd, SIGKILL)
-      kernel.poll([table.pidfd], END_MS)
+      waitReadable(kernel, table.pidfd, END_MS)
       kernel.reap(table.pid)
       kernel.close(table.pidfd)
       table.release()

@@ -6,6 +6,7 @@
 import { SIGCONT, SIGKILL } from '../abi/process.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 import { removeCgroup } from '../spawn/cgroup.ts'
 import { processesIn } from './cgroup-processes.ts'
 import { Registry, markOf } from './registry.ts'
@@ -27,11 +28,6 @@ export interface StopReport {
 const KILL_MS = 5000
 /** How long `fulcrum run` may take to clean up. */
 const CLEAN_MS = 2000
-
-/** Waits for the end. */
-function waitFor(kernel: Kernel, pidfd: Fd, timeoutMs: number): boolean {
-  return attempt(() => kernel.poll([pidfd], timeoutMs)[0]?.revents ?? 0) !== 0
-}
 
 /** To every process of the cgroup but `main`; each is looked at again once its pidfd is there. */
 function signalCgroup(kernel: Kernel, cgroup: string, main: number, signal: number): void {
@@ -56,11 +52,11 @@ export function stopRun(kernel: Kernel, registry: Registry, entry: RunEntry, { s
       // What is stopped cannot act on it.
       if (entry.kind === 'service') attempt(() => kernel.pidfdSendSignal(target.pidfd, SIGCONT))
     }
-    if (timeoutMs === 0 || !waitFor(kernel, target.pidfd, timeoutMs)) {
+    if (timeoutMs === 0 || !waitReadable(kernel, target.pidfd, timeoutMs)) {
       outcome = 'killed'
       attempt(() => kernel.pidfdSendSignal(target.pidfd, SIGKILL))
       if (entry.cgroup !== null) attempt(() => kernel.writeFile(`${entry.cgroup ?? ''}/cgroup.kill`, '1'))
-      if (!waitFor(kernel, target.pidfd, KILL_MS)) outcome = 'survived'
+      if (!waitReadable(kernel, target.pidfd, KILL_MS)) outcome = 'survived'
     }
   } finally {
     target.close()

@@ -6,30 +6,15 @@
 import { SIGKILL } from '../abi/process.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import type { HostSteps } from './host-steps.ts'
 import type { ExitStatus, RunningChild } from './spawner-types.ts'
 
-const LONGEST_POLL_MS = 0x7fffffff
-
-/** poll(2) until readable; false when the time is over. Signals do not shorten it. */
-export function pollFor(kernel: Kernel, fd: Fd, timeoutMs?: number): boolean {
-  const deadline = timeoutMs === undefined ? null : performance.now() + timeoutMs
-  for (;;) {
-    const left = deadline === null ? -1 : Math.min(LONGEST_POLL_MS, Math.max(0, Math.ceil(deadline - performance.now())))
-    try {
-      if (kernel.poll([fd], left)[0]?.revents !== 0) return true
-    } catch (error) {
-      if (!isErrno(error, 'EINTR')) throw error
-    }
-    if (deadline !== null && performance.now() >= deadline) return false
-  }
-}
-
 /** Ends a child of ours for good and reaps it. */
 export function killAndReap(kernel: Kernel, pid: number, pidfd: Fd): void {
   attempt(() => kernel.pidfdSendSignal(pidfd, SIGKILL))
-  pollFor(kernel, pidfd)
+  waitReadable(kernel, pidfd)
   kernel.reap(pid)
 }
 
@@ -54,7 +39,7 @@ export class Running implements RunningChild {
 
   wait(timeoutMs?: number): ExitStatus | null {
     if (this.#status !== null) return this.#status
-    return pollFor(this.#kernel, this.pidfd, timeoutMs) ? this.#finish() : null
+    return waitReadable(this.#kernel, this.pidfd, timeoutMs) ? this.#finish() : null
   }
 
   get ended(): Promise<ExitStatus> {

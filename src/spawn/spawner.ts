@@ -9,6 +9,7 @@ import type { RunFeatures } from '../facts/run/run-types.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import type { StartedTable } from '../kernel/child-table.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { nameFlags, CLONE_FLAGS } from '../plan/run/flag-text.ts'
 import { showStep } from '../plan/run/show-step.ts'
@@ -16,7 +17,7 @@ import { compile } from './compile.ts'
 import { readFeatures } from './features.ts'
 import { HostSteps } from './host-steps.ts'
 import { makeInitProgram } from './init-program.ts'
-import { killAndReap, pollFor, Running } from './running.ts'
+import { killAndReap, Running } from './running.ts'
 import { errorOfCall, SpawnError } from './spawn-error.ts'
 import type { RunningChild } from './spawner-types.ts'
 import { makeTemplate } from './template.ts'
@@ -134,7 +135,7 @@ export class Spawner {
 
   /** The outer child has done its part: it ends by itself, at once. */
   #leave({ pid, pidfd }: Processes): void {
-    pollFor(this.#kernel, pidfd)
+    waitReadable(this.#kernel, pidfd)
     this.#kernel.reap(pid)
     this.#kernel.close(pidfd)
   }

@@ -10,10 +10,10 @@ import { parseMountInfo } from '../facts/mountinfo.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 import { calls, handle } from '../plan/run/calls.ts'
 import type { ChildCall } from '../plan/run/run-plan.ts'
 import { compile } from './compile.ts'
-import { pollFor } from './running.ts'
 import { errorOfCall } from './spawn-error.ts'
 
 /** Makes the template; the caller closes the descriptor. Throws SyscallError: EINVAL in a chroot(2) to what is no mount. */
@@ -67,7 +67,7 @@ function byChild(kernel: Kernel, tree: Fd, planned: readonly ChildCall[]): Fd {
   const failed = planned.findIndex((_, row) => (table.result(row) ?? 0) < 0)
   const call = planned[failed]
   const errno = -(table.result(failed) ?? 0)
-  pollFor(kernel, table.pidfd)
+  waitReadable(kernel, table.pidfd)
   attempt(() => kernel.reap(table.pid))
   kernel.close(table.pidfd)
   table.release()

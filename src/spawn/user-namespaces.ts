@@ -6,6 +6,7 @@
 import { CLONE_NEWUSER, CLONE_VM, O_RDONLY, PR_SET_PDEATHSIG, SIGKILL } from '../abi/process.ts'
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 
 export class UserNamespaces {
   readonly #kernel: Kernel
@@ -39,7 +40,7 @@ export class UserNamespaces {
       return kernel.open(`${proc}/ns/user`, O_RDONLY)
     } finally {
       kernel.pidfdSendSignal(table.pidfd, SIGKILL)
-      kernel.poll([table.pidfd], -1)
+      waitReadable(kernel, table.pidfd)
       kernel.reap(table.pid)
       kernel.close(table.pidfd)
       table.release()

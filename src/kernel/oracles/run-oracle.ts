@@ -5,6 +5,7 @@
 import { errnoName } from '../../abi/errno.ts'
 import { CLONE_NEWNS, SIGKILL } from '../../abi/process.ts'
 import type { Kernel } from '../kernel.ts'
+import { waitReadable } from '../wait-readable.ts'
 import { answerIn, Script, type Answer, type Oracle } from './script.ts'
 
 const TIME_LIMIT_MS = 20_000
@@ -25,11 +26,11 @@ export function runOracle(kernel: Kernel, oracle: Oracle, version: string, at: s
   const script = new Script()
   oracle.build(script, at)
   const table = kernel.startChild(script.rows, { flags: oracle.flags ?? CLONE_NEWNS })
-  let ended = kernel.poll([table.pidfd], TIME_LIMIT_MS).length > 0
+  let ended = waitReadable(kernel, table.pidfd, TIME_LIMIT_MS)
   const hung = !ended
   if (hung) {
     kernel.pidfdSendSignal(table.pidfd, SIGKILL)
-    ended = kernel.poll([table.pidfd], TIME_LIMIT_MS).length > 0
+    ended = waitReadable(kernel, table.pidfd, TIME_LIMIT_MS)
   }
   kernel.reap(table.pid)
   kernel.close(table.pidfd)

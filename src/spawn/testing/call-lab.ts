@@ -9,6 +9,7 @@ import { RAW_CALLS } from '../../abi/raw-syscalls.ts'
 import type { RawCallName } from '../../abi/raw-syscalls.ts'
 import type { Row, RowArgument } from '../../kernel/child-table.ts'
 import type { Fd, Kernel } from '../../kernel/kernel.ts'
+import { waitReadable } from '../../kernel/wait-readable.ts'
 
 /** Calls that only experiments make. */
 const MORE_CALLS = { pause: 34, kill: 62, mkdir: 83, pipe2: 293, setfsuid: 122, setfsgid: 123 } as const
@@ -61,7 +62,7 @@ function rowsOf(calls: readonly LabCall[]): { rows: Row[]; places: number[] } {
 export function lastAnswer(kernel: Kernel, calls: readonly LabCall[], flags = 0): string {
   const { rows, places } = rowsOf(calls)
   const child = kernel.startChild(rows, { flags })
-  const ended = (kernel.poll([child.pidfd], 10_000)[0]?.revents ?? 0) !== 0
+  const ended = waitReadable(kernel, child.pidfd, 10_000)
   if (!ended) kernel.pidfdSendSignal(child.pidfd, 9)
   kernel.close(child.pidfd)
   while (kernel.reap(child.pid) === null) kernel.sleepMs(1)
@@ -86,7 +87,7 @@ export function makeUserNamespace(kernel: Kernel, map: string): Fd {
     return kernel.open(`/proc/${child.pid}/ns/user`, 0o2000000)
   } finally {
     kernel.pidfdSendSignal(child.pidfd, 9)
-    kernel.poll([child.pidfd], -1)
+    waitReadable(kernel, child.pidfd)
     kernel.close(child.pidfd)
     kernel.reap(child.pid)
     child.release()
