@@ -16,6 +16,7 @@ export const SYS_DUP = 32
 export const SYS_GETPID = 39
 export const SYS_CLONE = 56
 export const SYS_EXECVE = 59
+export const SYS_FUTEX = 202
 export const SYS_EXIT_GROUP = 231
 export const SYS_RT_SIGPROCMASK = 14
 export const SYS_PTRACE = 101
@@ -82,7 +83,7 @@ export const RAW_CALLS = {
   exit_group: SYS_EXIT_GROUP,
   unshare: 272,
   dup3: 292,
-  prlimit64: 302,
+  prlimit64: 302, rt_sigtimedwait: SYS_RT_SIGTIMEDWAIT,
   setns: 308,
   execveat: 322,
   open_tree: 428,

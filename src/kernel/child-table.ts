@@ -10,8 +10,16 @@ export interface ResultOf {
   readonly resultOf: number
 }
 
+/**
+ * Address of a word of this row, for a clone(2) with CLONE_PARENT_SETTID and CLONE_CHILD_CLEARTID: it holds the pid until that
+ * child runs another program or has ended.
+ */
+export interface PresenceOf {
+  readonly presenceOf: number
+}
+
 /** Text, bytes and lists (argv) are copied into the shared memory; bytes come back by `readBack`. */
-export type RowArgument = number | bigint | string | Uint8Array | readonly string[] | null | ResultOf
+export type RowArgument = number | bigint | string | Uint8Array | readonly string[] | null | ResultOf | PresenceOf
 
 /** One system call of the child. The first that fails ends it, unless it may go on. */
 export interface Row {
@@ -44,6 +52,8 @@ export interface StartedTable {
   result(row: number): number | null
   /** Whether the child came to the end of the table. */
   finished(): boolean
+  /** Blocks until the child of this row's clone(2), given PresenceOf, has left the table; at once where there is none. */
+  waitUntilLeft(row: number): void
   /** Copies byte arguments back to where they came from. */
   readBack(): void
   /** Gives the memory back for the next table. SAFETY: only when every process of the table has ended or runs another program. */

@@ -135,3 +135,24 @@ t.test('clone(2) that fails is an error, and other architectures have no tables'
   t.throws(() => tables.start([], { flags: 0x00010000 | 0x00000400 }), { name: 'SyscallError', syscall: 'clone', code: 'EINVAL' }, 'CLONE_THREAD alone')
   t.equal(callTables(libc, 'arm64'), null)
 })
+
+t.test('a nested child beside its parent: it is known when it has left', async (t) => {
+  const SYS_NANOSLEEP = 35
+  const [CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID] = [0x100000, 0x200000]
+  const pause = new Uint8Array(16)
+  new DataView(pause.buffer).setBigUint64(8, 100_000_000n, true)
+  const table = tables.start([
+    { nr: SYS_CLONE, args: [CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, 0, { presenceOf: 0 }, { presenceOf: 0 }, 0], ifZero: 2 },
+    { nr: SYS_EXIT_GROUP, args: [0] },
+    { nr: SYS_NANOSLEEP, args: [pause, null] },
+    { nr: SYS_GETPID, args: [] },
+  ], { flags: CLONE_VM | 0x4000 })
+  t.equal(table.result(3), null, 'the outer one has ended, the inner one goes on')
+  table.waitUntilLeft(0)
+  t.equal(table.result(3), table.result(0))
+  table.waitUntilLeft(0)
+  table.waitUntilLeft(1)
+  t.equal(k.reap(table.pid)?.code, 0)
+  k.close(table.pidfd)
+  table.release()
+})

@@ -6,7 +6,7 @@
 
 import * as koffi from 'koffi'
 import { CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD } from '../abi/process.ts'
-import { SYS_CLONE, SYS_CLONE3 } from '../abi/raw-syscalls.ts'
+import { SYS_CLONE, SYS_CLONE3, SYS_FUTEX } from '../abi/raw-syscalls.ts'
 import { SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
 import { toFd } from './kernel.ts'
@@ -42,6 +42,8 @@ const ROW =
 const ROW_BYTES = 80
 const ROW_RESULT = 56
 const ROW_FLAGS = 64
+/** Pid of a child that this row's clone has made, while it works off the table: PresenceOf. */
+const ROW_PRESENCE = 68
 const ROW_JUMP = 72
 /** The row behind the last one. */
 const END = -1
@@ -58,6 +60,8 @@ const ROWS = 104
 /** The child pushes nothing; a place is needed nevertheless. */
 const STACK_BYTES = 256
 const PAGE = 4096
+/** futex(2); not FUTEX_PRIVATE_FLAG, which the kernel does not use for these words. */
+const FUTEX_WAIT = 0
 const SMALLEST = 4 * PAGE
 const PROT_READ_WRITE = 3
 const PROT_READ_EXEC = 5
@@ -113,6 +117,13 @@ export class CallTables {
     return this.#run
   }
 
+  /** The kernel sets the word to 0 and wakes whoever waits, when the child lets go of our memory: set_tid_address(2). */
+  #waitForZero({ address, view }: Arena, at: number): void {
+    for (let pid = view.getInt32(at, true); pid !== 0; pid = view.getInt32(at, true)) {
+      this.#libc.raw('long syscall(long, long, long, long, long, long, long)', SYS_FUTEX, address + at, FUTEX_WAIT, pid, 0, 0, 0)
+    }
+  }
+
   /** Memory that the garbage collector never moves and, without CLONE_VM, both processes see. */
   #arena(bytes: number): Arena {
     const found = this.#free.findIndex(({ memory }) => memory.length >= bytes)
@@ -144,6 +155,7 @@ export class CallTables {
       pidfd: toFd(view.getInt32(0, true)),
       result: resultAt,
       finished: () => resultAt(rows.length) === 0,
+      waitUntilLeft: (row) => this.#waitForZero(arena, ROWS + ROW_BYTES * row + ROW_PRESENCE),
       readBack: () => bytes.forEach(({ at, from }) => from.set(memory.subarray(at, at + from.length))),
       release: () => void this.#free.push(arena),
     }
@@ -213,11 +225,13 @@ function write({ address, memory, view }: Arena, rows: readonly Row[], top: numb
       else if (typeof argument === 'object' && 'resultOf' in argument) {
         flags |= 1 << n
         value = address + rowAt(argument.resultOf) + ROW_RESULT
-      } else value = pointerTo(argument)
+      } else if (typeof argument === 'object' && 'presenceOf' in argument) value = address + rowAt(argument.presenceOf) + ROW_PRESENCE
+      else value = pointerTo(argument)
       put(view, at + 8 + 8 * n, value)
     }
     put(view, at + ROW_RESULT, NOT_RUN)
     view.setInt32(at + ROW_FLAGS, flags, true)
+    view.setInt32(at + ROW_PRESENCE, 0, true)
     put(view, at + ROW_JUMP, ROW_BYTES * ((row.ifZero ?? i) - i))
   })
   put(view, rowAt(rows.length), END)

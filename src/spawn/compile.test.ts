@@ -43,7 +43,10 @@ t.test('mistakes of a plan', async (t) => {
   t.throws(() => rows([calls.fchdir(result('nobody'))]), { message: /no call has the label 'nobody'/ })
   t.throws(() => rows([calls.setsid()], 'main'), { message: /no call has the label 'main'/ })
   t.throws(() => rows([calls.setsid({ label: 'a' }), calls.setsid({ label: 'a' })]), { message: /'a' is there twice/ })
-  t.throws(() => rows([makeCall('clone', [17, 0, 0, 0, 0], { ifZero: 'x' }), calls.setsid({ label: 'x' })]), { message: /without CLONE_VM\|CLONE_VFORK/ })
+  t.throws(() => rows([makeCall('clone', [17, 0, 0, 0, 0], { ifZero: 'x' }), calls.setsid({ label: 'x' })]), { message: /nobody knows when the child of clone/ })
+  const beside = calls.cloneBeside(0, { label: 'a', ifZero: 'b' })
+  t.strictSame(rows([beside, calls.setsid({ label: 'b' })])[0], { nr: RAW_CALLS.clone, args: [0x300100 | 17, 0, { presenceOf: 0 }, { presenceOf: 0 }, 0], ifZero: 1 })
+  t.throws(() => rows([{ ...beside, label: 'c' }, calls.setsid({ label: 'a' }), calls.setsid({ label: 'b' })]), { message: /nobody knows/ }, 'the word of another call')
 })
 
 t.test('calls in words', async (t) => {

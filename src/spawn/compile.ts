@@ -3,7 +3,7 @@
 // What only this process knows is filled in here (FromHost). A plan that names what is not there is a mistake in fulcrum and
 // throws a RangeError before anything happens.  src/kernel/child-table.ts
 
-import { CLONE_VFORK, CLONE_VM } from '../abi/process.ts'
+import { CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID, CLONE_VFORK, CLONE_VM } from '../abi/process.ts'
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import type { Row, RowArgument } from '../kernel/child-table.ts'
 import type { ChildArgument, ChildCall, FromHost, RunPlan } from '../plan/run/run-plan.ts'
@@ -65,15 +65,25 @@ function argument(value: ChildArgument, host: HostAnswers, rowOf: (label: string
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
   if ('handle' in value) return host.descriptor(value.handle)
   if ('result' in value) return { resultOf: rowOf(value.result) }
+  if ('presence' in value) return { presenceOf: rowOf(value.presence) }
   return 'softLimit' in value || 'capabilities' in value || 'pollfd' in value ? fromHost(value, host) : value
 }
 
-/** A nested child has to leave the table before the outer one goes on, else its memory is given away beneath it. */
-function checkClone({ call, args, shown }: ChildCall): void {
-  const [flags] = args
+const WAITED_FOR = CLONE_VM | CLONE_VFORK
+const TOLD = CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
+
+/** A nested child has to leave the table before its memory is given away; it has to be known when. */
+function checkClone({ call, args, shown, label }: ChildCall): void {
+  const [flags, , ...words] = args
   if (call !== 'clone') return
-  const both = BigInt(CLONE_VM | CLONE_VFORK)
-  if (typeof flags !== 'number' || (BigInt(flags) & both) !== both) throw new RangeError(`Cannot compile a plan: ${shown} is without CLONE_VM|CLONE_VFORK`)
+  if (typeof flags === 'number' && (flags & WAITED_FOR) === WAITED_FOR) return
+  const told = words.slice(0, 2).every((it) => it !== null && typeof it === 'object' && 'presence' in it && it.presence === label)
+  if (typeof flags !== 'number' || (flags & TOLD) !== TOLD || !told) throw new RangeError(`Cannot compile a plan: nobody knows when the child of ${shown} has left the table`)
+}
+
+/** Rows whose child goes on beside its parent: the table is in use until each of them has left it. */
+export function clonesBeside(calls: readonly ChildCall[]): number[] {
+  return calls.flatMap(({ call, args }, row) => (call === 'clone' && args.some((it) => it !== null && typeof it === 'object' && 'presence' in it) ? [row] : []))
 }
 
 /** The rows of the first child. */

@@ -34,10 +34,10 @@ function ready(script: string): { child: RunningChild; said: () => string; close
 }
 
 t.test('who it is: no descriptor, no capability but CAP_KILL, every signal waited for', async (t) => {
-  t.strictSame(linesOf("cat /proc/1/comm /proc/1/cmdline | tr '\\0' '\\n'; ls /proc/1/fd; sed -n 's/^\\(CapEff\\|CapPrm\\|CapInh\\|NoNewPrivs\\):\\t//p' /proc/1/status; readlink /proc/1/cwd"), [
-    'init', 'init', '0000000000000000', '0000000000000020', '0000000000000020', '1', '/', 0,
+  t.strictSame(linesOf("cat /proc/1/comm /proc/1/cmdline | tr '\\0' '\\n'; ls /proc/1/fd; sed -n 's/^\\(CapEff\\|CapPrm\\|CapInh\\|CapBnd\\|NoNewPrivs\\):\\t//p' /proc/1/status; readlink /proc/1/cwd"), [
+    'init', 'init', '0000000000000000', '0000000000000020', '0000000000000020', '0000000000000020', '1', '/', 0,
   ])
-  t.equal(initExecutable().length, 350)
+  t.equal(initExecutable().length, 361)
 })
 
 t.test('it ends as its main child does', async (t) => {

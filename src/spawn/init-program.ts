@@ -1,6 +1,6 @@
 // The program that is PID 1 of a container: it reaps every process that ends there and passes signals on to its main child.
 //
-// A static executable of 350 bytes in a sealed memfd, so that nothing of the host has to be in the root. It is started with every
+// A static executable of 361 bytes in a sealed memfd, so that nothing of the host has to be in the root. It is started with every
 // signal blocked and none ignored: signals wait until rt_sigtimedwait(2) takes them, which PID 1 of a namespace
 // gets that way also from inside (those at their default would be dropped). Its main child is process 2 and leads a session:
 // there the kernel drops SIGTSTP, so it becomes a SIGSTOP for the whole group; SIGCONT goes to the group too.
@@ -17,7 +17,8 @@ export const MAIN_CHILD = 2
 const CODE =
   // close_range(0, ~0, 0) ; prctl(PR_SET_NAME, "init")
   '31ff' + '83ceff' + '31d2' + 'b8b4010000' + '0f05' + '68696e6974' + '6a0f' + '5f' + '4889e6' + '689d000000' + '58' + '0f05' +
-  // [rbx] = all signals ; [rsp] = room for a status
+  // kill(2, SIGRTMAX): the main child waits for this ; [rbx] = all signals ; [rsp] = room for a status
+  '6a02' + '5f' + '6a40' + '5e' + '6a3e' + '58' + '0f05' +
   '48830c24ff' + '4881ec88000000' + '488d9c2488000000' +
   // reap: eax = wait4(-1, rsp, WNOHANG|__WALL, NULL) ; eax == 2: jmp main ; eax > 0: jmp reap ; eax == -ECHILD: jmp none
   '4883cfff' + '4889e6' + 'ba01000040' + '4531d2' + '6a3d' + '58' + '0f05' + '83f802' + '743f' + '85c0' + '7fe3' + '83f8f6' + '744d' +

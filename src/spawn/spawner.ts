@@ -13,7 +13,7 @@ import { waitReadable } from '../kernel/wait-readable.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { nameFlags, CLONE_FLAGS } from '../plan/run/flag-text.ts'
 import { showStep } from '../plan/run/show-step.ts'
-import { compile } from './compile.ts'
+import { clonesBeside, compile } from './compile.ts'
 import { readFeatures } from './features.ts'
 import { HostSteps } from './host-steps.ts'
 import { makeInitProgram } from './init-program.ts'
@@ -90,7 +90,11 @@ export class Spawner {
   #startTable(plan: RunPlan, steps: HostSteps): Processes {
     const rows = compile(plan, { descriptor: (name) => steps.fd(name), ...this.#answers })
     const options = { flags: plan.clone + sumOfMissing(plan.clone), ...(plan.intoCgroup === null ? {} : { cgroup: steps.fd(plan.intoCgroup.handle) }) }
-    const table = this.#cloned(plan, () => this.#kernel.startChild(rows, options))
+    const table = this.#cloned(plan, () => {
+      const started = this.#kernel.startChild(rows, options)
+      for (const row of clonesBeside(plan.calls)) started.waitUntilLeft(row)
+      return started
+    })
     const first = { pid: table.pid, pidfd: table.pidfd }
     try {
       const main = this.#mainOf(plan, table, first)

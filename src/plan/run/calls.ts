@@ -1,10 +1,10 @@
 // Constructors of the child's system calls: arguments for the kernel and the text that strace(1) would print.
 //
-// Pure: `calls.mount(…)` answers a ChildCall. Every nested clone(2) shares the memory and lets the outer one wait until the
-// inner one has its program (CLONE_VM|CLONE_VFORK): the table lies in memory that must not be given back before.
+// Pure: `calls.mount(…)` answers a ChildCall. Every nested clone(2) shares the memory, which must not be given back before the
+// inner one has its program: the outer one waits for that (CLONE_VFORK), or the kernel tells it (CLONE_CHILD_CLEARTID).
 
 import { AT_EMPTY_PATH, AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../../abi/mount.ts'
-import { CLONE_VFORK, CLONE_VM, SIGCHLD } from '../../abi/process.ts'
+import { CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID, CLONE_VFORK, CLONE_VM, SIGCHLD } from '../../abi/process.ts'
 import type { RawCallName } from '../../abi/raw-syscalls.ts'
 import { AT_FLAGS, CLONE_FLAGS, MOUNT_ATTR_FLAGS, MOVE_MOUNT_FLAGS, nameFlags, OPEN_FLAGS, OPEN_TREE_FLAGS } from './flag-text.ts'
 import type { ChildArgument, ChildCall, Handle, Result } from './run-plan.ts'
@@ -29,6 +29,7 @@ export function showArgument(argument: ChildArgument): string {
   if (Array.isArray(argument)) return JSON.stringify(argument)
   if ('handle' in argument) return argument.handle
   if ('result' in argument) return argument.result
+  if ('presence' in argument) return '&word'
   return '{…}'
 }
 
@@ -82,6 +83,12 @@ export const calls = {
   clone: (flags: number, options: CallOptions & { readonly ifZero: string }): ChildCall => {
     const all = flags | CLONE_VM | CLONE_VFORK
     return makeCall('clone', [all | SIGCHLD, 0, 0, 0, 0], options, [`${nameFlags(all, CLONE_FLAGS)}|SIGCHLD`])
+  },
+  /** The same, but the outer one goes on at once: for a main child that waits until its parent is the init. `start` waits for both. */
+  cloneBeside: (flags: number, options: CallOptions & { readonly label: string; readonly ifZero: string }): ChildCall => {
+    const all = flags | CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
+    const word = { presence: options.label }
+    return makeCall('clone', [all | SIGCHLD, 0, word, word, 0], options, [`${nameFlags(all, CLONE_FLAGS)}|SIGCHLD`])
   },
   exit: (code: number, options?: CallOptions): ChildCall => makeCall('exit_group', [code], options),
   setsid: (options?: CallOptions): ChildCall => makeCall('setsid', [], options),

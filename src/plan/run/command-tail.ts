@@ -49,6 +49,13 @@ function standardDescriptors(stdio: readonly Descriptor[]): ChildCall[] {
   return [...aside, ...placed]
 }
 
+/** sigset_t of the kernel with one signal. */
+function signalSet(signal: number): Uint8Array {
+  const bytes = new Uint8Array(SIGNAL_BYTES)
+  new DataView(bytes.buffer).setBigUint64(0, 1n << BigInt(signal - 1), true)
+  return bytes
+}
+
 /** Signals that Node ignores, back to their default; those with a handler are so since the clone (CLONE_CLEAR_SIGHAND). */
 const signalsToDefault: readonly ChildCall[] = [SIGPIPE, SIGXFSZ].map((signal) =>
   makeCall('rt_sigaction', [signal, new Uint8Array(32), null, SIGNAL_BYTES], {}, [signal === SIGPIPE ? 'SIGPIPE' : 'SIGXFSZ', 'SIG_DFL']))
@@ -99,16 +106,33 @@ export function commandTail(request: RunRequest, program: string, options: TailO
   ]
 }
 
+/** What the init sends its main child when it is the init: SIGRTMAX. */
+const GO = 64
+/** Process 1 still is what we are, until then: the command must not see that. */
+const waitForInit = makeCall('rt_sigtimedwait', [signalSet(GO), null, null, SIGNAL_BYTES], {}, ['[SIGRTMAX]'])
+
+/**
+ * The rows of PID 1 of a container, from the clone of its main child on: it becomes `init`, and the main child the command, as
+ * soon as that has happened. Their labels are 'command' and 'main-child'.
+ */
+export function withInit(request: RunRequest, program: string, init: Descriptor, options: TailOptions = {}): ChildCall[] {
+  const [first, ...rest] = commandTail(request, program, options)
+  const last = rest.splice(rest.findIndex((it) => it === emptyMask))
+  const beginning = first === undefined ? [] : [{ ...first, label: 'command' }]
+  return [calls.cloneBeside(0, { label: 'main-child', ifZero: 'command' }), ...initTail(init), ...beginning, ...rest, waitForInit, ...last]
+}
+
 /**
  * What PID 1 of a container does once its main child (the clone before, process 2) runs the command: it becomes `init`, the
  * program of src/spawn/init-program.ts. Signals stay blocked: that one waits for them.
  */
-export function initTail(init: Descriptor): ChildCall[] {
+function initTail(init: Descriptor): ChildCall[] {
   return [
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
     calls.chdir('/'),
-    // It signals a main child of any user. Whatever is in the bounding set, it gets no more by the execve.
+    // It signals a main child of any user.
+    ...boundingSet(new Set([CAP_KILL])),
     ...capabilitySets(1n << BigInt(CAP_KILL)),
     noNewPrivileges,
     ...signalsToDefault,

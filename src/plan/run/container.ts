@@ -10,7 +10,7 @@ import { isBelow } from '../../facts/paths.ts'
 import type { ContainerRequest, RunFacts } from '../../facts/run/run-types.ts'
 import { calls, handle, makeCall, result } from './calls.ts'
 import { cgroupSteps } from './cgroup-steps.ts'
-import { commandTail, initTail } from './command-tail.ts'
+import { commandTail, withInit } from './command-tail.ts'
 import { checkContainer } from './container-checks.ts'
 import { attachBinds, bindPlaces, bindTree, canMake, deviceMount, deviceMounts, devptsOptions, makeMissing, memoryMounts, ownTerminal, procMounts, rootOwner, rootReadOnly, sysMounts, usrLinks } from './container-mounts.ts'
 import { idMapText } from './id-map.ts'
@@ -125,10 +125,8 @@ function innerSetUp(request: ContainerRequest, facts: RunFacts, pin: Handle | nu
 
 /** PID 1 becomes the command, or the init with the command as its child. */
 function programs(request: ContainerRequest, program: string): ChildCall[] {
-  const tail = commandTail(request, program, request.terminal ? { terminal: handle('terminal-peer') } : { session: true })
-  if (!request.init) return tail
-  const [first, ...rest] = tail
-  return [calls.clone(0, { ifZero: 'command' }), ...initTail(handle('init')), ...(first === undefined ? [] : [{ ...first, label: 'command' }]), ...rest]
+  const options = request.terminal ? { terminal: handle('terminal-peer') } : { session: true }
+  return request.init ? withInit(request, program, handle('init'), options) : commandTail(request, program, options)
 }
 
 /** Plans a container. Refuses what the kernel or the root cannot. */

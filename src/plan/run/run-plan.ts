@@ -51,6 +51,10 @@ export type TreeNode =
   | { readonly type: 'symlink'; readonly to: string }
   | { readonly type: 'character-device'; readonly mode: number; readonly major: number; readonly minor: number }
 
+/** A word that is not 0 as long as the child of the clone(2) with this label shares our memory: src/kernel/child-table.ts. */
+export interface Presence {
+  readonly presence: string
+}
 /** What only this process knows when the child is started: the spawner fills it in. */
 export type FromHost =
   /** struct rlimit: this soft limit, and the hard one that this process has. */
@@ -60,7 +64,7 @@ export type FromHost =
   /** struct pollfd: this descriptor, and what is waited for. */
   | { readonly pollfd: Handle; readonly events: number }
 
-export type ChildArgument = number | bigint | string | Uint8Array | readonly string[] | null | Handle | Result | FromHost
+export type ChildArgument = number | bigint | string | Uint8Array | readonly string[] | null | Handle | Result | Presence | FromHost
 
 /** One raw system call of the child. */
 export interface ChildCall {

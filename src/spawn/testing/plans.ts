@@ -6,7 +6,7 @@ import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, OPEN_TREE_CL
 import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, CLONE_PARENT } from '../../abi/process.ts'
 import type { ServiceRequest } from '../../facts/run/run-types.ts'
 import { calls, handle } from '../../plan/run/calls.ts'
-import { commandTail, initTail } from '../../plan/run/command-tail.ts'
+import { commandTail, withInit } from '../../plan/run/command-tail.ts'
 import type { ChildCall, HostStep, RunPlan } from '../../plan/run/run-plan.ts'
 
 /** A request for this command as root, with nothing special. */
@@ -46,15 +46,11 @@ const OTHERS = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
 
 /** One child that is PID 1 itself, with our init and the command as its main child. */
 export function container(command: readonly string[], more: Partial<ServiceRequest> = {}): RunPlan {
-  const tail = commandTail(requestFor(command, more), command[0] ?? '')
   const list = [
     calls.setns(handle('template'), CLONE_NEWNS),
     calls.unshare(CLONE_NEWNS | OTHERS),
     ...rootCalls,
-    calls.clone(0, { ifZero: 'payload' }),
-    ...initTail(handle('init')),
-    { ...calls.setsid(), label: 'payload' },
-    ...tail,
+    ...withInit(requestFor(command, more), command[0] ?? '', handle('init'), { session: true }),
   ]
   return planOf(list, { name: 'container', clone: CLONE_NEWPID, host: [...rootSteps, { op: 'init-program', as: 'init' }] })
 }
