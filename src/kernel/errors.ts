@@ -26,14 +26,15 @@ export class SyscallError extends Error {
   /** What usually is behind this errno of this call, or undefined. */
   readonly hint: string | undefined
 
-  constructor(syscall: string, args: readonly SyscallArg[], errno: number) {
+  /** `said`: what the kernel itself says about it, in place of a hint. */
+  constructor(syscall: string, args: readonly SyscallArg[], errno: number, said?: string) {
     super(`${syscall}(${args.map(show).join(', ')}): ${errnoName(errno)} (${errnoText(errno)})`)
     this.name = 'SyscallError'
     this.syscall = syscall
     this.args = args
     this.errno = errno
     this.code = errnoName(errno)
-    this.hint = hintFor(syscall, this.code, args)
+    this.hint = said ?? hintFor(syscall, this.code, args)
   }
 }
 

@@ -14,6 +14,8 @@ import { raw } from './syscall-arg.ts'
 import type { SyscallArg } from './syscall-arg.ts'
 
 const ENOSYS = 38
+/** Messages of a file system context: fc_log of the kernel keeps eight. */
+const [MESSAGES, MESSAGE_BYTES] = [8, 512]
 /** struct mount_attr. */
 const MOUNT_ATTR_BYTES = 32
 /** struct statx: its size, and the offset of stx_mnt_id. <linux/stat.h> */
@@ -88,11 +90,26 @@ export class KoffiMountCalls extends KoffiFileCalls implements MountCalls {
   }
   #fsconfig(context: Fd, command: number, key: string | null, text: string | null, aux: number): void {
     const definition = 'long syscall(long, int, unsigned int, const char *, const char *, int)'
-    this.#libc.call('fsconfig', definition, [this.#libc.numbers.fsconfig, context, command, key, text, aux], [context, command, key, text, aux])
+    this.#logged(context, () => this.#libc.call('fsconfig', definition, [this.#libc.numbers.fsconfig, context, command, key, text, aux], [context, command, key, text, aux]))
+  }
+  /** A file system says more than an errno: read(2) on its context answers one message, 'e overlay: …', until ENODATA. */
+  #logged<T>(context: Fd, body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error
+      const message = Buffer.alloc(MESSAGE_BYTES)
+      const said: string[] = []
+      for (let length = 1; length > 0 && said.length < MESSAGES; ) {
+        length = this.#libc.raw('long read(int, void *, size_t)', context, message, message.length)
+        if (length > 0) said.push(message.toString('utf8', 0, length).trim().replace(/^[ewi] /, ''))
+      }
+      throw said.length === 0 ? error : new SyscallError(error.syscall, error.args, error.errno, said.join('; '))
+    }
   }
   fsmount(context: Fd, attributes: number): Fd {
     this.#fsconfig(context, FSCONFIG_CMD_CREATE, null, null, 0)
-    return toFd(this.#libc.syscall('fsmount', [context, FSMOUNT_CLOEXEC, attributes], [context, raw('FSMOUNT_CLOEXEC'), raw(`0x${attributes.toString(16)}`)]))
+    return this.#logged(context, () => toFd(this.#libc.syscall('fsmount', [context, FSMOUNT_CLOEXEC, attributes], [context, raw('FSMOUNT_CLOEXEC'), raw(`0x${attributes.toString(16)}`)])))
   }
   unshare(flags: number): void {
     this.#libc.call('unshare', 'int unshare(int)', [flags], [raw(`0x${flags.toString(16)}`)])

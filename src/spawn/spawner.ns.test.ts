@@ -111,6 +111,8 @@ t.test('errors say which call of whom', async (t) => {
   t.match(command.message, /^Cannot start the command \(plan 'container'\): execve\(.*\), by the new process: ENOENT \(No such file/)
   const host = errorOf(() => spawner.start({ ...plain(sh('')), host: [{ op: 'open-tree', from: '/nonexistent', flags: 1, as: 'x' }] }))
   t.match(host, { actor: 'host', index: 0, role: null, shown: 'open_tree("/nonexistent", OPEN_TREE_CLONE) = x', cause: { code: 'ENOENT' } })
+  const option = errorOf(() => spawner.start({ ...plain(sh('')), host: [{ op: 'new-mount', fstype: 'tmpfs', options: [['size', 'many']], attributes: 0, as: 'x' }] }))
+  t.match(option, { index: 0, shown: 'fsmount("tmpfs", "size=many", 0) = x', cause: { syscall: 'fsconfig', code: 'EINVAL', hint: /tmpfs: Bad value for 'size'/ } })
   const clone = errorOf(() => spawner.start({ ...plain(sh('')), clone: 0x10000 }))
   t.match(clone, { actor: 'child', index: -1, role: 'clone', cause: { code: 'EINVAL', syscall: 'clone3' } })
   t.throws(() => spawner.start(planOf([calls.fchdir({ handle: 'nobody' })])), RangeError)
