@@ -9,7 +9,7 @@ import { Spawner } from './spawner.ts'
 import { endServiceBed, makeServiceBed } from './testing/service-bed.ts'
 import { seedTests, serviceChecks } from './testing/service-checks.ts'
 import type { Checks } from './testing/service-checks.ts'
-import { failureChecks, raceChecks } from './testing/service-failures.ts'
+import { chrootChecks, failureChecks, raceChecks } from './testing/service-failures.ts'
 
 const kernel = createKoffiKernel()
 const spawner = new Spawner(kernel)
@@ -39,3 +39,4 @@ t.test('the test of the seed', async (t) => seedTests({ kernel, spawner, bed, ta
 t.test('propagation and binds', async (t) => serviceChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
 t.test('a failure at each step leaves nothing', async (t) => failureChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
 t.test('mounts that happen meanwhile', async (t) => raceChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
+t.test('in a chroot', async (t) => chrootChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))

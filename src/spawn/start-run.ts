@@ -49,7 +49,7 @@ function nextRequest(request: RunRequest, { plan, actor, index, cause }: SpawnEr
     if (small && attempt >= ATTEMPTS_BY_COPY) return { ...request, engine: 'pivot' }
     return attempt < ATTEMPTS ? request : null
   }
-  // In the initramfs before Linux 7.0, and in a chroot, pivot_root(2) works for nobody.
+  // In the initramfs before Linux 7.0 pivot_root(2) works for nobody; in a chroot nothing does, and the next plan says so.
   if (small && actor === 'host' && plan.host[index]?.op === 'template-namespace' && cause.code === 'EINVAL') return { ...request, engine: 'move' }
   return null
 }

@@ -123,6 +123,7 @@ t.test('refusals', async (t) => {
   t.match(refused({ engine: 'namespace' }, older), { reason: 'kernel-too-old', detail: /OPEN_TREE_NAMESPACE, which is there since Linux 7\.0/ })
   t.match(refused({ engine: 'pivot' }, { hostRoot: 'absolute' }), { reason: 'pivot-impossible', detail: /initramfs/ })
   t.match(refused({ engine: 'pivot' }, { hostRoot: 'chroot' }), { reason: 'pivot-impossible', detail: /chroot/ })
+  t.match(refused({ engine: 'move' }, { hostRoot: 'chroot' }), { reason: 'pivot-impossible', detail: /chroot/ })
   t.equal(planned({ engine: 'move' }, { ...runFacts, hostRoot: 'absolute' }).name, 'service-move', 'which move does not mind')
   const binds = [bindOf('/a', '/b')]
   t.match(refused({ binds }), { reason: 'bind-source-missing' })

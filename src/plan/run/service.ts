@@ -5,6 +5,7 @@
 
 import { AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_REC, MS_SHARED, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../abi/mount.ts'
 import { CLONE_NEWNS, O_PATH, O_RDONLY, POLLPRI } from '../../abi/process.ts'
+import type { Refusal } from '../../facts/refusal.ts'
 import type { Bind, RunFacts, ServiceRequest } from '../../facts/run/run-types.ts'
 import { calls, handle, makeCall, result } from './calls.ts'
 import { cgroupSteps } from './cgroup-steps.ts'
@@ -150,20 +151,25 @@ function chooseEngine(request: ServiceRequest, facts: RunFacts): Engine {
 }
 
 /** Why the engine that was asked for cannot work, or null. */
-function checkEngine({ engine, root }: ServiceRequest, facts: RunFacts): RunPlanResult | null {
-  const refuse = (reason: 'kernel-too-old' | 'pivot-impossible', why: string): RunPlanResult =>
-    ({ plan: null, refusal: { reason, detail: `Cannot run in '${root}' by engine '${engine}': ${why}`, remedy: 'use --engine auto, which ends in the same tree' } })
-  if (engine === 'namespace' && !facts.features.openTreeNamespace) return refuse('kernel-too-old', 'this kernel has no OPEN_TREE_NAMESPACE, which is there since Linux 7.0')
-  if (engine !== 'pivot' || facts.hostRoot === 'mount') return null
-  return refuse('pivot-impossible', facts.hostRoot === 'chroot' ? '"/" is not a mount point, this process is in a chroot' : 'this process is in the initramfs, which pivot_root(2) cannot move before Linux 7.0')
+function checkEngine({ engine, root }: ServiceRequest, facts: RunFacts): Refusal | null {
+  const cannot = `Cannot run in '${root}' by engine '${engine}'`
+  if (engine === 'namespace' && !facts.features.openTreeNamespace) {
+    return { reason: 'kernel-too-old', detail: `${cannot}: this kernel has no OPEN_TREE_NAMESPACE, which is there since Linux 7.0`, remedy: 'use --engine auto, which ends in the same tree' }
+  }
+  if (engine !== 'pivot' && engine !== 'move') return null
+  if (facts.hostRoot === 'chroot') {
+    return { reason: 'pivot-impossible', detail: `${cannot}: "/" is not a mount point, this process is in a chroot`, remedy: 'run it outside of the chroot; from Linux 7.0 on --engine namespace works there too' }
+  }
+  if (engine === 'pivot' && facts.hostRoot === 'absolute') {
+    return { reason: 'pivot-impossible', detail: `${cannot}: this process is in the initramfs, which pivot_root(2) cannot move before Linux 7.0`, remedy: 'use --engine move' }
+  }
+  return null
 }
 
 /** Plans the service that `request` asks for, or refuses. */
 export function planService(request: ServiceRequest, facts: RunFacts): RunPlanResult {
-  const refusal = checkRequest(request, facts)
+  const refusal = checkRequest(request, facts) ?? checkEngine(request, facts)
   if (refusal !== null) return { plan: null, refusal }
-  const impossible = checkEngine(request, facts)
-  if (impossible !== null) return impossible
   if ('problem' in facts.program) throw new RangeError('Cannot happen: checkRequest() refuses it')
   const engine = chooseEngine(request, facts)
   const cgroup = cgroupSteps(request, facts)

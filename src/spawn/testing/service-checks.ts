@@ -7,6 +7,7 @@ import { MNT_DETACH, MS_BIND } from '../../abi/mount.ts'
 import { SIGKILL } from '../../abi/process.ts'
 import { bindOf } from '../../facts/run/request-for-tests.ts'
 import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
+import { readRunFacts } from '../../facts/run/run-facts.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { calls } from '../../plan/run/calls.ts'
 import type { Spawner } from '../spawner.ts'
@@ -139,6 +140,23 @@ function binds(context: CheckContext, engine: RunEngine): void {
   })
 }
 
+/** Born in a cgroup of its own, which is gone with it. The name of this process is in it: cgroups are everybody's. */
+function limits({ kernel, spawner, bed, tap }: CheckContext): void {
+  const parent = `/fulcrum-services-${kernel.getpid()}`
+  const wanted = sleeping({ root: bed.root, cgroupParent: parent, name: 'limited' })
+  const { cgroup2 } = readRunFacts(kernel, wanted, spawner.features)
+  if (cgroup2 === null) return tap.note('no cgroup2 here')
+  const hasPids = kernel.readText(`${cgroup2}/cgroup.controllers`).split(/\s/).includes('pids')
+  const path = `${cgroup2}${parent}/limited`
+  const child = startRun(kernel, spawner, hasPids ? { ...wanted, limits: { ...wanted.limits, pidsMax: 7 } } : wanted)
+  tap.point(kernel.readText(`/proc/${child.pid}/cgroup`).includes(`${parent}/limited\n`), 'a service is born in its cgroup', [kernel.readText(`/proc/${child.pid}/cgroup`)])
+  if (hasPids) tap.same('with its limits', kernel.readText(`${path}/pids.max`), '7\n')
+  child.signal(SIGKILL)
+  tap.same('how it ended', child.wait(), { code: null, signal: SIGKILL })
+  tap.same('the cgroup is gone with it', kernel.exists(path), false)
+  kernel.rmdir(`${cgroup2}${parent}`)
+}
+
 /** Everything but the seed's own test. */
 export function serviceChecks(context: CheckContext): void {
   const { kernel, spawner, bed, tap } = context
@@ -147,5 +165,6 @@ export function serviceChecks(context: CheckContext): void {
     for (const root of ['/', bed.root]) tap.attempt(`propagation, ${engine}, ${root}`, () => propagation(context, engine, root))
     tap.attempt(`binds, ${engine}`, () => binds(context, engine))
   }
+  tap.attempt('limits', () => limits(context))
   tap.same('the mounts of the host are what they were', mountsOf(kernel, 'self'), before)
 }

@@ -2,8 +2,8 @@
 //
 // Runs on the host and in guests, as service-checks.ts does.
 
-import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_SLAVE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
-import { SIGKILL } from '../../abi/process.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_REC, MS_SLAVE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
+import { O_RDONLY, SIGKILL } from '../../abi/process.ts'
 import { bindOf } from '../../facts/run/request-for-tests.ts'
 import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -11,7 +11,7 @@ import { MOUNTS_CHANGED } from '../../plan/run/service.ts'
 import { SpawnError } from '../spawn-error.ts'
 import { Spawner } from '../spawner.ts'
 import type { RunningChild } from '../spawner-types.ts'
-import { readRunPlan, startRun } from '../start-run.ts'
+import { readRunPlan, RunRefused, startRun } from '../start-run.ts'
 import { injectFailures } from './inject-failures.ts'
 import { kernelWith, mountsOf, sleeping } from './service-bed.ts'
 import { enginesOf } from './service-checks.ts'
@@ -115,4 +115,33 @@ export function raceChecks(context: CheckContext): void {
     })
   }
   tap.same('and the host has nothing of it', mountsOf(kernel, 'self'), before)
+}
+
+/** Where no template can be made: the next plan is tried, or says why there is none. */
+export function chrootChecks({ kernel, bed, tap }: CheckContext): void {
+  const jail = `${bed.root}/jail`
+  kernel.mkdir(jail, 0o755)
+  for (const path of ['proc', 'bin', 'lib', 'lib64', 'usr', 'dev']) {
+    if (!kernel.exists(`/${path}`)) continue
+    kernel.mkdir(`${jail}/${path}`, 0o755)
+    kernel.mount(`/${path}`, `${jail}/${path}`, null, MS_BIND | MS_REC, null)
+  }
+  const out = kernel.open('/', O_RDONLY)
+  const spawner = new Spawner(kernel)
+  tap.attempt('in a chroot to a plain directory', () => {
+    kernel.chroot(jail)
+    try {
+      const child = startRun(kernel, spawner, { ...sleeping({ root: '/' }), command: ['/bin/sleep', '0'] })
+      tap.same('in a chroot: OPEN_TREE_NAMESPACE works', [child.plan.name, child.wait()], ['service-namespace', { code: 0, signal: null }])
+    } catch (error) {
+      tap.same('in a chroot: refused', error instanceof RunRefused ? error.refusal.reason : String(error), 'pivot-impossible')
+      tap.point(!spawner.features.openTreeNamespace, 'in a chroot: before Linux 7.0 only')
+    } finally {
+      kernel.fchdir(out)
+      kernel.chroot('.')
+    }
+  })
+  kernel.close(out)
+  spawner.close()
+  for (const path of ['proc', 'bin', 'lib', 'lib64', 'usr', 'dev']) if (kernel.exists(`${jail}/${path}`)) kernel.umount2(`${jail}/${path}`, MNT_DETACH)
 }
