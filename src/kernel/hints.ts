@@ -24,6 +24,8 @@ const hints: readonly Hint[] = [
   { syscall: 'pivot_root', code: 'EBUSY', text: 'the new root or put_old is on the current root mount: bind the directory onto itself first' },
   { syscall: 'pivot_root', code: 'EPERM', text: 'CAP_SYS_ADMIN in the user namespace of the mount namespace is needed' },
   { syscall: 'mount', code: 'EINVAL', arg: 'MS_MOVE', text: 'the source is not a mount point, or its parent mount is shared: make "/" private first' },
+  { syscall: 'mount', code: 'EINVAL', arg: 'MS_BIND', text: 'the source is on a mount that is unbindable, or, in a user namespace, has locked mounts below it that the bind would uncover' },
+  { syscall: 'mount', code: 'EINVAL', arg: 'MS_SLAVE', text: 'not a mount point: a chroot to a plain directory is none' },
   { syscall: 'mount', code: 'ENODEV', text: 'the kernel does not know this file system: its module is not in the image or not built' },
   { syscall: 'mount', code: 'EINVAL', text: 'no file system of this type is there, its superblock is damaged, or an option is not known to it' },
   { syscall: 'mount', code: 'EUCLEAN', text: 'the file system is damaged: run fsck' },
@@ -47,6 +49,7 @@ const hints: readonly Hint[] = [
   { syscall: 'finit_module', code: 'ENOENT', text: 'a symbol that the module needs is missing: a dependency is not loaded' },
   { syscall: 'finit_module', code: 'ENOEXEC', text: 'the module was built for another kernel version' },
   { syscall: 'finit_module', code: 'EKEYREJECTED', text: 'the kernel accepts signed modules only' },
+  { syscall: 'open_tree', code: 'EINVAL', text: 'the mount is unbindable, is in another mount namespace, or the kernel does not know a flag' },
   { syscall: 'move_mount', code: 'EINVAL', text: 'see docs/kernel-facts.md E: not a mount root, shared parent, or a kernel without this flag' },
 ]
 

@@ -49,6 +49,10 @@ function nextRequest(request: RunRequest, { plan, actor, index, cause }: SpawnEr
     if (small && attempt >= ATTEMPTS_BY_COPY) return { ...request, engine: 'pivot' }
     return attempt < ATTEMPTS ? request : null
   }
+  // Unbindable: open_tree(2) does not copy it, clone(2) does.
+  if (request.kind === 'service' && request.engine === 'auto' && actor === 'host' && plan.host[index]?.op === 'open-tree' && cause.code === 'EINVAL') {
+    return { ...request, engine: 'pivot' }
+  }
   // In the initramfs before Linux 7.0 pivot_root(2) works for nobody; in a chroot nothing does, and the next plan says so.
   if (small && actor === 'host' && plan.host[index]?.op === 'template-namespace' && cause.code === 'EINVAL') return { ...request, engine: 'move' }
   return null

@@ -2,7 +2,7 @@
 //
 // Runs on the host and in guests, as service-checks.ts does.
 
-import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_REC, MS_SLAVE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_REC, MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
 import { O_RDONLY, SIGKILL } from '../../abi/process.ts'
 import { bindOf } from '../../facts/run/request-for-tests.ts'
 import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
@@ -115,6 +115,41 @@ export function raceChecks(context: CheckContext): void {
     })
   }
   tap.same('and the host has nothing of it', mountsOf(kernel, 'self'), before)
+}
+
+/** A root that open_tree(2) does not copy: the copy that clone(2) makes of it is none the less a mount like others. */
+export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): void {
+  const root = `${bed.base}/unbindable`
+  kernel.mkdir(root, 0o755)
+  kernel.mount('unbindable', root, 'tmpfs', 0, null)
+  kernel.mount('none', root, null, MS_UNBINDABLE, null)
+  const programs = ['bin', 'lib', 'lib64', 'usr'].filter((name) => kernel.exists(`/${name}`))
+  for (const name of programs) kernel.mkdir(`${root}/${name}`, 0o755)
+  for (const engine of enginesOf(spawner)) {
+    tap.attempt(`unbindable, ${engine}`, () => {
+      let said = ''
+      try {
+        const child = startRun(kernel, spawner, { ...sleeping({ root, engine, binds: programs.map((name) => bindOf(`/${name}`, `/${name}`)) }), command: ['/bin/sleep', '0'] })
+        said = `${child.plan.name} ended with ${child.wait()?.code}`
+      } catch (error) {
+        said = error instanceof Error ? error.message : String(error)
+      }
+      const expected = engine === 'namespace' ? /^Cannot start the command .*EINVAL \(Invalid argument\); .*unbindable/ : engine === 'move' ? /^service-move ended with 0/ : /^service-pivot ended with 0/
+      tap.point(expected.test(said), `${engine}: an unbindable root`, [said])
+    })
+  }
+  kernel.umount2(root, MNT_DETACH)
+  kernel.rmdir(root)
+  kernel.mount('unbindable', `${bed.root}/tmp`, 'tmpfs', 0, null)
+  kernel.mount('none', `${bed.root}/tmp`, null, MS_UNBINDABLE, null)
+  for (const engine of enginesOf(spawner)) {
+    const child = startRun(kernel, spawner, sleeping({ root: bed.root, engine }))
+    const copied = mountsOf(kernel, child.pid).filter(({ mountPoint }) => mountPoint === '/tmp').length
+    tap.same(`${engine}: an unbindable mount below the root`, copied, engine === 'pivot' || engine === 'move' ? 1 : 0)
+    child.signal(SIGKILL)
+    child.wait()
+  }
+  kernel.umount2(`${bed.root}/tmp`, 0)
 }
 
 /** Where no template can be made: the next plan is tried, or says why there is none. */
