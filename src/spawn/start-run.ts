@@ -19,6 +19,9 @@ const ATTEMPTS_BY_COPY = 3
 /** For binds there is no other way. */
 const ATTEMPTS = 30
 
+/** What is needed of a Spawner. */
+export type Starter = Pick<Spawner, 'features' | 'start'>
+
 /** It was refused: nothing was started. */
 export class RunRefused extends Error {
   readonly refusal: Refusal
@@ -36,7 +39,7 @@ export function planRun(request: RunRequest, facts: RunFacts): RunPlanResult {
 }
 
 /** The plan for this request, here and now. Throws RunRefused, and SyscallError when the facts cannot be read. */
-export function readRunPlan(kernel: Kernel, spawner: Spawner, request: RunRequest): RunPlan {
+export function readRunPlan(kernel: Kernel, spawner: Pick<Spawner, 'features'>, request: RunRequest): RunPlan {
   const { plan, refusal } = planRun(request, readRunFacts(kernel, request, spawner.features))
   if (plan === null) throw new RunRefused(refusal)
   return plan
@@ -62,7 +65,7 @@ function nextRequest(request: RunRequest, { plan, actor, index, cause }: SpawnEr
  * Starts the command. Throws RunRefused, SpawnError (the plan, the call and the errno), and SyscallError when the facts
  * cannot be read; nothing is left behind then.
  */
-export function startRun(kernel: Kernel, spawner: Spawner, request: RunRequest): RunningChild {
+export function startRun(kernel: Kernel, spawner: Starter, request: RunRequest): RunningChild {
   let wanted = request
   for (let attempt = 1; ; attempt += 1) {
     try {
