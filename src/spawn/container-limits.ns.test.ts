@@ -5,7 +5,7 @@
 import t from 'tap'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import { call, lastAnswer } from './testing/call-lab.ts'
-import { endLab, LIMITS, makeLab } from './testing/container-limits.ts'
+import { answerOf, endLab, LIMITS, makeLab, wantedAnswer } from './testing/container-limits.ts'
 
 const kernel = createKoffiKernel()
 const [, major = '0', minor = '0'] = /^Linux version (\d+)\.(\d+)/.exec(kernel.readText('/proc/version')) ?? []
@@ -15,9 +15,7 @@ const series = version >= 7000 ? '7.x' : version >= 6018 ? '6.18' : version >= 6
 t.test('what must be where', async (t) => {
   const lab = makeLab(kernel, `/tmp/fulcrum-lab-${process.pid}`)
   t.teardown(() => endLab(kernel, lab))
-  for (const { name, calls, answer, flags } of LIMITS) {
-    t.equal(lastAnswer(kernel, calls(lab), flags), typeof answer === 'string' ? answer : answer[series], name)
-  }
+  for (const limit of LIMITS) t.equal(answerOf(kernel, lab, limit), wantedAnswer(limit, series), limit.name)
 })
 
 t.test('the laboratory says which call failed, or that it hangs', async (t) => {

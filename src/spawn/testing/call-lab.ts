@@ -12,7 +12,7 @@ import type { Fd, Kernel } from '../../kernel/kernel.ts'
 import { waitReadable } from '../../kernel/wait-readable.ts'
 
 /** Calls that only experiments make. */
-const MORE_CALLS = { pause: 34, kill: 62, mkdir: 83, pipe2: 293, setfsuid: 122, setfsgid: 123 } as const
+const MORE_CALLS = { pause: 34, flock: 73, mkdir: 83 } as const
 
 /** What an earlier call with this label has returned. */
 export interface Got {
@@ -58,10 +58,14 @@ function rowsOf(calls: readonly LabCall[]): { rows: Row[]; places: number[] } {
   return { rows, places }
 }
 
-/** What the last call answered: 'ok', the name of an errno, or which earlier call failed. */
-export function lastAnswer(kernel: Kernel, calls: readonly LabCall[], flags = 0): string {
+/**
+ * What the last call answered: 'ok', the name of an errno, or which earlier call failed. `started` is called while the
+ * child may be at work already.
+ */
+export function lastAnswer(kernel: Kernel, calls: readonly LabCall[], flags = 0, started: (pid: number) => void = () => undefined): string {
   const { rows, places } = rowsOf(calls)
   const child = kernel.startChild(rows, { flags })
+  started(child.pid)
   const ended = waitReadable(kernel, child.pidfd, 10_000)
   if (!ended) kernel.pidfdSendSignal(child.pidfd, 9)
   kernel.close(child.pidfd)
@@ -77,13 +81,17 @@ export function lastAnswer(kernel: Kernel, calls: readonly LabCall[], flags = 0)
   return last === null ? (ended ? 'not reached' : 'hangs') : named(last)
 }
 
+export function writeMaps(kernel: Kernel, pid: number, map: string): void {
+  kernel.writeFile(`/proc/${pid}/uid_map`, map)
+  kernel.writeFile(`/proc/${pid}/gid_map`, map)
+}
+
 /** A user namespace with this map, as a descriptor. */
 export function makeUserNamespace(kernel: Kernel, map: string): Fd {
   const CLONE_NEWUSER = 0x10000000
   const child = kernel.startChild([{ nr: MORE_CALLS.pause, args: [] }], { flags: CLONE_NEWUSER | CLONE_VM })
   try {
-    kernel.writeFile(`/proc/${child.pid}/uid_map`, map)
-    kernel.writeFile(`/proc/${child.pid}/gid_map`, map)
+    writeMaps(kernel, child.pid, map)
     return kernel.open(`/proc/${child.pid}/ns/user`, 0o2000000)
   } finally {
     kernel.pidfdSendSignal(child.pidfd, 9)

@@ -6,13 +6,16 @@
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, FSCONFIG_CMD_CREATE, FSCONFIG_SET_FD, MNT_DETACH, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../abi/mount.ts'
 import { O_CLOEXEC, O_RDONLY } from '../../abi/process.ts'
 import type { Fd, Kernel } from '../../kernel/kernel.ts'
-import { as, call, got, makeUserNamespace } from './call-lab.ts'
+import { as, call, got, lastAnswer, makeUserNamespace, writeMaps } from './call-lab.ts'
 import type { LabCall } from './call-lab.ts'
 
 const NS = { mnt: 0x20000, cgroup: 0x2000000, uts: 0x4000000, ipc: 0x8000000, user: 0x10000000, pid: 0x20000000, net: 0x40000000 } as const
+const ALL_AT_ONCE = NS.user | NS.cgroup | NS.uts | NS.ipc | NS.pid | NS.net
 const ALL_BUT_USER = NS.mnt | NS.cgroup | NS.uts | NS.ipc | NS.pid | NS.net
 const [CLONE_FS, CLONE_VM, CLONE_PARENT, SIGCHLD] = [0x200, 0x100, 0x8000, 17]
 const S_IFCHR = 0o020000
+const [LOCK_SH, LOCK_EX, LOCK_UN] = [1, 2, 8]
+const MAP = '0 100000 65536\n'
 
 /** What the experiments have ready: made once in the mount namespace of the test. */
 export interface Lab {
@@ -21,6 +24,10 @@ export interface Lab {
   readonly user: Fd
   /** The mount namespace of the test. */
   readonly mounts: Fd
+  /** A detached copy of the tmpfs, and a detached proc, as this process makes them; closed with the rest. */
+  readonly tree: () => Fd
+  readonly proc: () => Fd
+  readonly opened: Fd[]
 }
 
 export function makeLab(kernel: Kernel, at: string): Lab {
@@ -29,13 +36,20 @@ export function makeLab(kernel: Kernel, at: string): Lab {
   kernel.mount('lab', at, 'tmpfs', 0, null)
   for (const name of ['a', 'p', 's', 'ro', 'new']) kernel.mkdir(`${at}/${name}`, 0o777)
   kernel.mount('ro', `${at}/ro`, 'tmpfs', MS_RDONLY, null)
-  kernel.writeFile(`${at}/file`, 'x')
-  return { at, user: makeUserNamespace(kernel, '0 100000 65536\n'), mounts: kernel.open('/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC) }
+  for (const name of ['file', 'gate']) kernel.writeFile(`${at}/${name}`, 'x', 0o666)
+  const opened: Fd[] = []
+  const kept = (fd: Fd): Fd => {
+    opened.push(fd)
+    return fd
+  }
+  return {
+    at, opened, user: kept(makeUserNamespace(kernel, MAP)), mounts: kept(kernel.open('/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC)),
+    tree: () => kept(kernel.openTree(AT_FDCWD, at, OPEN_TREE_CLONE | AT_RECURSIVE)), proc: () => kept(kernel.fsmount(kept(kernel.fsopen('proc')), 0)),
+  }
 }
 
 export function endLab(kernel: Kernel, lab: Lab): void {
-  kernel.close(lab.user)
-  kernel.close(lab.mounts)
+  lab.opened.forEach((fd) => kernel.close(fd))
   kernel.umount2(lab.at, MNT_DETACH)
   kernel.rmdir(lab.at)
 }
@@ -93,6 +107,13 @@ const treeNamespace = (lab: Lab): LabCall[] => [
 const NOT_MADE = { '6.1': '5. open_tree: EINVAL', '6.12': '5. open_tree: EINVAL', '6.18': '5. open_tree: EINVAL' } as const
 const NOT_MADE_AFTER_FORK = { '6.1': '6. open_tree: EINVAL', '6.12': '6. open_tree: EINVAL', '6.18': '6. open_tree: EINVAL' } as const
 
+/** In namespaces of every kind since its clone, with the user namespace's map written meanwhile: a root of the host's making. */
+const everythingAtOnce = (lab: Lab): LabCall[] => [
+  as('gate', call('openat', AT_FDCWD, `${lab.at}/gate`, O_RDONLY, 0)), call('flock', got('gate'), LOCK_SH), call('setresgid', 0, 0, 0), call('setresuid', 0, 0, 0),
+  as('ns', call('open_tree', lab.tree(), '', OPEN_TREE_NAMESPACE | AT_EMPTY_PATH | AT_RECURSIVE)), call('setns', got('ns'), NS.mnt),
+  call('move_mount', lab.proc(), '', AT_FDCWD, '/a', MOVE_MOUNT_F_EMPTY_PATH), mount('proc', '/p'), call('umount2', '/a', MNT_DETACH), call('umount2', '/ro', MNT_DETACH),
+]
+
 export const LIMITS: readonly Limit[] = [
   // What needs the capabilities of the host: before the user namespace is entered.
   { name: 'inner: a device node', calls: (lab) => [...inner(lab, 0), mount('tmpfs', `${lab.at}/a`), call('mknodat', AT_FDCWD, `${lab.at}/a/null`, S_IFCHR | 0o666, 0x103)], answer: 'EPERM' },
@@ -143,6 +164,9 @@ export const LIMITS: readonly Limit[] = [
   // What decides how many processes there are.
   { name: 'outer after unshare(CLONE_NEWPID): its own proc is that of the old one', calls: (lab) => [unshare(NS.mnt | NS.pid), mount('proc', `${lab.at}/p`), call('open_tree', AT_FDCWD, `${lab.at}/p/1/ns`, O_CLOEXEC)], answer: 'ok' },
   { name: 'outer: proc with pidns= of another pid namespace', calls: pidnsOption, answer: since('6.18') },
+  { name: 'everything by one clone: the root as a namespace', calls: (lab) => everythingAtOnce(lab).slice(0, 5), flags: ALL_AT_ONCE, answer: since('7.x') },
+  { name: 'everything by one clone: its proc, and the pin off', calls: (lab) => everythingAtOnce(lab).slice(0, 9), flags: ALL_AT_ONCE, answer: { ...NOT_MADE, '7.x': 'ok' } },
+  { name: 'everything by one clone: a mount of the root off', calls: everythingAtOnce, flags: ALL_AT_ONCE, answer: { ...NOT_MADE, '7.x': 'EINVAL' } },
   { name: 'shared memory: a new user namespace', calls: () => [unshare(NS.user)], flags: CLONE_VM, answer: 'ok' },
   { name: 'shared memory: an existing user namespace', calls: (lab) => enter(lab), flags: CLONE_VM, answer: 'ok' },
   { name: 'shared root and working directory: a mount namespace', calls: (lab) => [call('setns', lab.mounts, NS.mnt)], flags: CLONE_FS, answer: 'EINVAL' },
@@ -162,3 +186,20 @@ function pidnsOption(): LabCall[] {
     call('fsconfig', got('context'), FSCONFIG_SET_FD, 'pidns', 0, got('pidns')),
   ]
 }
+
+/** What the last call of the experiment answers; a user namespace that is made by the clone gets its map meanwhile. */
+export function answerOf(kernel: Kernel, lab: Lab, { calls, flags = 0 }: Limit): string {
+  if ((flags & NS.user) === 0) return lastAnswer(kernel, calls(lab), flags)
+  const gate = kernel.open(`${lab.at}/gate`, O_RDONLY | O_CLOEXEC)
+  try {
+    kernel.flock(gate, LOCK_EX)
+    return lastAnswer(kernel, calls(lab), flags, (pid) => {
+      writeMaps(kernel, pid, MAP)
+      kernel.flock(gate, LOCK_UN)
+    })
+  } finally {
+    kernel.close(gate)
+  }
+}
+
+export const wantedAnswer = ({ answer }: Limit, series: Series): string => (typeof answer === 'string' ? answer : answer[series])
