@@ -76,7 +76,10 @@ function enterRoot(request: ContainerRequest, namespace: boolean): ChildCall[] {
       calls.moveMount(ROOT, '', AT_FDCWD, 'lower', MOVE_MOUNT_F_EMPTY_PATH),
       calls.mount('overlay', 'root', 'overlay', MS_NODEV, 'lowerdir=lower,upperdir=upper,workdir=work'), calls.chdir('root'),
     ] : []),
-    calls.pivotRoot('.', '.'), calls.umount2('.', MNT_DETACH), calls.chdir('/'),
+    calls.pivotRoot('.', '.'), calls.umount2('.', MNT_DETACH),
+    // The tree in memory lay on the old root and was on top; now that itself.
+    ...(volatile === 'overlay' ? [calls.umount2('.', MNT_DETACH)] : []),
+    calls.chdir('/'),
   ]
 }
 

@@ -47,6 +47,8 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'a user namespace', wish: { idMap: MAP }, script: identity.replace('tail', 'busybox tail'), output: ['0', 'room', 'init', ' 0 100000 65536', '/', 'lo', '0:0 drwxr-xr-x', '0:0 crw-rw-rw-', '0:0 drwxrwxrwt', '0:0 drwxr-xr-x'] },
   { name: 'mounts', script: MOUNTS, output: OWN },
   { name: 'mounts with a user namespace', wish: { idMap: MAP }, script: MOUNTS, output: OWN },
+  { name: 'mounts of an overlay', wish: { volatile: 'overlay', idMap: MAP }, script: `${MOUNTS}; [ / -ef /.. ] && echo same`, output: [...OWN, 'same'] },
+  { name: 'mounts of an empty root', wish: { volatile: 'yes' }, script: `${MOUNTS}; [ / -ef /.. ] && echo same`, output: [...OWN, '/usr', 'same'] },
   { name: 'no pid but its own; nothing open but 0, 1, 2; a session of its own', script: 'echo $$; set /proc/[0-9]*; echo $*; set /proc/$$/fd/*; echo $(($# - 1)); cut -d" " -f6 /proc/$$/stat', output: ['2', '/proc/1 /proc/2', /* and that of the directory */ '3', '2'] },
   { name: 'what PID 1 is', script: `${INIT}; readlink /proc/1/exe; ls /proc/1/fd | wc -l; grep -E "^(CapEff|NoNewPrivs)" /proc/1/status | tr -s '\\t' ' '`, output: ['/memfd:init (deleted)', '0', 'CapEff: 0000000000000020', 'NoNewPrivs: 1'] },
   { name: 'capabilities and privileges', script: 'grep -E "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs)" /proc/self/status | cut -f2', output: ['0000000000000000', '00000000000401fb', '00000000000401fb', '00000000000401fb', '0000000000000000', '1'] },
