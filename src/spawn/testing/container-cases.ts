@@ -9,6 +9,8 @@ import type { ContainerRoom, Wish } from './container-room.ts'
 export interface ContainerCase {
   readonly name: string
   readonly wish?: Wish
+  /** With a terminal. */
+  readonly terminal?: boolean
   /** With bindsOf(). */
   readonly bindsOfRoom?: boolean
   readonly script: string
@@ -33,6 +35,7 @@ try 'write to sys' sh -c 'echo 1 > /sys/kernel/profiling'
 try 'host by nsenter' nsenter -t 1 -m true
 `
 const refused = ['root off', 'devices off', 'read-only off', 'bind read-write', 'bind off', 'memory device', 'disk device', 'write to proc', 'write to sysrq', 'write to sys', 'host by nsenter'].map((name) => `${name}: refused`)
+const TERMINAL = 'tty; stat -c %u:%g /dev/pts/0; echo to the console > /dev/console; [ /dev/console -ef /dev/pts/0 ] && echo same; (: > /dev/tty) && echo controlling; echo $(cut -d" " -f5 /proc/self/mountinfo | grep -e ^/dev/console -e ^/dev/pts | sort)'
 /** Of /proc/self/mountinfo: mount points in the order of their names. */
 const MOUNTS = "cut -d' ' -f5 /proc/self/mountinfo | grep -v -e ^/proc/ -e ^/sys/ | sort"
 const OWN = ['/', '/dev', '/dev/mqueue', '/dev/pts', '/dev/shm', '/proc', '/run', '/sys', '/tmp']
@@ -62,6 +65,8 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'the network of the host', wish: { network: 'host', idMap: MAP }, script: 'ls /sys/class/net | grep -x lo; touch /sys/x 2> /dev/null || echo read-only', output: ['lo', 'read-only'] },
   { name: 'a device node of the root', script: 'echo x > /data/null || true', output: 'sh: can\'t create /data/null: Permission denied' },
   { name: 'binds', wish: { idMap: MAP }, bindsOfRoom: true, script: 'cat /mnt/new/place/hosts; cat /run/file; cat /mnt/other; touch /mnt/new/place/x 2> /dev/null || echo read-only; stat -c %u /mnt/mapped /mnt/new/place; touch /mnt/mapped/x && stat -c %u /mnt/mapped/x; rm /mnt/mapped/x', output: ['of the root', 'of the root', 'of the root', 'read-only', '0', '65534', '0'] },
+  { name: 'a terminal', terminal: true, script: TERMINAL, output: ['/dev/pts/0', '0:5', 'to the console', 'same', 'controlling', '/dev/console /dev/pts'] },
+  { name: 'a terminal in a user namespace', terminal: true, wish: { idMap: MAP, user: { uid: 7, gid: 7, groups: [5] } }, script: TERMINAL, output: ['/dev/pts/0', '7:5', 'to the console', 'same', 'controlling', '/dev/console /dev/pts'] },
   { name: 'read-only', wish: { readOnly: true, idMap: MAP }, script: 'for f in /x /data/x /tmp/x /run/x /dev/x /var/x; do touch $f 2> /dev/null && echo $f; done; true', output: ['/tmp/x', '/run/x', '/dev/x'] },
   { name: 'volatile: state', wish: { volatile: 'state', idMap: MAP }, script: 'for f in /x /data/x /var/x; do touch $f 2> /dev/null && echo $f; done', output: '/var/x' },
   { name: 'volatile: yes', wish: { volatile: 'yes', idMap: MAP }, script: 'for f in /x /usr/x /var/x; do touch $f 2> /dev/null && echo $f; done; cat /etc/hosts 2> /dev/null; ls /; stat -c %u / /usr', output: ['/x', 'bin', 'dev', 'lib', 'lib64', 'proc', 'run', 'sbin', 'sys', 'tmp', 'usr', 'x', '0', '0'] },
@@ -93,8 +98,9 @@ export const CGROUP_CASES: readonly ContainerCase[] = [
 ]
 
 /** Runs a case; what it printed as lines, and its code. */
-export function outcomeOf(room: ContainerRoom, { wish = {}, script, bindsOfRoom }: ContainerCase): { lines: readonly string[]; code: number | null | undefined } {
-  const { status, output } = room.sh(script, bindsOfRoom === true ? { ...wish, binds: bindsOf(room.root) } : wish)
+export function outcomeOf(room: ContainerRoom, { wish = {}, script, bindsOfRoom, terminal }: ContainerCase): { lines: readonly string[]; code: number | null | undefined } {
+  const whole = bindsOfRoom === true ? { ...wish, binds: bindsOf(room.root) } : wish
+  const { status, output } = terminal === true ? room.shInTerminal(script, whole) : room.sh(script, whole)
   return { lines: output.replace(/\n$/, '').split('\n'), code: status?.code }
 }
 

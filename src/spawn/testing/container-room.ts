@@ -75,6 +75,22 @@ export class ContainerRoom {
     })
   }
 
+  /** The same with a terminal of the container's own; its output as the terminal shows it. */
+  shInTerminal(script: string, wish: Wish = {}): Outcome {
+    const { kernel } = this
+    const child = this.spawner.start(this.plan({ command: ['sh', '-c', script], terminal: true, ...wish }))
+    const master = child.handle('terminal')
+    let output = ''
+    const bytes = new Uint8Array(4096)
+    // EIO when the last one who had it open is gone.
+    for (;;) {
+      const count = master === null || kernel.poll([master], 10_000).length === 0 ? null : attempt(() => kernel.read(master, bytes, null))
+      if (count === null || count === 0) break
+      output += new TextDecoder().decode(bytes.subarray(0, count))
+    }
+    return { status: child.wait(10_000), output: output.replaceAll('\r', '') }
+  }
+
   #captured(run: (stdio: readonly [number, number, number]) => ExitStatus | null): Outcome {
     const { kernel } = this
     const out = kernel.memfdCreate('output', 1)
