@@ -5,9 +5,10 @@
 import { toFd } from '../../src/kernel/kernel.ts'
 import { createKoffiKernel } from '../../src/kernel/koffi-kernel.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
-import { CASES, CGROUP_CASES, outcomeOf, wantedOf } from '../../src/spawn/testing/container-cases.ts'
+import { CASES, CGROUP_CASES, FAILING_PLANS, outcomeOf, wantedOf } from '../../src/spawn/testing/container-cases.ts'
 import { answerOf, endLab, LIMITS, makeLab, wantedAnswer } from '../../src/spawn/testing/container-limits.ts'
 import { ContainerRoom, makeRoot, traces } from '../../src/spawn/testing/container-room.ts'
+import { injectFailures } from '../../src/spawn/testing/inject-failures.ts'
 import { guestTap } from '../harness/guest-tap.ts'
 
 const k = createKoffiKernel()
@@ -32,6 +33,11 @@ tap.attempt('nothing is left', () => {
   room.sh('true', { cgroupParent: '/fulcrum-test' })
   tap.same('nothing is left', traces(k, CGROUPS), before)
 })
+// On the newest kernel the plans are other ones than on the host: made by OPEN_TREE_NAMESPACE.
+for (const [name, wish] of Object.entries(spawner.features.openTreeNamespace ? FAILING_PLANS : {})) {
+  const what = `a failure at every step leaves nothing: ${name}`
+  tap.attempt(what, () => tap.same(what, injectFailures(room.plan({ command: ['true'], cgroupParent: '/fulcrum-test', ...wish }), spawner, k).filter(({ wrong }) => wrong.length > 0), []))
+}
 spawner.close()
 
 const lab = makeLab(k, '/tmp/lab')

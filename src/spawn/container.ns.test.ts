@@ -5,12 +5,10 @@
 import t from 'tap'
 import { MNT_DETACH, MS_PRIVATE, MS_REC } from '../abi/mount.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
-import type { RunPlan } from '../plan/run/run-plan.ts'
-import { SpawnError } from './spawn-error.ts'
 import { Spawner } from './spawner.ts'
-import { CASES, outcomeOf, wantedOf } from './testing/container-cases.ts'
+import { CASES, FAILING_PLANS, outcomeOf, wantedOf } from './testing/container-cases.ts'
 import { ContainerRoom, makeRoot, MAP, traces } from './testing/container-room.ts'
-import type { Wish } from './testing/container-room.ts'
+import { injectFailures } from './testing/inject-failures.ts'
 
 const kernel = createKoffiKernel()
 const at = `/tmp/fulcrum-room-${process.pid}`
@@ -43,43 +41,10 @@ t.test('nothing is left', async (t) => {
   t.equal(traces(kernel), before)
 })
 
-/** The plan with one step of the host that fails, or one call of a child. */
-const failingStep = (plan: RunPlan, index: number): RunPlan => ({ ...plan, host: plan.host.map((step, i) => (i === index ? { op: 'open', path: '/nowhere/at/all', flags: 0, as: 'nothing' } : step)) })
-const failingCall = (plan: RunPlan, index: number): RunPlan => ({
-  ...plan,
-  calls: plan.calls.map((it, i) => {
-    if (i !== index) return it
-    const { label, ifZero } = it
-    return { call: 'close', args: [-1], shown: 'close(-1)', ...(label === undefined ? {} : { label }), ...(ifZero === undefined ? {} : { ifZero }) }
-  }),
-})
-
-const PLANS: Readonly<Record<string, Wish>> = {
-  'one child': { volatile: 'yes', terminal: true },
-  'one child, a user namespace': { idMap: MAP, readOnly: true, terminal: true },
-  'two children': { idMap: MAP, capabilities: null, binds: [{ source: '/etc', target: '/mnt/etc', readOnly: true, recursive: false }], terminal: true },
-  'two children, without init': { idMap: MAP, capabilities: null, init: false, volatile: 'overlay', network: 'host' },
-}
-
-for (const [name, wish] of Object.entries(PLANS)) {
+for (const [name, wish] of Object.entries(FAILING_PLANS)) {
   t.test(`a failure at every step leaves nothing: ${name}`, async (t) => {
-    room.sh('true', wish)
     const plan = room.plan({ command: ['true'], ...wish })
-    // The descriptors of the plan come from memfds of the room: the standard ones are as good.
-    const before = traces(kernel)
-    const wrong: string[] = []
-    const inject = (what: string, injected: RunPlan, wanted: string): void => {
-      const error = thrownBy(() => {
-        spawner.start(injected).wait()
-        return new Error('nothing was thrown')
-      })
-      const got = error instanceof SpawnError ? `${error.actor} ${error.index}` : String(error)
-      if (got !== wanted) wrong.push(`${what}: ${got}`)
-      if (traces(kernel) !== before) wrong.push(`${what}: left ${traces(kernel)} of ${before}`)
-    }
-    plan.host.forEach((_, i) => inject(`step ${i}`, failingStep(plan, i), `host ${i}`))
-    plan.calls.forEach(({ shown }, i) => inject(`call ${i} ${shown}`, failingCall(plan, i), `child ${i}`))
-    t.strictSame(wrong, [])
+    t.strictSame(injectFailures(plan, spawner, kernel).filter(({ wrong }) => wrong.length > 0), [])
     t.comment(`${plan.host.length} steps, ${plan.calls.length} calls`)
   })
 }

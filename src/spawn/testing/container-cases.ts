@@ -107,3 +107,11 @@ export function outcomeOf(room: ContainerRoom, { wish = {}, script, bindsOfRoom,
 export function wantedOf({ output, code = 0 }: ContainerCase): { lines: readonly string[]; code: number } {
   return { lines: typeof output === 'string' ? output.split('\n') : output, code }
 }
+
+/** One of each shape, for failures at every step. */
+export const FAILING_PLANS: Readonly<Record<string, Wish>> = {
+  'one child': { volatile: 'yes', terminal: true },
+  'one child, a user namespace': { idMap: MAP, readOnly: true, terminal: true },
+  'two children': { idMap: MAP, capabilities: null, binds: [{ source: '/etc', target: '/mnt/etc', readOnly: true, recursive: false }], terminal: true },
+  'two children, without init': { idMap: MAP, capabilities: null, init: false, volatile: 'overlay', network: 'host' },
+}
