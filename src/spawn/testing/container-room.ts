@@ -6,6 +6,7 @@ import { S_IFCHR } from '../../abi/process.ts'
 import { attempt } from '../../kernel/errors.ts'
 
 import type { Fd, Kernel } from '../../kernel/kernel.ts'
+import { waitReadable } from '../../kernel/wait-readable.ts'
 import type { ContainerRequest } from '../../facts/run/run-types.ts'
 import { readRunFacts } from '../../facts/run/run-facts.ts'
 import { planContainer } from '../../plan/run/container.ts'
@@ -84,7 +85,7 @@ export class ContainerRoom {
     const bytes = new Uint8Array(4096)
     // EIO when the last one who had it open is gone.
     for (;;) {
-      const count = master === null || kernel.poll([master], 10_000).length === 0 ? null : attempt(() => kernel.read(master, bytes, null))
+      const count = master === null || !waitReadable(kernel, master, 10_000) ? null : attempt(() => kernel.read(master, bytes, null))
       if (count === null || count === 0) break
       output += new TextDecoder().decode(bytes.subarray(0, count))
     }
