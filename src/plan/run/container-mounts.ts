@@ -123,9 +123,6 @@ function pinned(pin: Handle | null, aside: string, mount: ChildCall): ChildCall[
   return pin === null ? [mount] : [calls.moveMount(pin, '', AT_FDCWD, aside, MOVE_MOUNT_F_EMPTY_PATH), mount, calls.umount2(aside, MNT_DETACH)]
 }
 
-/** The place of the pin: empty, and mounted on last. */
-const ASIDE = '/dev/mqueue'
-
 /** Which of the files that a container does not get are below this mount point of its own. */
 const hiddenBelow = (point: '/proc' | '/sys', request: ContainerRequest, facts: RunFacts): KernelFile[] =>
   isBound(request, point) ? [] : facts.features.kernelFiles.filter(({ path }) => isBelow(path, point) && !isBound(request, path))
@@ -133,14 +130,14 @@ const hiddenBelow = (point: '/proc' | '/sys', request: ContainerRequest, facts: 
 /** proc of the container's pid namespace, and what of it the container does not get. */
 export function procMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
   if (isBound(request, '/proc')) return []
-  return [...pinned(pin, ASIDE, calls.mount('proc', '/proc', 'proc', SAFE)), ...hidden(hiddenBelow('/proc', request, facts))]
+  return [...pinned(pin, '/sys', calls.mount('proc', '/proc', 'proc', SAFE)), ...hidden(hiddenBelow('/proc', request, facts))]
 }
 
 /** sysfs of the container's network namespace (that of the host is attached as a tree) and its view of cgroup2. */
 export function sysMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
   if (isBound(request, '/sys')) return []
   return [
-    ...(request.network === 'none' ? pinned(pin, ASIDE, calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)) : []),
+    ...(request.network === 'none' ? pinned(pin, '/proc', calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)) : []),
     // Not every kernel has cgroups.
     calls.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', SAFE | MS_RDONLY, null, { goOn: true }),
     ...hidden(hiddenBelow('/sys', request, facts)),
