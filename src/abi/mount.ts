@@ -42,6 +42,8 @@ export const OPEN_TREE_CLOEXEC = 0x80000
 
 /** move_mount(2), since Linux 5.2. */
 export const MOVE_MOUNT_F_EMPTY_PATH = 0x4
+/** move_mount(2): follows a symbolic link at the end of the target's path. */
+export const MOVE_MOUNT_T_SYMLINKS = 0x10
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40
 /** Puts the target into the peer group and under the master of the source; since Linux 5.15. */
 export const MOVE_MOUNT_SET_GROUP = 0x100

@@ -5,6 +5,7 @@
 
 export const SYS_WRITE = 1
 export const SYS_POLL = 7
+export const SYS_NANOSLEEP = 35
 export const SYS_UNLINKAT = 263
 /** since Linux 5.1 */
 export const SYS_PIDFD_SEND_SIGNAL = 424

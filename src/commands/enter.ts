@@ -96,9 +96,12 @@ async function enter(kernel: Kernel, io: CommandIo, wish: EnterWish): Promise<nu
       workingDirectory: wish.workingDirectory, user: { uid: user.uid, gid: user.gid, groups: user.groups },
       capabilities: entry.capabilities, noNewPrivileges: entry.noNewPrivileges, stdio: [0, 1, 2], terminalPeer: terminal?.peer ?? null,
     }, target)
-    const child = spawner.start(plan)
-    if (terminal !== null) kernel.close(terminal.peer)
-    return shellStatus(await supervise(kernel, { child, master, cgroup: null, entry: null }, processSurroundings()))
+    const status = await supervise(kernel, processSurroundings(), () => {
+      const child = spawner.start(plan)
+      if (terminal !== null) kernel.close(terminal.peer)
+      return { child, master: terminal?.master ?? null, endGuard: null }
+    })
+    return shellStatus(status)
   } finally {
     if (master !== null) kernel.close(toFd(master))
     target.close()

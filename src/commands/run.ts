@@ -13,6 +13,7 @@ import type { RunPlan } from '../plan/run/run-plan.ts'
 import { processSurroundings } from '../run/process-surroundings.ts'
 import { Registry, markOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
+import { startGuard } from '../run/guard.ts'
 import { shellStatus, supervise } from '../run/supervise.ts'
 import type { Surroundings } from '../run/supervise.ts'
 import { cgroup2Mount } from '../run/target.ts'
@@ -82,31 +83,41 @@ class RunCommand {
     return EXIT_OK
   }
 
-  /** Takes the name, starts the command and writes down what it is. */
-  #start(request: RunRequest): RunningChild {
+  /** Takes the name, starts the command and writes down what it is. `guard` is started once the name is ours. */
+  #start(request: RunRequest, guard: () => (() => void) | null): { readonly child: RunningChild; readonly endGuard: (() => void) | null } {
     const entry = entryOf(this.#kernel, request)
     this.#registry.claim(entry)
+    let endGuard: (() => void) | null = null
     try {
+      endGuard = guard()
       const child = startRun(this.#kernel, this.#spawner, request)
       const process = markOf(this.#kernel, child.pid)
       this.#registry.update(request.name, () => ({
         ...entry, process, cgroup: cgroupOf(child.plan), plan: child.plan.name, supervisor: this.#wish.detach ? null : entry.supervisor,
       }))
-      return child
+      return { child, endGuard }
     } catch (error) {
+      endGuard?.()
       this.#registry.release(entry)
       throw error
     }
   }
 
-  async inForeground(surroundings: () => Surroundings): Promise<number> {
+  async inForeground(surroundings: Surroundings): Promise<number> {
     const request = this.#request([toFd(0), toFd(1), toFd(2)])
-    const child = this.#start(request)
-    const supervised = { child, master: child.handle('terminal'), cgroup: cgroupOf(child.plan), entry: this.#registry.path(request.name) }
+    const { name, cgroupParent, terminal } = request
+    const mounted = cgroup2Mount(this.#kernel)
+    const cgroup = cgroupParent === null || mounted === null ? null : `${mounted}${cgroupParent}/${name}`
+    const guard = (): (() => void) | null =>
+      cgroup === null ? null : startGuard(this.#kernel, { pidfd: null, cgroup, entry: this.#registry.path(name), terminal: terminal ? surroundings.streams.inputFd : null })
     try {
-      return shellStatus(await supervise(this.#kernel, supervised, surroundings()))
+      const status = await supervise(this.#kernel, surroundings, () => {
+        const { child, endGuard } = this.#start(request, guard)
+        return { child, endGuard, master: child.handle('terminal') }
+      })
+      return shellStatus(status)
     } finally {
-      this.#registry.forget(request.name, this.#kernel.getpid())
+      this.#registry.forget(name, this.#kernel.getpid())
     }
   }
 
@@ -114,7 +125,7 @@ class RunCommand {
     const input = this.#kernel.open('/dev/null', O_RDONLY)
     const output = this.#kernel.open(this.#wish.output ?? '/dev/null', O_WRONLY | O_APPEND | O_CREAT, 0o600)
     const request = this.#request([input, output, output])
-    const child = this.#start(request)
+    const { child } = this.#start(request, () => null)
     this.#kernel.close(input)
     this.#kernel.close(output)
     this.#io.stdout(this.#wish.json ? `${safeJson(startedJson(request, child))}\n` : `${request.name}\n`)
@@ -137,7 +148,7 @@ export const runCommand: Command = {
       spawner = new Spawner(kernel)
       const command = new RunCommand(kernel, io, wish, spawner)
       if (wish.dryRun) return command.dryRun()
-      return wish.detach ? command.detached() : await command.inForeground(processSurroundings)
+      return wish.detach ? command.detached() : await command.inForeground(processSurroundings())
     } catch (error) {
       return tellFailure('run', io, wish?.json === true, error)
     } finally {

@@ -22,11 +22,12 @@ export interface SignalTarget {
   signal(signal: number): void
 }
 
-/** Begins to forward. The answer ends it. */
-export function forwardSignals(source: SignalSource, target: SignalTarget, console: Console | null): () => void {
+/** Begins to forward. `joined` answers the terminal that is joined to ours now, if any. The answer ends it. */
+export function forwardSignals(source: SignalSource, target: SignalTarget, joined: () => Console | null): () => void {
   let terminated = false
   const act = (name: (typeof FORWARDED)[number]): void => {
     const number = signalNumber(name) ?? SIGTERM
+    const console = joined()
     if (name === 'SIGWINCH' && console !== null) return console.resize()
     if (name === 'SIGTERM' && terminated) return target.signal(SIGKILL)
     if (name === 'SIGTERM') terminated = true

@@ -1,12 +1,13 @@
 // A guard: a child that does nothing until `fulcrum run` has died, and then ends what that has started.
 //
 // Not PR_SET_PDEATHSIG: that is lost when the command changes its user or runs a program with capabilities, and speaks
-// for one process only. The guard waits for our pidfd, which nobody can forge, with every signal blocked; then it kills the
+// for one process only. The guard waits for our pidfd in a session of its own with every signal blocked; then it kills the
 // container or the cgroup, puts the terminal back and removes what is left. It is machine code on a table of calls
-// (src/kernel/ffi-call-table.ts) and shares our memory, so it costs next to nothing.
+// (src/kernel/ffi-call-table.ts) and shares our memory, so it costs next to nothing. With a cgroup it is there before
+// the command is.
 
 import { CLONE_VM, O_WRONLY, POLLIN, SIGKILL } from '../abi/process.ts'
-import { RAW_CALLS, SYS_PIDFD_SEND_SIGNAL, SYS_POLL, SYS_UNLINKAT } from '../abi/raw-syscalls.ts'
+import { RAW_CALLS, SYS_NANOSLEEP, SYS_PIDFD_SEND_SIGNAL, SYS_POLL, SYS_UNLINKAT } from '../abi/raw-syscalls.ts'
 import { AT_FDCWD } from '../abi/mount.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Row } from '../kernel/child-table.ts'
@@ -20,11 +21,13 @@ const LAST_DESCRIPTOR = 0xffffffff
 /** What the guard has open, in this order. */
 const OWN = 0
 const CHILD = 1
-const CGROUP_KILL = 2
-const TERMINAL = 3
-const NUMBER_OF = 4
+const TERMINAL = 2
+const NUMBER_OF = 3
 /** How long the end of a killed container may take. */
 const END_MS = 10_000
+/** How often it is tried to remove the cgroup, and the time between. */
+const REMOVE_TRIES = 20
+const PAUSE_NS = 10_000_000n
 
 /** ioctl(2) on terminals with struct termios as the kernel has it; asm-generic/ioctls.h. */
 const TCGETS = 0x5401
@@ -32,8 +35,9 @@ const TCSETS = 0x5402
 const TERMIOS_BYTES = 64
 
 export interface Guarded {
-  readonly pidfd: Fd
-  /** Directory of its cgroup, or null. */
+  /** What is killed, or null: what is in the cgroup. */
+  readonly pidfd: Fd | null
+  /** Directory of its cgroup, which need not be there yet, or null. */
   readonly cgroup: string | null
   /** Its file in the registry, or null. */
   readonly entry: string | null
@@ -52,26 +56,45 @@ function pollfd(fd: number): Uint8Array {
   return bytes
 }
 
+/** Ten milliseconds as struct timespec. */
+function pause(): Uint8Array {
+  const bytes = new Uint8Array(16)
+  new DataView(bytes.buffer).setBigInt64(8, PAUSE_NS, true)
+  return bytes
+}
+
+/** Kills by the cgroup and removes it: a path, because it is made when the guard waits already. */
+function endCgroup(cgroup: string, row: number): Row[] {
+  const remove: readonly Row[] = [
+    { nr: SYS_UNLINKAT, args: [AT_FDCWD, cgroup, AT_REMOVEDIR], goOn: true },
+    { nr: SYS_NANOSLEEP, args: [pause(), null], goOn: true },
+  ]
+  return [
+    { nr: RAW_CALLS.openat, args: [AT_FDCWD, `${cgroup}/cgroup.kill`, O_WRONLY, 0], goOn: true },
+    { nr: RAW_CALLS.write, args: [{ resultOf: row }, '1', 1], goOn: true },
+    ...Array.from({ length: REMOVE_TRIES }, () => remove).flat(),
+  ]
+}
+
 /** Starts one. The answer ends it. Throws SyscallError. */
 export function startGuard(kernel: Doors, guarded: Guarded): () => void {
   const own = kernel.pidfdOpen(kernel.getpid())
-  const kill = guarded.cgroup === null ? null : attempt(() => kernel.open(`${guarded.cgroup}/cgroup.kill`, O_WRONLY))
   const settings = new Uint8Array(TERMIOS_BYTES)
-  const terminal = guarded.terminal !== null && attempt(() => kernel.ioctl(guarded.terminal ?? toFd(0), TCGETS, settings)) !== null ? guarded.terminal : null
-  // Out of the way of 0 to 3.
-  const sources = [own, guarded.pidfd, kill ?? own, terminal ?? own].map((fd) => toFd(kernel.fcntl(fd, F_DUPFD_CLOEXEC, 10)))
+  const isTerminal = guarded.terminal !== null && attempt(() => kernel.ioctl(guarded.terminal ?? toFd(0), TCGETS, settings)) !== null
+  // Out of the way of 0 to 2.
+  const sources = [own, guarded.pidfd ?? own, (isTerminal ? guarded.terminal : null) ?? own].map((fd) => toFd(kernel.fcntl(fd, F_DUPFD_CLOEXEC, 10)))
   const rows: Row[] = [
+    // Whoever kills our process group, or session, does not mean the guard.
+    { nr: RAW_CALLS.setsid, args: [], goOn: true },
     ...sources.map((fd, to): Row => ({ nr: RAW_CALLS.dup3, args: [fd, to, 0] })),
     { nr: RAW_CALLS.close_range, args: [NUMBER_OF, LAST_DESCRIPTOR, 0] },
     { nr: SYS_POLL, args: [pollfd(OWN), 1, -1] },
-    { nr: SYS_PIDFD_SEND_SIGNAL, args: [CHILD, SIGKILL, 0, 0], goOn: true },
-    ...(kill === null ? [] : [{ nr: RAW_CALLS.write, args: [CGROUP_KILL, '1', 1], goOn: true }]),
     // Every signal is blocked: the terminal takes it from the background as well.
-    ...(terminal === null ? [] : [{ nr: RAW_CALLS.ioctl, args: [TERMINAL, TCSETS, settings], goOn: true }]),
-    { nr: SYS_POLL, args: [pollfd(CHILD), 1, END_MS], goOn: true },
-    ...(guarded.entry === null ? [] : [{ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.entry, 0], goOn: true }]),
-    ...(guarded.cgroup === null ? [] : [{ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.cgroup, AT_REMOVEDIR], goOn: true }]),
+    ...(isTerminal ? [{ nr: RAW_CALLS.ioctl, args: [TERMINAL, TCSETS, settings], goOn: true }] : []),
+    ...(guarded.pidfd === null ? [] : [{ nr: SYS_PIDFD_SEND_SIGNAL, args: [CHILD, SIGKILL, 0, 0], goOn: true }, { nr: SYS_POLL, args: [pollfd(CHILD), 1, END_MS], goOn: true }]),
   ]
+  if (guarded.cgroup !== null) rows.push(...endCgroup(guarded.cgroup, rows.length))
+  if (guarded.entry !== null) rows.push({ nr: SYS_UNLINKAT, args: [AT_FDCWD, guarded.entry, 0], goOn: true })
   try {
     const table = kernel.startChild(rows, { flags: CLONE_VM })
     return () => {
@@ -82,6 +105,6 @@ export function startGuard(kernel: Doors, guarded: Guarded): () => void {
       table.release()
     }
   } finally {
-    for (const fd of [...sources, own, ...(kill === null ? [] : [kill])]) kernel.close(fd)
+    for (const fd of [...sources, own]) kernel.close(fd)
   }
 }

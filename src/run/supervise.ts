@@ -19,14 +19,12 @@ export interface Surroundings {
   readonly signals: SignalSource
 }
 
-export interface Supervised {
+export interface Started {
   readonly child: RunningChild
   /** Our end of its terminal, or null. */
   readonly master: number | null
-  /** Directory of its own cgroup, or null. */
-  readonly cgroup: string | null
-  /** Its file in the registry, or null. */
-  readonly entry: string | null
+  /** Ends the guard that was started before it; null: one by its pidfd is started now. */
+  readonly endGuard: (() => void) | null
 }
 
 /** The status as a shell has it. */
@@ -34,20 +32,29 @@ export function shellStatus({ code, signal }: ExitStatus): number {
   return code ?? 128 + (signal ?? SIGKILL)
 }
 
-/** Waits for the end. Whatever happens, the terminal is as it was then. */
-export async function supervise(kernel: Kernel, supervised: Supervised, { streams, signals }: Surroundings): Promise<ExitStatus> {
-  const { child, master, cgroup, entry } = supervised
-  const terminal = master === null ? null : streams.inputFd
-  // Before raw mode: the guard puts back what is now.
-  const endGuard = startGuard(kernel, { pidfd: child.pidfd, cgroup, entry, terminal })
-  const console = master === null ? null : new Console(kernel, streams, toFd(master), () => child.signal(SIGKILL))
-  const unforward = forwardSignals(signals, child, console)
+/**
+ * Starts something and waits for its end. Signals that come meanwhile are for it, from the first moment on. Whatever happens,
+ * the terminal is as it was then. Throws what `start` throws.
+ */
+export async function supervise(kernel: Kernel, { streams, signals }: Surroundings, start: () => Started): Promise<ExitStatus> {
+  let child: RunningChild | null = null
+  let console: Console | null = null
+  let endGuard: (() => void) | null = null
+  // Handlers run from the event loop only, and what follows is synchronous until the child is there.
+  const unforward = forwardSignals(signals, { signal: (number) => child?.signal(number) }, () => console)
   try {
+    const started = start()
+    const running = started.child
+    child = running
+    // Before raw mode: the guard puts back what is now.
+    endGuard = started.endGuard ?? startGuard(kernel, { pidfd: running.pidfd, cgroup: null, entry: null, terminal: started.master === null ? null : streams.inputFd })
+    if (started.master !== null) console = new Console(kernel, streams, toFd(started.master), () => running.signal(SIGKILL))
     console?.start()
-    return await child.ended
+    return await running.ended
   } finally {
     unforward()
     await console?.stop()
-    attempt(endGuard)
+    const end = endGuard
+    if (end !== null) attempt(end)
   }
 }

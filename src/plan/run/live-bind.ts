@@ -4,7 +4,7 @@
 // and attached by a child that has the target's mount namespace and root: no symbolic link of the target leads
 // anywhere but into the target.  open_tree(2), move_mount(2), docs/run.md
 
-import { AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW } from '../../abi/mount.ts'
+import { AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_SYMLINKS, MS_PRIVATE, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../abi/mount.ts'
 import { CLONE_NEWNS, CLONE_NEWUSER, O_RDONLY } from '../../abi/process.ts'
 import type { Bind } from '../../facts/run/run-types.ts'
 import { calls, handle, makeCall } from './calls.ts'
@@ -58,7 +58,7 @@ export function planLiveBind(request: LiveBindRequest, facts: TargetFacts): RunP
     calls: [
       ...go(facts, request.makeTarget),
       ...(request.makeTarget ? makeTarget(request) : []),
-      calls.moveMount(handle('tree'), '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
+      calls.moveMount(handle('tree'), '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS),
       calls.exit(0),
     ],
     main: null, notes: [],
@@ -69,7 +69,7 @@ export function planLiveBind(request: LiveBindRequest, facts: TargetFacts): RunP
 export function planLiveUnbind(target: string, facts: TargetFacts): RunPlan {
   return {
     name: 'unbind', reason: 'it is unmounted in there', host: [], clone: 0, intoCgroup: null,
-    calls: [...go(facts, false), calls.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), calls.exit(0)],
+    calls: [...go(facts, false), calls.umount2(target, MNT_DETACH), calls.exit(0)],
     main: null, notes: [],
   }
 }
