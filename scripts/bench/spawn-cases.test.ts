@@ -2,7 +2,7 @@
 // That they do what they say is seen by `npm run bench -- spawn --probe`; this is about the words.
 // unshare(1), bwrap(1), the OCI runtime specification's config.json
 import t from 'tap'
-import { PAYLOADS, ROOT, SETS, SET_NAMES, bundleFolder, crunConfig, peerCases } from './spawn-cases.ts'
+import { PAYLOADS, ROOT, SETS, SET_NAMES, bundleFolder, crunConfig, ownCases, ownPrograms, peerCases } from './spawn-cases.ts'
 
 const FLAGS: Readonly<Record<string, string>> = { mnt: '--mount' }
 
@@ -34,4 +34,17 @@ t.test('crun finds its bundle by set, payload and slot', async (t) => {
   const words = peerCases('five', 'probe').find(({ name }) => name === 'crun')?.words ?? []
   t.ok(words.includes(bundleFolder('five', 'probe', '%i')))
   t.equal(bundleFolder('five', 'probe', '2'), '/bench/bundles/five-probe-2')
+})
+
+t.test('ours, as a program and as processes that spawn', async (t) => {
+  const words = (set: 'one' | 'five' | 'seven'): readonly string[] => ownCases(set).find(({ name }) => name === 'fulcrum run')?.words ?? []
+  t.ok(words('one').includes('--service'))
+  t.strictSame([words('five').includes('host'), words('five').includes('--map-users')], [true, false])
+  t.strictSame([words('seven').includes('none'), words('seven').includes('0:0:65536')], [true, true])
+  for (const set of SET_NAMES) {
+    const servers = ownCases(set).filter(({ kind }) => kind === 'server')
+    t.ok(servers.every((it) => it.words.at(-1) === set && !it.name.includes('undefined')), `${set}: the library is told which`)
+  }
+  t.notOk(ownCases('two').some(({ kind }) => kind === 'program'), 'no command line asks for two namespaces')
+  t.ok(ownPrograms('one', 'probe')[0]?.words.includes('/proc'), 'to look around, a service needs /proc')
 })

@@ -5,6 +5,8 @@
 // What a program cannot leave out stays, and docs/performance.md says what that is.
 // unshare(1), bwrap(1), crun(1), systemd-nspawn(1)
 
+import { CONTAINER_CAPABILITIES } from '../../src/commands/run-options.ts'
+
 /** Namespaces by the names of /proc/self/ns. `container` is `seven` with what a container is expected to have besides. */
 export const SETS = {
   one: ['mnt'],
@@ -60,7 +62,7 @@ const CONTAINER_MOUNTS = [
   { destination: '/run', type: 'tmpfs', source: 'run', options: ['nosuid', 'nodev', 'mode=755'] },
   { destination: '/tmp', type: 'tmpfs', source: 'tmp', options: ['nosuid', 'nodev', 'mode=1777'] },
 ]
-const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
+const CAPABILITIES = CONTAINER_CAPABILITIES.map((name) => `CAP_${name.toUpperCase()}`)
 const MASKED = ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/sched_debug', '/proc/scsi', '/sys/firmware']
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
@@ -143,4 +145,31 @@ export function peerCases(set: SetName, payload: Payload): SpawnCase[] {
   ].filter(({ name }) => ABLE[set].includes(name))
   const floor = payload === 'true' ? [{ name: EXEC_ONLY, words: [`${ROOT}/bin/true`] }] : []
   return [...floor, ...cases].map((it) => ({ ...it, kind: 'program' }))
+}
+
+/** Ours, in the ways that there are for a set (spawn-library.ts), and as a program. */
+const WAYS: Readonly<Record<SetName, readonly string[]>> = {
+  one: ['table', 'request', 'kept'], two: ['table', 'plan'], five: ['table', 'plan', 'request', 'kept'], seven: ['request', 'kept'], container: ['request', 'kept'],
+}
+const WAY_NAMES: Readonly<Record<string, string>> = {
+  table: 'fulcrum call table', plan: 'fulcrum library, bare plan', request: 'fulcrum library', kept: 'fulcrum library, plan kept',
+}
+
+function fulcrumRun(set: SetName, payload: Payload): string[] {
+  const namespaces: readonly string[] = SETS[set]
+  const kind = set === 'one' ? ['--service'] : ['--container', '--no-init', '--network', namespaces.includes('net') ? 'none' : 'host']
+  const maps = namespaces.includes('user') ? ['--map-users', '0:0:65536'] : []
+  const proc = set === 'one' && payload === 'probe' ? ['--bind', '/proc'] : []
+  return [`${BENCH}/fulcrum`, 'run', ...kind, ...maps, ...proc, '--cgroup-parent', 'none', '--tty=no', ROOT, '--', ...PAYLOADS[payload]]
+}
+
+/** The command line; there is none for two namespaces. */
+export function ownPrograms(set: SetName, payload: Payload): SpawnCase[] {
+  return set === 'two' ? [] : [{ name: 'fulcrum run', kind: 'program', words: fulcrumRun(set, payload) }]
+}
+
+/** The command line, and processes that spawn. */
+export function ownCases(set: SetName): SpawnCase[] {
+  const servers = WAYS[set].map((way): SpawnCase => ({ name: WAY_NAMES[way] ?? way, kind: 'server', words: [`${BENCH}/node`, `${BENCH}/library.cjs`, way, set] }))
+  return [...ownPrograms(set, 'true'), ...servers]
 }

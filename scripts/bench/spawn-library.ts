@@ -1,14 +1,14 @@
 // The library in the bench of spawning: one process that spawns as often as it is asked, beside programs that are started
 // each time. Reads "COUNT\n", runs so many at once, writes "NANOSECONDS FAILED\n" when the last one has ended.
-// Ways: `request SET` and `plan SET` are what a caller of the library does (spawn-own.ts), `table SET` the bare calls
+// Ways: `request SET`, `kept SET` and `plan SET` are what a caller of the library does (spawn-own.ts), `table SET` the bare calls
 // (spawn-tables.ts); `services ENGINE` starts services that stay until standard input ends (spawn-services.ts).
-// usage: node library.cjs request|plan|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
+// usage: node library.cjs request|kept|plan|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
 
 import fs from 'node:fs'
 import { createKernel } from '../../src/index.ts'
 import { ROOT, SET_NAMES } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
-import { startByLibrary } from './spawn-own.ts'
+import { LIBRARY_WAYS, startByLibrary } from './spawn-own.ts'
 import { isServiceEngine, startService } from './spawn-services.ts'
 import type { ServiceEngine } from './spawn-services.ts'
 import { startByTable } from './spawn-tables.ts'
@@ -43,8 +43,9 @@ function serve(answer: (count: number) => string): void {
 }
 
 function serveSpawns(way: string, set: SetName): void {
-  if (way !== 'table' && way !== 'plan' && way !== 'request') throw new Error(`Cannot spawn by '${way}'`)
-  const start = way === 'table' ? startByTable(kernel, set) : startByLibrary(kernel, set, way)
+  const ours = LIBRARY_WAYS.find((name) => name === way)
+  if (ours === undefined && way !== 'table') throw new Error(`Cannot spawn by '${way}'`)
+  const start = ours === undefined ? startByTable(kernel, set) : startByLibrary(kernel, set, ours)
   for (let at = 0; at < WARM_UP; at++) spawnAll(start, 1)
   serve((count) => spawnAll(start, count))
 }

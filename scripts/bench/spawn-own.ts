@@ -1,19 +1,20 @@
 // The library as its callers use it, for the bench of spawning: requests that are planned and started anew each time, and plans
 // made by hand for isolation that no request asks for.
-// A request is the whole way: facts of the root, plan, start. A plan by hand is what the peers are told to do in the sets
+// A request is the whole way: facts of the root, plan, start; a caller may keep the plan. A plan by hand is what the peers are told to do in the sets
 // `two` and `five`: these namespaces, /proc, the command.
 // src/spawn/start-run.ts, src/spawn/spawner.ts
 
 import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE } from '../../src/abi/mount.ts'
 import { CLONE_NEWNS } from '../../src/abi/process.ts'
-import type { ContainerRequest, ServiceRequest } from '../../src/facts/run/run-types.ts'
+import { CONTAINER_CAPABILITIES } from '../../src/commands/run-options.ts'
+import type { ContainerRequest, RunRequest, ServiceRequest } from '../../src/facts/run/run-types.ts'
 import type { Kernel } from '../../src/index.ts'
 import { calls, handle } from '../../src/plan/run/calls.ts'
 import { commandTail } from '../../src/plan/run/command-tail.ts'
 import type { RunPlan } from '../../src/plan/run/run-plan.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import type { RunningChild } from '../../src/spawn/spawner-types.ts'
-import { startRun } from '../../src/spawn/start-run.ts'
+import { readRunPlan, startRun } from '../../src/spawn/start-run.ts'
 import { PAYLOADS, SETS } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
 import { cloneFlags } from './spawn-tables.ts'
@@ -32,13 +33,13 @@ function container(root: string, set: SetName): ContainerRequest {
   const ids = [{ inside: 0, outside: 0, count: 65536 }]
   return {
     ...request(root), kind: 'container', engine: 'auto', hostname: null, volatile: 'no', init: false,
-    capabilities: ['AUDIT_WRITE', 'KILL', 'NET_BIND_SERVICE'],
+    capabilities: CONTAINER_CAPABILITIES,
     idMap: namespaces.includes('user') ? { uids: ids, gids: ids } : null, network: namespaces.includes('net') ? 'none' : 'host',
   }
 }
 
 /** The namespaces of the set, /proc, the command: by OPEN_TREE_NAMESPACE, or out of the template namespace. */
-function bareplan(spawner: Spawner, root: string, set: SetName): RunPlan {
+function barePlan(spawner: Spawner, root: string, set: SetName): RunPlan {
   const tail = [calls.mount('proc', '/proc', 'proc', 0), ...commandTail({ ...request(root), kind: 'service', engine: 'auto' }, PAYLOADS.true[0])]
   const plan = { name: 'bench', reason: 'by hand', clone: cloneFlags(set), intoCgroup: null, main: null, notes: [] }
   if (spawner.features.openTreeNamespace) {
@@ -62,10 +63,18 @@ function running(child: RunningChild): ReturnType<Start> {
   return { pidfd: child.pidfd, end: () => child.wait()?.code === 0 }
 }
 
-/** What runs /bin/true: `request` by startRun, `plan` by Spawner.start alone. */
-export function startByLibrary(kernel: Kernel, set: SetName, way: 'request' | 'plan'): Start {
+export const LIBRARY_WAYS = ['request', 'kept', 'plan'] as const
+export type LibraryWay = (typeof LIBRARY_WAYS)[number]
+
+/** What runs /bin/true: `request` by startRun, `kept` by Spawner.start of a plan made once per root, `plan` of one by hand. */
+export function startByLibrary(kernel: Kernel, set: SetName, way: LibraryWay): Start {
   const spawner = new Spawner(kernel)
-  if (way === 'plan') return (root) => running(spawner.start(bareplan(spawner, root, set)))
-  if (set === 'one') return (root) => running(startRun(kernel, spawner, { ...request(root), kind: 'service', engine: 'auto' }))
-  return (root) => running(startRun(kernel, spawner, container(root, set)))
+  const requestFor = (root: string): RunRequest => (set === 'one' ? { ...request(root), kind: 'service', engine: 'auto' } : container(root, set))
+  if (way === 'request') return (root) => running(startRun(kernel, spawner, requestFor(root)))
+  const plans = new Map<string, RunPlan>()
+  return (root) => {
+    const plan = plans.get(root) ?? (way === 'plan' ? barePlan(spawner, root, set) : readRunPlan(kernel, spawner, requestFor(root)))
+    plans.set(root, plan)
+    return running(spawner.start(plan))
+  }
 }

@@ -8,7 +8,7 @@ import { ensureKernel } from '../setup/kernel.ts'
 import { ensureDebianPackages } from '../setup/packages.ts'
 import { TEST_PACKAGES } from '../setup/test-packages.ts'
 import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
-import { BENCH, SETS, SET_NAMES, peerCases } from './spawn-cases.ts'
+import { BENCH, SETS, SET_NAMES, ownCases, ownPrograms, peerCases } from './spawn-cases.ts'
 import type { SetName, SpawnCase } from './spawn-cases.ts'
 import { driverPlan, figures, parseDriverOutput, probePlan, readProbe } from './spawn-plan.ts'
 import type { Figures, RunSpec } from './spawn-plan.ts'
@@ -40,16 +40,6 @@ interface Options {
   readonly only: RegExp
   readonly peers: boolean
   readonly reference: string
-}
-
-/** Ours: the bare calls, and the library in the way that a caller has for these namespaces. */
-const OWN: Readonly<Record<SetName, readonly string[]>> = {
-  one: ['table', 'request'], two: ['table', 'plan'], five: ['table', 'plan'], seven: [], container: [],
-}
-const OWN_NAMES: Readonly<Record<string, string>> = { table: 'fulcrum call table', plan: 'fulcrum library, plan', request: 'fulcrum library' }
-
-function ownCases(set: SetName): SpawnCase[] {
-  return OWN[set].map((way) => ({ name: OWN_NAMES[way] ?? way, kind: 'server', words: [`${BENCH}/node`, `${BENCH}/library.cjs`, way, set] }))
 }
 
 function cases(set: SetName, options: Options): SpawnCase[] {
@@ -96,7 +86,7 @@ function print(rows: readonly Row[], place: Place, options: Options): void {
 function probe(place: Place, options: Options): void {
   const outside = { name: 'outside', kind: 'program' as const, words: [`${BENCH}/root0/bin/busybox`, 'sh', '-c', 'for name in cgroup ipc mnt net pid user uts; do /bench/root0/bin/readlink /proc/self/ns/$name; done'] }
   for (const set of options.sets) {
-    const { probes } = parseDriverOutput(place.run(`fill\t30\n${probePlan([outside, ...peerCases(set, 'probe')])}`))
+    const { probes } = parseDriverOutput(place.run(`fill\t30\n${probePlan([outside, ...peerCases(set, 'probe'), ...ownPrograms(set, 'probe')])}`))
     const base = readProbe(probes[0]?.out ?? '')
     const rows = probes.slice(1).map(({ name, out, said }) => {
       const seen = readProbe(out)
