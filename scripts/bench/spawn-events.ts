@@ -38,14 +38,15 @@ export function eventPlan(mounts: number, services: number, engines: readonly st
   ].join('')
 }
 
-/** Measures each way in one run. OPEN_TREE_NAMESPACE needs Linux 7.0. */
+/** Measures each way in one run. */
 export function measureEvents(place: Place, mounts: number, services: number): EventRow[] {
   process.stderr.write(`measuring mount events on ${place.name} with ${services} services\n`)
-  const engines = SERVICE_ENGINES.filter((engine) => engine !== 'namespace' || place.hasOpenTreeNamespace)
+  const engines = SERVICE_ENGINES
   const { samples } = parseDriverOutput(place.run(eventPlan(mounts, services, engines)))
   return ['none', ...engines].map((engine) => {
     const of = (run: string, name: string, count: number): number => figures(samples, run, count, name).find((row) => row.name === name)?.median ?? NaN
-    return { place: place.name, services: engine === 'none' ? 0 : services, engine, mount: of(engine, 'mount', 1), umount: of(engine, 'umount', 1), start: of(`start-${engine}`, engine, services) }
+    const name = engine === 'auto' ? (place.hasOpenTreeNamespace ? 'namespace' : 'template') : engine
+    return { place: place.name, services: engine === 'none' ? 0 : services, engine: name, mount: of(engine, 'mount', 1), umount: of(engine, 'umount', 1), start: of(`start-${engine}`, engine, services) }
   })
 }
 

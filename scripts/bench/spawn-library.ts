@@ -2,10 +2,13 @@
 // each time. Reads "COUNT\n", runs so many at once, writes "NANOSECONDS FAILED\n" when the last one has ended.
 // Ways: `request SET`, `kept SET` and `plan SET` are what a caller of the library does (spawn-own.ts), `table SET` the bare calls
 // (spawn-tables.ts); `services ENGINE` starts services that stay until standard input ends (spawn-services.ts).
-// usage: node library.cjs request|kept|plan|table one|two|five|seven|container; node library.cjs services move|pivot|namespace
+// usage: node library.cjs request|kept|plan|table one|two|five|seven|container; node library.cjs services move|pivot|auto
 
 import fs from 'node:fs'
+import { SIGKILL } from '../../src/abi/process.ts'
 import { createKernel } from '../../src/index.ts'
+import { Spawner } from '../../src/spawn/spawner.ts'
+import type { RunningChild } from '../../src/spawn/spawner-types.ts'
 import { ROOT, SET_NAMES } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
 import { LIBRARY_WAYS, startByLibrary } from './spawn-own.ts'
@@ -51,13 +54,15 @@ function serveSpawns(way: string, set: SetName): void {
 }
 
 function serveServices(engine: ServiceEngine): void {
-  const pids: number[] = []
+  const spawner = new Spawner(kernel)
+  const services: RunningChild[] = []
   serve((count) => {
     const begin = process.hrtime.bigint()
-    for (let at = 0; at < count; at++) pids.push(startService(kernel, engine))
+    for (let at = 0; at < count; at++) services.push(startService(kernel, spawner, engine))
     return `${process.hrtime.bigint() - begin} 0\n`
   })
-  for (const pid of pids) kernel.kill(pid, 9)
+  for (const it of services) it.signal(SIGKILL)
+  for (const it of services) it.wait()
 }
 
 const [way = '', what = ''] = process.argv.slice(2)
