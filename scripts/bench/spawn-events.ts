@@ -51,9 +51,9 @@ export function measureEvents(place: Place, mounts: number, services: number): E
 }
 
 /** The table of one place. */
-export function printEvents(rows: readonly EventRow[], place: Place): void {
+export function printEvents(rows: readonly EventRow[], place: Pick<Place, 'name' | 'counts'>, write: (text: string) => void): void {
   const unit = place.counts ? 'thousand instructions' : 'µs'
-  process.stdout.write(`\n${place.name}; ${unit} per mount event of the host\n\n`)
-  process.stdout.write(table(['services', 'root by', 'mount', 'umount', 'start of a service'], rows.filter((row) => row.place === place.name).map((row) =>
+  write(`\n${place.name}; ${unit} per mount event of the host\n\n`)
+  write(table(['services', 'root by', 'mount', 'umount', 'start of a service'], rows.filter((row) => row.place === place.name).map((row) =>
     [`${row.services}`, row.engine, row.mount.toFixed(0), row.umount.toFixed(0), Number.isNaN(row.start) ? '' : row.start.toFixed(0)])))
 }

@@ -70,7 +70,7 @@ function print(rows: readonly Row[], place: Place, options: Options): void {
     for (const atOnce of options.atOnce) {
       const ours = rows.filter((row) => row.place === place.name && row.set === set && row.atOnce === atOnce)
       const counts = [...new Set(ours.map((row) => row.mounts))]
-      process.stdout.write(`\n${place.name}; namespaces ${SETS[set].join(', ')}; ${atOnce} at once; ${unit} per command, and times ${options.reference}\n\n`)
+      process.stdout.write(`\n${place.name}; set ${set}: ${SETS[set].join(', ')}${set === 'container' ? ', with /dev, /sys, /run, /tmp and few capabilities' : ''}; ${atOnce} at once; ${unit} per command, and times ${options.reference}\n\n`)
       process.stdout.write(table(['', ...counts.flatMap((count) => [`${count} mounts`, 'ratio'])], [...new Set(ours.map(({ name }) => name))].map((name) => [
         name, ...counts.flatMap((count) => {
           const row = ours.find((it) => it.name === name && it.mounts === count)
@@ -153,7 +153,7 @@ export async function benchSpawn(args: string[]): Promise<void> {
   }
   if (values.probe) return
   if (values.json) process.stdout.write(`${JSON.stringify(values.events ? { events } : { peers: peers.versions, rows }, undefined, 2)}\n`)
-  else if (values.events) for (const place of places) printEvents(events, place)
+  else if (values.events) for (const place of places) printEvents(events, place, (text) => process.stdout.write(text))
   else {
     process.stdout.write(`${peers.versions.join(', ')}\n`)
     for (const place of places) print(rows, place, options)
