@@ -41,6 +41,8 @@ export interface ChildOptions {
   readonly flags: number
   /** A directory of cgroup2 that the child is born in: CLONE_INTO_CGROUP, since Linux 5.7. */
   readonly cgroup?: Fd
+  /** `waitUntilLeft(null)` will be asked: how a caller without CLONE_VFORK knows that the child shares its memory no more. */
+  readonly presence?: boolean
 }
 
 /** A table in memory whose child was started. It belongs to the child until that has ended or runs another program. */
@@ -52,8 +54,11 @@ export interface StartedTable {
   result(row: number): number | null
   /** Whether the child came to the end of the table. */
   finished(): boolean
-  /** Blocks until the child of this row's clone(2), given PresenceOf, has left the table; at once where there is none. */
-  waitUntilLeft(row: number): void
+  /**
+   * Blocks until the first child (null: started with `presence`), or that of this row's clone(2), given PresenceOf, has left the
+   * table, because it runs another program or has ended; at once where there is none.
+   */
+  waitUntilLeft(row: number | null): void
   /** Copies byte arguments back to where they came from. */
   readBack(): void
   /** Gives the memory back for the next table. SAFETY: only when every process of the table has ended or runs another program. */

@@ -5,7 +5,7 @@
 // result beside its row, and exits. Any clone flags will do, with or without CLONE_VM. x86-64 only.
 
 import * as koffi from 'koffi'
-import { CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD } from '../abi/process.ts'
+import { CLONE_CHILD_CLEARTID, CLONE_INTO_CGROUP, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD } from '../abi/process.ts'
 import { SYS_CLONE, SYS_CLONE3, SYS_FUTEX } from '../abi/raw-syscalls.ts'
 import { SyscallError } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
@@ -55,6 +55,8 @@ const [NOT_RUN_HIGH, NOT_RUN_LOW] = [-(2 ** 31), 0]
 const TWO_32 = 2 ** 32
 /** struct clone_args of Linux 5.7, the first with `cgroup`; before it is the pidfd, behind it are the rows. */
 const CLONE_ARGS = 16
+/** Between the two, the word of the first child: its pid as long as it shares our memory. */
+const PRESENCE = 8
 const CLONE_ARGS_BYTES = 88
 const ROWS = 104
 /** The child pushes nothing; a place is needed nevertheless. */
@@ -155,7 +157,7 @@ export class CallTables {
       pidfd: toFd(view.getInt32(0, true)),
       result: resultAt,
       finished: () => resultAt(rows.length) === 0,
-      waitUntilLeft: (row) => this.#waitForZero(arena, ROWS + ROW_BYTES * row + ROW_PRESENCE),
+      waitUntilLeft: (row) => this.#waitForZero(arena, row === null ? PRESENCE : ROWS + ROW_BYTES * row + ROW_PRESENCE),
       readBack: () => bytes.forEach(({ at, from }) => from.set(memory.subarray(at, at + from.length))),
       release: () => void this.#free.push(arena),
     }
@@ -163,18 +165,19 @@ export class CallTables {
 }
 
 /** How the child is made, as number and three arguments; clone(2) unless only clone3(2) can. */
-function cloneCall({ address, memory, view }: Arena, { flags, cgroup }: ChildOptions): { call: string; args: (number | bigint)[] } {
-  const all = BigInt(flags) | BigInt(CLONE_PIDFD)
+function cloneCall({ address, memory, view }: Arena, { flags, cgroup, presence = false }: ChildOptions): { call: string; args: (number | bigint)[] } {
+  const all = BigInt(flags) | BigInt(CLONE_PIDFD | (presence ? CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID : 0))
+  view.setInt32(PRESENCE, 0, true)
   // Without shared memory, and where the parent waits, the child can have the stack of the parent: it writes nothing there.
   const ownStack = (all & BigInt(CLONE_VM | CLONE_VFORK)) === BigInt(CLONE_VM)
   const top = memory.length - 64
-  if (cgroup === undefined && all < 1n << 32n) {
+  if (cgroup === undefined && !presence && all < 1n << 32n) {
     return { call: 'clone', args: [SYS_CLONE, all | BigInt(SIGCHLD), ownStack ? address + top : 0, address] }
   }
   // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
   const bottom = memory.length - STACK_BYTES
   const fields = [
-    all | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), address, 0, 0, SIGCHLD,
+    all | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), address, ...(presence ? [address + PRESENCE, address + PRESENCE] : [0, 0]), SIGCHLD,
     ...(ownStack ? [address + bottom, top - bottom] : [0, 0]), 0, 0, 0, cgroup ?? 0,
   ]
   fields.forEach((field, i) => put(view, CLONE_ARGS + 8 * i, field))

@@ -5,11 +5,11 @@
 import t from 'tap'
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import { calls, handle, makeCall, result } from '../plan/run/calls.ts'
-import { compile } from './compile.ts'
+import { Compiler } from './compile.ts'
 import type { HostAnswers } from './compile.ts'
 
 const host: HostAnswers = { descriptor: (name) => name.length, hardLimit: () => 4096n, permitted: () => 0x1_0000_0007n }
-const rows = (list: Parameters<typeof compile>[0]['calls'], main: string | null = null): ReturnType<typeof compile> => compile({ calls: list, main }, host)
+const rows = (list: Parameters<Compiler['compile']>[0]['calls'], main: string | null = null): ReturnType<Compiler['compile']> => new Compiler().compile({ calls: list, main }, host)
 
 t.test('handles, results, labels', async (t) => {
   t.strictSame(rows([
@@ -18,11 +18,19 @@ t.test('handles, results, labels', async (t) => {
     calls.fchdir(result('x')),
     { ...calls.fchdir(handle('four')), label: 'end' },
   ], 'fork'), [
-    { nr: RAW_CALLS.openat, args: [-100, '/x', 0, 0] },
+    { nr: RAW_CALLS.openat, args: [-100, '/x', 0, 0], goOn: false },
     { nr: RAW_CALLS.clone, args: [0x4100 | 17, 0, 0, 0, 0], goOn: true, ifZero: 3 },
-    { nr: RAW_CALLS.fchdir, args: [{ resultOf: 0 }] },
-    { nr: RAW_CALLS.fchdir, args: [4] },
+    { nr: RAW_CALLS.fchdir, args: [{ resultOf: 0 }], goOn: false },
+    { nr: RAW_CALLS.fchdir, args: [4], goOn: false },
   ])
+})
+
+t.test('a plan that is compiled again gets the descriptors of now', async (t) => {
+  const list = [calls.fchdir(handle('x')), calls.setsid()]
+  const compiler = new Compiler()
+  const compiled = [3, 4].map((fd) => compiler.compile({ calls: list, main: null }, { ...host, descriptor: () => fd }))
+  t.strictSame(compiled.map(([first]) => first?.args), [[3], [4]])
+  t.equal(compiled[0]?.[1], compiled[1]?.[1], 'and the rest is the same')
 })
 
 t.test('what only this process knows', async (t) => {
@@ -45,7 +53,7 @@ t.test('mistakes of a plan', async (t) => {
   t.throws(() => rows([calls.setsid({ label: 'a' }), calls.setsid({ label: 'a' })]), { message: /'a' is there twice/ })
   t.throws(() => rows([makeCall('clone', [17, 0, 0, 0, 0], { ifZero: 'x' }), calls.setsid({ label: 'x' })]), { message: /nobody knows when the child of clone/ })
   const beside = calls.cloneBeside(0, { label: 'a', ifZero: 'b' })
-  t.strictSame(rows([beside, calls.setsid({ label: 'b' })])[0], { nr: RAW_CALLS.clone, args: [0x300100 | 17, 0, { presenceOf: 0 }, { presenceOf: 0 }, 0], ifZero: 1 })
+  t.strictSame(rows([beside, calls.setsid({ label: 'b' })])[0], { nr: RAW_CALLS.clone, args: [0x300100 | 17, 0, { presenceOf: 0 }, { presenceOf: 0 }, 0], goOn: false, ifZero: 1 })
   t.throws(() => rows([{ ...beside, label: 'c' }, calls.setsid({ label: 'a' }), calls.setsid({ label: 'b' })]), { message: /nobody knows/ }, 'the word of another call')
 })
 

@@ -6,7 +6,7 @@
 import { CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID, CLONE_VFORK, CLONE_VM } from '../abi/process.ts'
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import type { Row, RowArgument } from '../kernel/child-table.ts'
-import type { ChildArgument, ChildCall, FromHost, RunPlan } from '../plan/run/run-plan.ts'
+import type { ChildArgument, ChildCall, FromHost, Presence, RunPlan } from '../plan/run/run-plan.ts'
 
 /** What compile asks this process. */
 export interface HostAnswers {
@@ -61,43 +61,85 @@ function labelsOf(calls: readonly ChildCall[]): (label: string) => number {
   }
 }
 
-function argument(value: ChildArgument, host: HostAnswers, rowOf: (label: string) => number): RowArgument {
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
+/** What goes into a row as it is. */
+type Plain = Exclude<ChildArgument, { readonly [name: string]: unknown }> & RowArgument
+function isPlain(value: ChildArgument): value is Plain {
+  return value === null || typeof value !== 'object' || value instanceof Uint8Array || Array.isArray(value)
+}
+
+function resolve(value: ChildArgument, host: HostAnswers, rowOf: (label: string) => number): RowArgument {
+  if (isPlain(value)) return value
   if ('handle' in value) return host.descriptor(value.handle)
   if ('result' in value) return { resultOf: rowOf(value.result) }
   if ('presence' in value) return { presenceOf: rowOf(value.presence) }
-  return 'softLimit' in value || 'capabilities' in value || 'pollfd' in value ? fromHost(value, host) : value
+  return fromHost(value, host)
 }
 
 const WAITED_FOR = CLONE_VM | CLONE_VFORK
 const TOLD = CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID
+const isPresence = (value: ChildArgument | undefined): value is Presence => value !== undefined && !isPlain(value) && 'presence' in value
 
 /** A nested child has to leave the table before its memory is given away; it has to be known when. */
-function checkClone({ call, args, shown, label }: ChildCall): void {
+function checkClone({ args, shown, label }: ChildCall): void {
   const [flags, , ...words] = args
-  if (call !== 'clone') return
   if (typeof flags === 'number' && (flags & WAITED_FOR) === WAITED_FOR) return
-  const told = words.slice(0, 2).every((it) => it !== null && typeof it === 'object' && 'presence' in it && it.presence === label)
+  const told = words.slice(0, 2).every((it) => isPresence(it) && it.presence === label)
   if (typeof flags !== 'number' || (flags & TOLD) !== TOLD || !told) throw new RangeError(`Cannot compile a plan: nobody knows when the child of ${shown} has left the table`)
 }
 
-/** Rows whose child goes on beside its parent: the table is in use until each of them has left it. */
-export function clonesBeside(calls: readonly ChildCall[]): number[] {
-  return calls.flatMap(({ call, args }, row) => (call === 'clone' && args.some((it) => it !== null && typeof it === 'object' && 'presence' in it) ? [row] : []))
+/** What is the same for every start of a plan. */
+interface Prepared {
+  readonly rows: readonly Row[]
+  /** Rows with arguments that this process knows only when it starts them. */
+  readonly open: readonly number[]
+  /** Rows whose child goes on beside its parent: the table is in use until each of them has left it. */
+  readonly beside: readonly number[]
+  readonly rowOf: (label: string) => number
 }
 
-/** The rows of the first child. */
-export function compile(plan: Pick<RunPlan, 'calls' | 'main'>, host: HostAnswers): Row[] {
-  const rowOf = labelsOf(plan.calls)
-  if (plan.main !== null) rowOf(plan.main)
-  return plan.calls.map((call) => {
-    checkClone(call)
-    const { goOn, ifZero } = call
-    return {
-      nr: RAW_CALLS[call.call],
-      args: call.args.map((it) => argument(it, host, rowOf)),
-      ...(goOn === undefined ? {} : { goOn }),
-      ...(ifZero === undefined ? {} : { ifZero: rowOf(ifZero) }),
+function prepare(calls: readonly ChildCall[]): Prepared {
+  const rowOf = labelsOf(calls)
+  const [rows, open, beside]: [Row[], number[], number[]] = [[], [], []]
+  for (const [row, call] of calls.entries()) {
+    const { goOn = false, ifZero } = call
+    const args = call.args.filter(isPlain)
+    if (args.length < call.args.length) open.push(row)
+    if (call.call === 'clone') {
+      checkClone(call)
+      if (call.args.some(isPresence)) beside.push(row)
     }
-  })
+    const made = { nr: RAW_CALLS[call.call], args, goOn }
+    rows.push(ifZero === undefined ? made : { ...made, ifZero: rowOf(ifZero) })
+  }
+  return { rows, open, beside, rowOf }
+}
+
+/** Compiles plans; one that is started again is not compiled again but for what differs. */
+export class Compiler {
+  readonly #prepared = new WeakMap<readonly ChildCall[], Prepared>()
+
+  #prepare(calls: readonly ChildCall[]): Prepared {
+    const known = this.#prepared.get(calls)
+    if (known !== undefined) return known
+    const made = prepare(calls)
+    this.#prepared.set(calls, made)
+    return made
+  }
+
+  /** Rows whose child goes on beside its parent; they are waited for one by one. */
+  clonesBeside(plan: Pick<RunPlan, 'calls'>): readonly number[] {
+    return this.#prepare(plan.calls).beside
+  }
+
+  /** The rows of the first child. */
+  compile({ calls, main }: Pick<RunPlan, 'calls' | 'main'>, host: HostAnswers): readonly Row[] {
+    const { rows, open, rowOf } = this.#prepare(calls)
+    if (main !== null) rowOf(main)
+    const filled = [...rows]
+    for (const row of open) {
+      const [from, call] = [rows[row], calls[row]]
+      if (from !== undefined && call !== undefined) filled[row] = { ...from, args: call.args.map((it) => resolve(it, host, rowOf)) }
+    }
+    return filled
+  }
 }

@@ -143,7 +143,9 @@ t.test('2,000 in a row, while this process collects garbage, its threads work, a
   const failures: (ExitStatus | null)[] = []
   let garbage: unknown[] = []
   for (let i = 0; i < 2000; i += 8) {
-    const eight: RunningChild[] = plans.flatMap((plan) => [spawner.start(plan), spawner.start(plan)])
+    const four = spawner.startAll(plans).flatMap((it) => (it instanceof SpawnError ? [] : [it]))
+    const eight: RunningChild[] = [...four, ...plans.map((plan) => spawner.start(plan))]
+    if (eight.length < 8) failures.push(null)
     garbage = Array.from({ length: 20_000 }, (_, n) => ({ n, text: `${n}` }))
     failures.push(...eight.map((it) => it.wait()).filter((status) => status?.code !== 0))
     if (i % 80 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
@@ -153,6 +155,16 @@ t.test('2,000 in a row, while this process collects garbage, its threads work, a
   await new Promise((resolve) => setTimeout(resolve, 200))
   t.ok(others > 5, `${others} children of Node ended as they should`)
   t.strictSame(leaks(kernel, before), [])
+})
+
+t.test('many at once: one answer for each, whatever the others do', async (t) => {
+  const before = snapshot(kernel)
+  const started = spawner.startAll([container(sh('exit 1')), plain(['/nonexistent']), twoChildren(sh('exit 3')), { ...plain(sh('')), host: [{ op: 'open', path: '/nonexistent', flags: 0, as: 'x' }] }, plain(sh('exit 5'))])
+  t.strictSame(started.map((it) => (it instanceof SpawnError ? `${it.actor} ${it.cause.code}` : it.wait()?.code)), [1, 'child ENOENT', 3, 'host ENOENT', 5])
+  t.throws(() => spawner.startAll([container(['/bin/sleep', '1000']), planOf([calls.fchdir({ handle: 'nobody' })])]), RangeError)
+  t.strictSame(spawner.startAll([]), [])
+  t.strictSame(leaks(kernel, before), [])
+  t.equal(kernel.prctl(PR_GET_DUMPABLE, 0), 1)
 })
 
 t.test('64 at once', async (t) => {

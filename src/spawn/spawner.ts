@@ -1,10 +1,10 @@
 // Spawner: starts the commands of plans, many from one process.
 //
-// start() makes the host steps, then one clone(2) whose child works off the table and becomes the command. This thread waits in
-// that clone until the child has its program or has failed (CLONE_VFORK), so start() knows which call failed and why,
-// and the table's memory is free again. docs/children.md says why this is safe in Node.
+// The host steps, then one clone(2) whose child works off the table and becomes the command. The kernel clears a word of the
+// table when that child has its program or has ended, and wakes us: so start() knows which call has failed and why, and the
+// table's memory is free again. docs/children.md says why this is safe in Node.
 
-import { CLONE_CLEAR_SIGHAND, CLONE_VFORK, CLONE_VM, PR_GET_DUMPABLE, PR_SET_DUMPABLE } from '../abi/process.ts'
+import { CLONE_CLEAR_SIGHAND, CLONE_VM, PR_GET_DUMPABLE, PR_SET_DUMPABLE, SIGKILL } from '../abi/process.ts'
 import type { RunFeatures } from '../facts/run/run-types.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import type { StartedTable } from '../kernel/child-table.ts'
@@ -13,7 +13,7 @@ import { waitReadable } from '../kernel/wait-readable.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { nameFlags, CLONE_FLAGS } from '../plan/run/flag-text.ts'
 import { showStep } from '../plan/run/show-step.ts'
-import { clonesBeside, compile } from './compile.ts'
+import { Compiler } from './compile.ts'
 import { readFeatures } from './features.ts'
 import { HostSteps } from './host-steps.ts'
 import { makeInitProgram } from './init-program.ts'
@@ -29,9 +29,17 @@ interface Processes {
   readonly pidfd: Fd
 }
 
+/** A run whose child works off its table. */
+interface Begun {
+  readonly plan: RunPlan
+  readonly steps: HostSteps
+  readonly table: StartedTable
+}
+
 export class Spawner {
   readonly #kernel: Kernel
   readonly #userNamespaces: UserNamespaces
+  readonly #compiler = new Compiler()
   readonly #answers: { hardLimit: (resource: number) => bigint; permitted: () => bigint }
   #template: Fd | null = null
   #initProgram: Fd | null = null
@@ -52,20 +60,32 @@ export class Spawner {
 
   /** Starts the command. Throws SpawnError, and RangeError for a plan that is none; nothing is left behind then. */
   start(plan: RunPlan): RunningChild {
-    const steps = new HostSteps(this.#kernel, {
-      userNamespace: (uidMap, gidMap) => this.#userNamespaces.get(uidMap, gidMap),
-      template: () => this.#template ??= makeTemplate(this.#kernel),
-      initProgram: () => this.#initProgram ??= makeInitProgram(this.#kernel),
-    })
+    const [started] = this.startAll([plan])
+    if (started === undefined || started instanceof SpawnError) throw started
+    return started
+  }
+
+  /**
+   * Starts many commands: their children set themselves up at the same time. One answer for each plan, in their order. A
+   * RangeError, for a plan that is none, is thrown when those before it have been ended.
+   */
+  startAll(plans: readonly RunPlan[]): (RunningChild | SpawnError)[] {
+    const kernel = this.#kernel
+    const dumpable = kernel.prctl(PR_GET_DUMPABLE, 0)
+    const begun: (Begun | SpawnError)[] = []
+    // While a child shares our memory, nobody may look into it by way of that child: it may be in a container's namespaces already.
+    kernel.prctl(PR_SET_DUMPABLE, 0)
     try {
-      this.#makeSteps(plan, steps)
-      const main = this.#startTable(plan, steps)
-      steps.closeAllBut(plan.keep ?? [])
-      return new Running(this.#kernel, { ...main, plan, steps })
+      for (const plan of plans) begun.push(this.#begin(plan))
     } catch (error) {
-      steps.undo()
+      for (const it of begun) if (!(it instanceof SpawnError)) this.#endAtOnce(it)
       throw error
+    } finally {
+      for (const it of begun) if (!(it instanceof SpawnError)) this.#waitUntilLeft(it)
+      // 2 is for those who became so by sysctl fs.suid_dumpable; prctl(2) does not take it back.
+      kernel.prctl(PR_SET_DUMPABLE, dumpable === 1 ? 1 : 0)
     }
+    return begun.map((it) => (it instanceof SpawnError ? it : this.#finish(it)))
   }
 
   /** Closes what the runs share. Those that run go on. */
@@ -76,58 +96,65 @@ export class Spawner {
     this.#initProgram = null
   }
 
-  #makeSteps(plan: RunPlan, steps: HostSteps): void {
-    for (const [index, step] of plan.host.entries()) {
-      try {
-        steps.make(step)
-      } catch (cause) {
-        if (!(cause instanceof SyscallError)) throw cause
-        throw new SpawnError(plan, { actor: 'host', index, shown: showStep(step), cause, role: null })
-      }
-    }
-  }
-
-  #startTable(plan: RunPlan, steps: HostSteps): Processes {
-    const rows = compile(plan, { descriptor: (name) => steps.fd(name), ...this.#answers })
-    const options = { flags: plan.clone + sumOfMissing(plan.clone), ...(plan.intoCgroup === null ? {} : { cgroup: steps.fd(plan.intoCgroup.handle) }) }
-    const table = this.#cloned(plan, () => {
-      const started = this.#kernel.startChild(rows, options)
-      for (const row of clonesBeside(plan.calls)) started.waitUntilLeft(row)
-      return started
+  /** The host steps and the clone. Throws RangeError; nothing is left behind by it, nor by an error that is answered. */
+  #begin(plan: RunPlan): Begun | SpawnError {
+    const steps = new HostSteps(this.#kernel, {
+      userNamespace: (uidMap, gidMap) => this.#userNamespaces.get(uidMap, gidMap),
+      template: () => this.#template ??= makeTemplate(this.#kernel),
+      initProgram: () => this.#initProgram ??= makeInitProgram(this.#kernel),
     })
-    const first = { pid: table.pid, pidfd: table.pidfd }
+    let index = 0
     try {
-      const main = this.#mainOf(plan, table, first)
-      const failed = plan.calls.findIndex(({ goOn }, row) => goOn !== true && (table.result(row) ?? 0) < 0)
-      const call = plan.calls[failed]
-      if (call === undefined) {
-        if (main !== first) this.#leave(first)
-        return main
+      for (const step of plan.host) {
+        steps.make(step)
+        index += 1
       }
-      for (const it of main === first ? [first] : [main, first]) {
-        killAndReap(this.#kernel, it.pid, it.pidfd)
-        this.#kernel.close(it.pidfd)
-      }
-      throw new SpawnError(plan, { actor: 'child', index: failed, shown: call.shown, cause: errorOfCall(call, -(table.result(failed) ?? 0)), role: call.role ?? null })
-    } finally {
-      table.release()
+      const rows = this.#compiler.compile(plan, { descriptor: (name) => steps.fd(name), ...this.#answers })
+      const flags = plan.clone + sumOfMissing(plan.clone)
+      const cgroup = plan.intoCgroup === null ? {} : { cgroup: steps.fd(plan.intoCgroup.handle) }
+      return { plan, steps, table: this.#kernel.startChild(rows, { flags, presence: true, ...cgroup }) }
+    } catch (cause) {
+      steps.undo()
+      if (!(cause instanceof SyscallError)) throw cause
+      const step = plan.host[index]
+      if (step !== undefined) return new SpawnError(plan, { actor: 'host', index, shown: showStep(step), cause, role: null })
+      return new SpawnError(plan, { actor: 'child', index: -1, shown: `clone3(${nameFlags(plan.clone, CLONE_FLAGS)})`, cause, role: 'clone' })
     }
   }
 
-  /** While a child shares our memory, nobody may look into it by way of that child: it may be in a container's namespaces already. */
-  #cloned(plan: RunPlan, start: () => StartedTable): StartedTable {
-    const dumpable = this.#kernel.prctl(PR_GET_DUMPABLE, 0)
-    this.#kernel.prctl(PR_SET_DUMPABLE, 0)
-    try {
-      return start()
-    } catch (cause) {
-      if (!(cause instanceof SyscallError)) throw cause
-      const shown = `clone3(${nameFlags(plan.clone, CLONE_FLAGS)})`
-      throw new SpawnError(plan, { actor: 'child', index: -1, shown, cause, role: 'clone' })
-    } finally {
-      // 2 is for those who became so by sysctl fs.suid_dumpable; prctl(2) does not take it back.
-      this.#kernel.prctl(PR_SET_DUMPABLE, dumpable === 1 ? 1 : 0)
+  /** Every process of the table has its program or has ended: the run, or why there is none. */
+  #finish({ plan, steps, table }: Begun): RunningChild | SpawnError {
+    const first = { pid: table.pid, pidfd: table.pidfd }
+    const main = this.#mainOf(plan, table, first)
+    const failed = plan.calls.findIndex(({ goOn }, row) => goOn !== true && (table.result(row) ?? 0) < 0)
+    const call = plan.calls[failed]
+    const errno = call === undefined ? 0 : -(table.result(failed) ?? 0)
+    table.release()
+    if (call === undefined) {
+      if (main !== first) this.#leave(first)
+      steps.closeAllBut(plan.keep ?? [])
+      return new Running(this.#kernel, { ...main, plan, steps })
     }
+    for (const it of main === first ? [first] : [main, first]) {
+      killAndReap(this.#kernel, it.pid, it.pidfd)
+      this.#kernel.close(it.pidfd)
+    }
+    steps.undo()
+    return new SpawnError(plan, { actor: 'child', index: failed, shown: call.shown, cause: errorOfCall(call, errno), role: call.role ?? null })
+  }
+
+  /** Returns when no process of the table shares our memory any more. */
+  #waitUntilLeft({ plan, table }: Begun): void {
+    table.waitUntilLeft(null)
+    for (const row of this.#compiler.clonesBeside(plan)) table.waitUntilLeft(row)
+  }
+
+  #endAtOnce(begun: Begun): void {
+    this.#waitUntilLeft(begun)
+    const running = this.#finish(begun)
+    if (running instanceof SpawnError) return
+    running.signal(SIGKILL)
+    running.wait()
   }
 
   #mainOf(plan: RunPlan, table: StartedTable, first: Processes): Processes {
@@ -145,9 +172,9 @@ export class Spawner {
   }
 }
 
-/** Bits of CLONE_VM, CLONE_VFORK and CLONE_CLEAR_SIGHAND that are not set yet; flags have more than 32 bits. */
+/** Bits of CLONE_VM and CLONE_CLEAR_SIGHAND that are not set yet; flags have more than 32 bits. */
 function sumOfMissing(flags: number): number {
-  const missing = BigInt(CLONE_VM | CLONE_VFORK) | BigInt(CLONE_CLEAR_SIGHAND)
+  const missing = BigInt(CLONE_VM) | BigInt(CLONE_CLEAR_SIGHAND)
   return Number(missing & ~BigInt(flags))
 }
 

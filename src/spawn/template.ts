@@ -13,7 +13,7 @@ import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { waitReadable } from '../kernel/wait-readable.ts'
 import { calls, handle } from '../plan/run/calls.ts'
 import type { ChildCall } from '../plan/run/run-plan.ts'
-import { compile } from './compile.ts'
+import { Compiler } from './compile.ts'
 import { errorOfCall } from './spawn-error.ts'
 
 /** Makes the template; the caller closes the descriptor. Throws SyscallError: EINVAL in a chroot(2) to what is no mount. */
@@ -60,7 +60,7 @@ function mountsOfInitramfs(kernel: Kernel): string[] | null {
 
 /** The child shares the table of descriptors with us: what it opens is ours. */
 function byChild(kernel: Kernel, tree: Fd, planned: readonly ChildCall[]): Fd {
-  const rows = compile({ calls: planned, main: null }, { descriptor: () => tree, hardLimit: () => 0n, permitted: () => 0n })
+  const rows = new Compiler().compile({ calls: planned, main: null }, { descriptor: () => tree, hardLimit: () => 0n, permitted: () => 0n })
   const table = kernel.startChild(rows, { flags: CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_NEWNS })
   const namespace = table.result(0)
   const opened = namespace === null || namespace < 0 ? null : toFd(namespace)

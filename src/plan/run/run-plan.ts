@@ -87,7 +87,7 @@ export interface RunPlan {
   readonly name: string
   readonly reason: string
   readonly host: readonly HostStep[]
-  /** CLONE_* of the first child; CLONE_VM, CLONE_VFORK and CLONE_CLEAR_SIGHAND are always added. */
+  /** CLONE_* of the first child; CLONE_VM and CLONE_CLEAR_SIGHAND are always added. */
   readonly clone: number
   /** Handle of a cgroup that the first child is born in: CLONE_INTO_CGROUP. */
   readonly intoCgroup: Handle | null
