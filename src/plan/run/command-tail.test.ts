@@ -53,3 +53,14 @@ t.test('with an init: the command waits for it, signals blocked', async (t) => {
   t.match(list[init + 1], { shown: 'setsid()', label: 'command' })
   t.strictSame(names(list).slice(-3), ['rt_sigtimedwait([SIGRTMAX], NULL, NULL, 8)', 'rt_sigprocmask(SIG_SETMASK, [], NULL, 8)', 'execve("/bin/a", ["a"], [1 variables])'])
 })
+
+t.test('with an init: what neither keeps is taken from both at once', async (t) => {
+  const list = withInit(requestFor(['a'], { capabilities: ['chown', 'kill', 'setuid'] }), '/bin/a', handle('init'))
+  const clone = list.findIndex(({ label }) => label === 'main-child')
+  const command = list.findIndex(({ label }) => label === 'command')
+  const dropped = (from: number, to: number): number[] => list.slice(from, to).filter(({ shown }) => shown.startsWith('prctl(PR_CAPBSET')).map(({ args }) => Number(args[1]))
+  t.equal(dropped(0, clone).length, 61)
+  t.strictSame([dropped(clone, command), dropped(command, list.length)], [[0, 7], []])
+  const without = withInit(requestFor(['a'], { capabilities: [] }), '/bin/a', handle('init'))
+  t.strictSame(without.filter(({ args, call }) => call === 'prctl' && args[0] === 24 && args[1] === 5).length, 1, 'CAP_KILL is taken from the command only')
+})

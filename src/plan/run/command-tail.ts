@@ -63,11 +63,19 @@ const signalsToDefault: readonly ChildCall[] = [SIGPIPE, SIGXFSZ].map((signal) =
 const emptyMask = makeCall('rt_sigprocmask', [SIG_SETMASK, new Uint8Array(SIGNAL_BYTES), null, SIGNAL_BYTES], {}, ['SIG_SETMASK', '[]'])
 const closeOnExec = makeCall('close_range', [3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC], {}, [undefined, '~0', 'CLOSE_RANGE_CLOEXEC'])
 
-/** prctl(2) for each capability that is not kept. A kernel that does not know one says EINVAL, which for the newest ones is fine. */
-function boundingSet(kept: ReadonlySet<number>): ChildCall[] {
-  return Array.from({ length: CAPABILITIES }, (_, n) => n)
-    .filter((n) => !kept.has(n))
-    .map((n) => calls.prctl(PR_CAPBSET_DROP, n, 'PR_CAPBSET_DROP', n > LAST_CAPABILITY ? { goOn: true } : {}))
+/** prctl(2) for each capability. A kernel that does not know one says EINVAL, which for the newest ones is fine. */
+const drops: readonly ChildCall[] = Array.from({ length: CAPABILITIES }, (_, n) => calls.prctl(PR_CAPBSET_DROP, n, 'PR_CAPBSET_DROP', n > LAST_CAPABILITY ? { goOn: true } : {}))
+const NONE: ReadonlySet<number> = new Set<number>()
+const KILL_ONLY: ReadonlySet<number> = new Set([CAP_KILL])
+
+/** Takes all but these out of the bounding set; `gone` are out of it already. */
+function boundingSet(kept: ReadonlySet<number>, gone: ReadonlySet<number>): readonly ChildCall[] {
+  return drops.filter((_, n) => !kept.has(n) && !gone.has(n))
+}
+
+/** Numbers of the capabilities that are kept; null for all. */
+function keptOf({ capabilities }: RunRequest): ReadonlySet<number> | null {
+  return capabilities === null ? null : new Set(capabilities.map(capabilityNumber).filter((n) => n !== undefined))
 }
 
 /** capset(2): effective and permitted are what this process has of the mask; nothing is inheritable, nothing ambient. */
@@ -82,9 +90,13 @@ const noNewPrivileges = calls.prctl(PR_SET_NO_NEW_PRIVS, 1, 'PR_SET_NO_NEW_PRIVS
 
 /** Everything from the standard descriptors to the execve of `program`, a path in the root. */
 export function commandTail(request: RunRequest, program: string, options: TailOptions = {}): ChildCall[] {
-  const { user, capabilities } = request
+  return tail(request, program, options, NONE)
+}
+
+function tail(request: RunRequest, program: string, options: TailOptions, gone: ReadonlySet<number>): ChildCall[] {
+  const { user } = request
   const { terminal } = options
-  const kept = capabilities === null ? null : new Set(capabilities.map(capabilityNumber).filter((n) => n !== undefined))
+  const kept = keptOf(request)
   const mask = kept === null ? ALL_CAPABILITIES : [...kept].reduce((all, n) => all | (1n << BigInt(n)), 0n)
   return [
     ...(options.session === true || request.session === true || terminal !== undefined ? [calls.setsid()] : []),
@@ -92,7 +104,7 @@ export function commandTail(request: RunRequest, program: string, options: TailO
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
     makeCall('prlimit64', [0, RLIMIT_NOFILE, { softLimit: { resource: RLIMIT_NOFILE, soft: INIT_NOFILE_SOFT } }, null], {}, [undefined, 'RLIMIT_NOFILE', `{rlim_cur=${INIT_NOFILE_SOFT}}`]),
-    ...(kept === null ? [] : boundingSet(kept)),
+    ...(kept === null ? [] : boundingSet(kept, gone)),
     makeCall('setgroups', [user.groups.length, bytes32(user.groups)], {}, [undefined, `[${user.groups.join(', ')}]`]),
     makeCall('setresgid', [user.gid, user.gid, user.gid]),
     makeCall('setresuid', [user.uid, user.uid, user.uid]),
@@ -116,23 +128,26 @@ const waitForInit = makeCall('rt_sigtimedwait', [signalSet(GO), null, null, SIGN
  * soon as that has happened. Their labels are 'command' and 'main-child'.
  */
 export function withInit(request: RunRequest, program: string, init: Descriptor, options: TailOptions = {}): ChildCall[] {
-  const [first, ...rest] = commandTail(request, program, options)
+  const kept = keptOf(request)
+  // What neither of them keeps is taken once, before the clone.
+  const both: ReadonlySet<number> = kept === null ? NONE : new Set([...drops.keys()].filter((n) => n !== CAP_KILL && !kept.has(n)))
+  const [first, ...rest] = tail(request, program, options, both)
   const last = rest.splice(rest.findIndex((it) => it === emptyMask))
   const beginning = first === undefined ? [] : [{ ...first, label: 'command' }]
-  return [calls.cloneBeside(0, { label: 'main-child', ifZero: 'command' }), ...initTail(init), ...beginning, ...rest, waitForInit, ...last]
+  return [...drops.filter((_, n) => both.has(n)), calls.cloneBeside(0, { label: 'main-child', ifZero: 'command' }), ...initTail(init, both), ...beginning, ...rest, waitForInit, ...last]
 }
 
 /**
  * What PID 1 of a container does once its main child (the clone before, process 2) runs the command: it becomes `init`, the
  * program of src/spawn/init-program.ts. Signals stay blocked: that one waits for them.
  */
-function initTail(init: Descriptor): ChildCall[] {
+function initTail(init: Descriptor, gone: ReadonlySet<number>): ChildCall[] {
   return [
     closeOnExec,
     makeCall('umask', [0o022], {}, ['022']),
     calls.chdir('/'),
     // It signals a main child of any user.
-    ...boundingSet(new Set([CAP_KILL])),
+    ...boundingSet(KILL_ONLY, gone),
     ...capabilitySets(1n << BigInt(CAP_KILL)),
     noNewPrivileges,
     ...signalsToDefault,
