@@ -173,3 +173,30 @@ t.test('64 at once', async (t) => {
   t.strictSame(many.map((it) => it.wait()?.code), many.map((_, i) => i))
   t.strictSame(leaks(kernel, before), [])
 })
+
+t.test('what runs share: one user namespace for each map, one template; closed with the spawner', async (t) => {
+  const own = new Spawner(kernel)
+  const before = snapshot(kernel)
+  const inside = (map: string): string => {
+    const out = kernel.memfdCreate('out', 0)
+    const [first, ...rest] = plain(sh('cat /proc/self/uid_map; readlink /proc/self/ns/user'), { stdio: [0, out, out] }).calls
+    const list = [calls.setns({ handle: 'user' }, 0x10000000), ...(first === undefined ? [] : [first]), ...rest]
+    own.start(planOf(list, { host: [{ op: 'user-namespace', uidMap: map, gidMap: map, as: 'user' }, { op: 'template-namespace', as: 'template' }] })).wait()
+    const text = kernel.readText(`/proc/self/fd/${out}`)
+    kernel.close(out)
+    return text
+  }
+  const [one, again, other] = [inside('0 0 1000\n'), inside('0 0 1000\n'), inside('0 0 10\n20 100000 5\n')]
+  t.match(one, /^ +0 +0 +1000\nuser:\[\d+\]\n$/)
+  t.equal(again, one)
+  t.match(other, /^ +0 +0 +10\n +20 +100000 +5\nuser:/)
+  t.not(other.split('user:')[1], one.split('user:')[1])
+  t.equal(leaks(kernel, before).length, 3, 'two of users, one of mounts')
+  own.close()
+  t.strictSame(leaks(kernel, before), [])
+  t.match(inside('0 0 1000\n'), /user:/, 'and are made again')
+  own.close()
+  const wrong = errorOf(() => own.start(planOf([], { host: [{ op: 'user-namespace', uidMap: '0 0 0\n', gidMap: '0 0 1\n', as: 'user' }] })))
+  t.match(wrong, { actor: 'host', index: 0, cause: { code: 'EINVAL' } })
+  t.strictSame(leaks(kernel, before), [])
+})
