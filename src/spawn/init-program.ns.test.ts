@@ -2,6 +2,7 @@
 //
 // Real containers (testing/plans.ts); the commands are sh and ps of this machine.
 
+import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import { initExecutable, makeInitProgram } from './init-program.ts'
@@ -11,6 +12,16 @@ import { container } from './testing/plans.ts'
 
 const kernel = createKoffiKernel()
 const spawner = new Spawner(kernel)
+if (process.env['FULCRUM_NOEXEC'] !== undefined) {
+  // In a pid namespace of its own, which has this setting of its own.
+  kernel.writeFile('/proc/sys/vm/memfd_noexec', process.env['FULCRUM_NOEXEC'])
+  try {
+    process.stdout.write(`code ${spawner.start(container(['/bin/true'])).wait()?.code}\n`)
+  } catch (error) {
+    process.stdout.write(`${String(error)}\n`)
+  }
+  process.exit(0)
+}
 t.teardown(() => spawner.close())
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 const OTHER_USER = { uid: 1234, gid: 1234, groups: [] }
@@ -96,4 +107,12 @@ t.test('it is sealed and read-only', async (t) => {
   t.throws(() => kernel.write(init, 'x'), { code: 'EBADF' })
   t.throws(() => kernel.writeFile(`/proc/self/fd/${init}`, 'x'), { code: 'EPERM' })
   kernel.close(init)
+})
+
+t.test('sysctl vm.memfd_noexec: 1 is no obstacle, 2 an error that says so', async (t) => {
+  const before = kernel.readText('/proc/sys/vm/memfd_noexec')
+  const [one, two] = ['1', '2'].map((value) => spawnSync('unshare', ['--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc', process.execPath, import.meta.filename], { encoding: 'utf8', env: { ...process.env, FULCRUM_NOEXEC: value } }).stdout)
+  t.equal(one, 'code 0\n')
+  t.match(two, /Cannot start the command.*memfd_create\("init"\) = init, by this process: EACCES .*vm\.memfd_noexec is 2/)
+  t.equal(kernel.readText('/proc/sys/vm/memfd_noexec'), before)
 })
