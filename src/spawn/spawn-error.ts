@@ -13,7 +13,7 @@ export type FailedRole = 'command' | 'init' | 'clone' | null
 export class SpawnError extends Error {
   readonly plan: RunPlan
   readonly actor: 'host' | 'child'
-  /** Of plan.host or plan.calls; -1 for the first clone itself. */
+  /** Of plan.host or plan.calls; -1 for the first clone itself, plan.host.length for what comes after the host steps. */
   readonly index: number
   readonly shown: string
   override readonly cause: SyscallError

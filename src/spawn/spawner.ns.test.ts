@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { pbkdf2 } from 'node:crypto'
 import t from 'tap'
-import { PR_GET_DUMPABLE, SIGKILL } from '../abi/process.ts'
+import { PR_GET_DUMPABLE, RLIMIT_NOFILE, SIGKILL } from '../abi/process.ts'
+import type { Fd } from '../kernel/kernel.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { SpawnError } from './spawn-error.ts'
@@ -165,6 +166,38 @@ t.test('many at once: one answer for each, whatever the others do', async (t) =>
   t.strictSame(spawner.startAll([]), [])
   t.strictSame(leaks(kernel, before), [])
   t.equal(kernel.prctl(PR_GET_DUMPABLE, 0), 1)
+})
+
+t.test('no descriptor left: wherever that happens, an error and no leak', async (t) => {
+  const plans = [plain(['/bin/true']), container(['/bin/true']), twoChildren(['/bin/true'])]
+  const before = snapshot(kernel)
+  const { soft } = kernel.getLimit(RLIMIT_NOFILE)
+  const highest = Math.max(...kernel.readdir('/proc/self/fd').map(Number))
+  const outcomes: string[] = []
+  for (const plan of plans) for (let free = 0; free < 8; free++) {
+    kernel.setSoftLimit(RLIMIT_NOFILE, BigInt(highest + 1))
+    const taken: Fd[] = []
+    const take = (): void => {
+      for (;;) {
+        try {
+          taken.push(kernel.open('/', 0))
+        } catch {
+          return
+        }
+      }
+    }
+    take()
+    for (let i = 0; i < free && taken.length > 0; i++) taken.splice(-1).forEach((fd) => kernel.close(fd))
+    try {
+      outcomes.push(`${spawner.start(plan).wait()?.code}`)
+    } catch (error) {
+      outcomes.push(error instanceof SpawnError ? error.cause.code : String(error))
+    }
+    taken.forEach((fd) => kernel.close(fd))
+    kernel.setSoftLimit(RLIMIT_NOFILE, soft)
+  }
+  t.strictSame([...new Set(outcomes)].sort(), ['0', 'EMFILE'])
+  t.strictSame(leaks(kernel, before), [])
 })
 
 t.test('64 at once', async (t) => {

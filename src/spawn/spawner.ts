@@ -125,11 +125,17 @@ export class Spawner {
   /** Every process of the table has its program or has ended: the run, or why there is none. */
   #finish({ plan, steps, table }: Begun): RunningChild | SpawnError {
     const first = { pid: table.pid, pidfd: table.pidfd }
-    const main = this.#mainOf(plan, table, first)
-    const failed = plan.calls.findIndex(({ goOn }, row) => goOn !== true && (table.result(row) ?? 0) < 0)
-    const call = plan.calls[failed]
-    const errno = call === undefined ? 0 : -(table.result(failed) ?? 0)
+    const index = plan.calls.findIndex(({ goOn }, row) => goOn !== true && (table.result(row) ?? 0) < 0)
+    const call = plan.calls[index]
+    const errno = call === undefined ? 0 : -(table.result(index) ?? 0)
+    const mainPid = plan.main === null ? null : table.result(plan.calls.findIndex(({ label }) => label === plan.main))
     table.release()
+    const main = mainPid === null || mainPid <= 0 ? first : this.#openMain(mainPid)
+    if (main instanceof SyscallError) {
+      this.#leave(first)
+      steps.undo()
+      return new SpawnError(plan, { actor: 'host', index: plan.host.length, shown: `pidfd_open(${mainPid})`, cause: main, role: null })
+    }
     if (call === undefined) {
       if (main !== first) this.#leave(first)
       steps.closeAllBut(plan.keep ?? [])
@@ -140,7 +146,7 @@ export class Spawner {
       this.#kernel.close(it.pidfd)
     }
     steps.undo()
-    return new SpawnError(plan, { actor: 'child', index: failed, shown: call.shown, cause: errorOfCall(call, errno), role: call.role ?? null })
+    return new SpawnError(plan, { actor: 'child', index, shown: call.shown, cause: errorOfCall(call, errno), role: call.role ?? null })
   }
 
   /** Returns when no process of the table shares our memory any more. */
@@ -157,11 +163,16 @@ export class Spawner {
     running.wait()
   }
 
-  #mainOf(plan: RunPlan, table: StartedTable, first: Processes): Processes {
-    if (plan.main === null) return first
-    const row = plan.calls.findIndex(({ label }) => label === plan.main)
-    const pid = table.result(row)
-    return pid === null || pid <= 0 ? first : { pid, pidfd: this.#kernel.pidfdOpen(pid) }
+  /** EMFILE, most likely: without a descriptor it cannot be known when it ends, so it ends now. */
+  #openMain(pid: number): Processes | SyscallError {
+    try {
+      return { pid, pidfd: this.#kernel.pidfdOpen(pid) }
+    } catch (cause) {
+      if (!(cause instanceof SyscallError)) throw cause
+      this.#kernel.kill(pid, SIGKILL)
+      while (this.#kernel.reap(pid) === null) this.#kernel.sleepMs(1)
+      return cause
+    }
   }
 
   /** The outer child has done its part: it ends by itself, at once. */
