@@ -5,7 +5,7 @@ import { toFd } from '../../src/kernel/kernel.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import { endServiceBed, makeServiceBed } from '../../src/spawn/testing/service-bed.ts'
 import { seedTests, serviceChecks } from '../../src/spawn/testing/service-checks.ts'
-import { chrootChecks, failureChecks, raceChecks, unbindableChecks } from '../../src/spawn/testing/service-failures.ts'
+import { chrootChecks, failureChecks, noiseChecks, raceChecks, unbindableChecks } from '../../src/spawn/testing/service-failures.ts'
 import { guestTap } from '../harness/guest-tap.ts'
 
 const kernel = createKoffiKernel()
@@ -18,6 +18,7 @@ seedTests(context)
 serviceChecks(context)
 failureChecks(context)
 raceChecks(context)
+noiseChecks(context, 40)
 unbindableChecks(context)
 chrootChecks(context)
 spawner.close()

@@ -9,7 +9,7 @@ import { Spawner } from './spawner.ts'
 import { endServiceBed, makeServiceBed } from './testing/service-bed.ts'
 import { seedTests, serviceChecks } from './testing/service-checks.ts'
 import type { Checks } from './testing/service-checks.ts'
-import { chrootChecks, failureChecks, raceChecks, unbindableChecks } from './testing/service-failures.ts'
+import { chrootChecks, failureChecks, noiseChecks, raceChecks, unbindableChecks } from './testing/service-failures.ts'
 
 const kernel = createKoffiKernel()
 const spawner = new Spawner(kernel)
@@ -41,3 +41,4 @@ t.test('a failure at each step leaves nothing', async (t) => failureChecks({ ker
 t.test('mounts that happen meanwhile', async (t) => raceChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
 t.test('in a chroot', async (t) => chrootChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
 t.test('an unbindable root', async (t) => unbindableChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }))
+t.test('while another process mounts', async (t) => noiseChecks({ kernel, spawner, bed, tap: checksOf(t), quiet: false }, 120))

@@ -117,6 +117,36 @@ export function raceChecks(context: CheckContext): void {
   tap.same('and the host has nothing of it', mountsOf(kernel, 'self'), before)
 }
 
+/** Services that are started while another process mounts have the tree of the host in the end. */
+export function noiseChecks({ kernel, spawner, bed, tap }: CheckContext, count: number): void {
+  const at = `${bed.root}/mnt`
+  kernel.mount('places', at, 'tmpfs', 0, null)
+  const places = Array.from({ length: count }, (_, i) => `${at}/${i}`)
+  for (const place of places) kernel.mkdir(place, 0o755)
+  // Nothing is unmounted: what was missed once is missing for good.
+  const noise = kernel.spawn('/bin/sh', ['-c', 'for at; do mount -t tmpfs x "$at"; sleep 0.001; done', 'sh', ...places], { PATH: '/bin:/usr/bin' })
+  const running: RunningChild[] = []
+  let ended = false
+  for (let i = 0; !ended && i < count / 3; i += 1) {
+    const binds = i % 2 === 0 ? [] : [bindOf(at, '/bound')]
+    for (const engine of enginesOf(spawner)) tap.attempt(`a service while another process mounts, ${engine}`, () => void running.push(startRun(kernel, spawner, sleeping({ root: bed.root, engine, binds }))))
+    kernel.sleepMs(2)
+    ended = kernel.reap(noise) !== null
+  }
+  while (!ended) {
+    kernel.sleepMs(5)
+    ended = kernel.reap(noise) !== null
+  }
+  const mounted = (pid: number): number[] => ['/mnt/', '/bound/'].map((below) => mountsOf(kernel, pid).filter(({ mountPoint }) => mountPoint.startsWith(below)).length)
+  const wrong = running.map(({ plan, pid }) => [plan.name, ...mounted(pid)] as const).filter(([, root, bound]) => root !== count || (bound !== 0 && bound !== count))
+  tap.same(`${running.length} services that were started while another process mounted have all mounts`, wrong, [])
+  const names = running.map(({ plan }) => plan.name)
+  tap.note(`plans: ${[...new Set(names)].map((name) => `${name} ${names.filter((one) => one === name).length}`).join(', ')}`)
+  for (const child of running) child.signal(SIGKILL)
+  for (const child of running) child.wait()
+  kernel.umount2(at, MNT_DETACH)
+}
+
 /** A root that open_tree(2) does not copy: the copy that clone(2) makes of it is none the less a mount like others. */
 export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): void {
   const root = `${bed.base}/unbindable`
