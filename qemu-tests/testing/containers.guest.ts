@@ -7,7 +7,7 @@ import { createKoffiKernel } from '../../src/kernel/koffi-kernel.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import { CASES, CGROUP_CASES, FAILING_PLANS, outcomeOf, wantedOf } from '../../src/spawn/testing/container-cases.ts'
 import { answerOf, endLab, LIMITS, makeLab, wantedAnswer } from '../../src/spawn/testing/container-limits.ts'
-import { ContainerRoom, makeRoot, traces } from '../../src/spawn/testing/container-room.ts'
+import { ContainerRoom, makeRoot, MAP, traces } from '../../src/spawn/testing/container-room.ts'
 import { injectFailures } from '../../src/spawn/testing/inject-failures.ts'
 import { guestTap } from '../harness/guest-tap.ts'
 
@@ -28,6 +28,13 @@ for (const engine of spawner.features.openTreeNamespace ? ['auto', 'pivot'] as c
     tap.attempt(name, () => tap.same(name, outcomeOf(room, { ...one, wish: { engine, ...one.wish } }), wantedOf(one)))
   }
 }
+// Since 6.3 tmpfs can be shown through a map.
+k.mkdir('/tmp/room', 0o755)
+makeRoot(k, '/tmp/room')
+const onTmpfs = new ContainerRoom(k, spawner, '/tmp/room')
+tap.attempt('a root on tmpfs in a user namespace', () => {
+  tap.same('a root on tmpfs in a user namespace', onTmpfs.startedOrRefused({ idMap: MAP, command: ['true'] }), series === '6.1' ? 'root-not-idmappable' : '0')
+})
 const before = traces(k, CGROUPS)
 tap.attempt('nothing is left', () => {
   room.sh('true', { cgroupParent: '/fulcrum-test' })

@@ -5,6 +5,11 @@
 import t from 'tap'
 import { MNT_DETACH, MS_PRIVATE, MS_REC } from '../abi/mount.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
+import { readRunFacts } from '../facts/run/run-facts.ts'
+import { SyscallError } from '../kernel/errors.ts'
+import { planContainer } from '../plan/run/container.ts'
+import { containerRefusal } from './container-refusal.ts'
+import { SpawnError } from './spawn-error.ts'
 import { Spawner } from './spawner.ts'
 import { CASES, FAILING_PLANS, outcomeOf, wantedOf } from './testing/container-cases.ts'
 import { ContainerRoom, makeRoot, MAP, traces } from './testing/container-room.ts'
@@ -56,4 +61,20 @@ t.test('a command that cannot be started is the fault of whoever named it', asyn
     t.match(error, { actor: 'child', role: 'command', cause: { code: 'ENOENT' } })
   }
   kernel.unlink(`${at}/data/script`)
+})
+
+t.test('what only the kernel knows beforehand is a refusal, not a failure', async (t) => {
+  const request = room.request({ idMap: MAP, binds: [{ source: '/etc', target: '/mnt', readOnly: false, recursive: false, idMapped: true }] }, [0, 1, 2])
+  const { plan, refusal } = planContainer(request, readRunFacts(kernel, request, { ...spawner.features, openTreeNamespace: false }))
+  t.equal(refusal, null)
+  if (plan === null) return
+  const at = (index: number, code = 22): SpawnError => new SpawnError(plan, { actor: 'host', index, shown: 'x', cause: new SyscallError('x', [], code), role: null })
+  const steps = plan.host.map((step) => (step.op === 'set-attributes' ? `${step.op} ${step.tree.handle}` : step.op))
+  t.match(containerRefusal(request, at(steps.indexOf('set-attributes root'))), { reason: 'root-not-idmappable', detail: new RegExp(`'${room.root}'`) })
+  t.match(containerRefusal(request, at(steps.indexOf('set-attributes bind-0'))), { reason: 'root-not-idmappable', detail: /'\/etc'/ })
+  t.match(containerRefusal(request, at(steps.indexOf('template-namespace'))), { reason: 'pivot-impossible' })
+  t.equal(containerRefusal(request, at(steps.indexOf('open-tree'))), null)
+  t.equal(containerRefusal(request, at(steps.indexOf('template-namespace'), 12)), null)
+  t.equal(room.startedOrRefused({ command: ['true'] }), '0')
+  t.equal(room.startedOrRefused({ command: ['no-such'] }), 'command-not-found')
 })

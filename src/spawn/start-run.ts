@@ -10,6 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { planContainer } from '../plan/run/container.ts'
 import type { RunPlan, RunPlanResult } from '../plan/run/run-plan.ts'
 import { MOUNTS_CHANGED, planService } from '../plan/run/service.ts'
+import { containerRefusal } from './container-refusal.ts'
 import { SpawnError } from './spawn-error.ts'
 import type { Spawner } from './spawner.ts'
 import type { RunningChild } from './spawner-types.ts'
@@ -72,6 +73,8 @@ export function startRun(kernel: Kernel, spawner: Starter, request: RunRequest):
       return spawner.start(readRunPlan(kernel, spawner, wanted))
     } catch (error) {
       const next = error instanceof SpawnError ? nextRequest(wanted, error, attempt) : null
+      const refusal = error instanceof SpawnError ? containerRefusal(wanted, error) : null
+      if (refusal !== null) throw new RunRefused(refusal)
       if (next === null) throw error
       wanted = next
     }

@@ -19,6 +19,8 @@ export interface ContainerCase {
   readonly code?: number
 }
 
+/** The command may be faster than PID 1, which becomes init when the command is one already. */
+const INIT = 'until grep -q init /proc/1/comm; do sleep 0.01; done'
 /** A command that an attacker would try: "name: refused" unless it works. */
 const TRY = 'try() { n=$1; shift; if "$@" > /dev/null 2>&1; then echo "$n: done"; else echo "$n: refused"; fi; };'
 const ATTACKS = `${TRY}
@@ -33,16 +35,16 @@ try 'write to proc' sh -c 'echo 1 > /proc/sys/kernel/printk'
 try 'write to sysrq' sh -c 'echo h > /proc/sysrq-trigger'
 try 'write to sys' sh -c 'echo 1 > /sys/kernel/profiling'
 try 'host by nsenter' nsenter -t 1 -m true
+${INIT}
+try 'program of init' sh -c ': >> /proc/1/exe'
 `
-const refused = ['root off', 'devices off', 'read-only off', 'bind read-write', 'bind off', 'memory device', 'disk device', 'write to proc', 'write to sysrq', 'write to sys', 'host by nsenter'].map((name) => `${name}: refused`)
+const refused = ['root off', 'devices off', 'read-only off', 'bind read-write', 'bind off', 'memory device', 'disk device', 'write to proc', 'write to sysrq', 'write to sys', 'host by nsenter', 'program of init'].map((name) => `${name}: refused`)
 const TERMINAL = 'tty; stat -c %u:%g /dev/pts/0; echo to the console > /dev/console; [ /dev/console -ef /dev/pts/0 ] && echo same; (: > /dev/tty) && echo controlling; echo $(cut -d" " -f5 /proc/self/mountinfo | grep -e ^/dev/console -e ^/dev/pts | sort)'
 /** Of /proc/self/mountinfo: mount points in the order of their names. */
 const MOUNTS = "cut -d' ' -f5 /proc/self/mountinfo | grep -v -e ^/proc/ -e ^/sys/ | sort"
 const OWN = ['/', '/dev', '/dev/mqueue', '/dev/pts', '/dev/shm', '/proc', '/run', '/sys', '/tmp']
 const LIMITED = { name: 'limited', cgroupParent: '/fulcrum-test', limits: { memoryMax: 64 << 20, pidsMax: 7, cpuMaxUs: 50_000, cpuWeight: 50 } } as const
 
-/** The command may be faster than PID 1, which becomes init when the command is one already. */
-const INIT = 'until grep -q init /proc/1/comm; do sleep 0.01; done'
 const identity = `${INIT}; id -u; hostname; cat /proc/1/comm; cat /proc/self/uid_map | tr -s ' '; cut -d: -f3 /proc/self/cgroup | tail -n1; ls /sys/class/net; stat -c '%u:%g %A' / /dev/null /dev/shm /run`
 
 export const CASES: readonly ContainerCase[] = [
@@ -75,7 +77,7 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'volatile: overlay, with a user namespace', wish: { volatile: 'overlay', idMap: MAP }, script: 'rm /etc/hosts; echo new > /data/y; cat /data/y; ls /etc; stat -c %u / /data /data/y /usr/bin/busybox', output: ['new', '0', '0', '0', '0'] },
   { name: 'nothing of it is in the root', script: 'cat /etc/hosts; ls /data', output: ['of the root', 'null'] },
   { name: 'default capabilities: nothing can be undone', wish: { readOnly: true, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS, output: refused },
-  { name: 'a user namespace with all capabilities: what the host made is locked', wish: { idMap: MAP, capabilities: null, readOnly: true, noNewPrivileges: false, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS.replace(/^try 'write to .*$/gm, '').replace(/^try 'host.*$/gm, ''), output: refused.slice(0, 7) },
+  { name: 'a user namespace with all capabilities: what the host made is locked', wish: { idMap: MAP, capabilities: null, readOnly: true, noNewPrivileges: false, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS.replace(/^try 'write to .*$/gm, '').replace(/^try '(host|program).*$/gm, ''), output: refused.slice(0, 7) },
   { name: 'no way to the host by the root or the working directory', wish: { idMap: MAP, capabilities: null }, script: `${TRY} cat /proc/1/root/etc/hosts; ls /proc/1/cwd/ | head -n 1; cd /; cd ../../../..; ls -d data; mkdir /tmp/c; chroot /tmp/c ../../../../bin/true 2> /dev/null || echo no`, output: ['of the root', 'bin', 'data', 'no'] },
   { name: 'hidden files of proc and sys', wish: { idMap: MAP }, script: 'for f in /proc/kcore /proc/keys /proc/kmsg /proc/timer_list; do [ ! -e $f ] || busybox wc -c < $f; done | sort -u; ls -A /sys/firmware 2> /dev/null', output: '0' },
   { name: 'a nested user namespace cannot see them either', wish: { idMap: MAP, noNewPrivileges: false }, script: 'mkdir /tmp/p; unshare -U -r -m -p -f mount -t proc proc /tmp/p 2> /dev/null || echo refused; unshare -U -r -m umount /proc/keys 2> /dev/null || echo locked', output: ['refused', 'locked'] },

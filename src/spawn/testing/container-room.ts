@@ -13,6 +13,7 @@ import { planContainer } from '../../plan/run/container.ts'
 import type { RunPlan } from '../../plan/run/run-plan.ts'
 import type { ExitStatus } from '../spawner-types.ts'
 import type { Spawner } from '../spawner.ts'
+import { RunRefused, startRun } from '../start-run.ts'
 
 const APPLETS = ['sh', 'cat', 'ls', 'id', 'mount', 'umount', 'mknod', 'mkdir', 'hostname', 'grep', 'stat', 'touch', 'readlink', 'sleep', 'sort', 'cut', 'wc', 'unshare', 'nsenter', 'chroot', 'kill', 'true', 'sed', 'tr', 'tty', 'env', 'chown', 'head', 'ps', 'awk', 'rm', 'echo']
 
@@ -66,6 +67,16 @@ export class ContainerRoom {
     const { plan, refusal } = planContainer(request, readRunFacts(this.kernel, request, this.spawner.features))
     if (plan === null) throw new Error(`${refusal.reason}: ${refusal.detail}`)
     return plan
+  }
+
+  /** By startRun(): the code of the command, or the reason why it was refused. */
+  startedOrRefused(wish: Wish): string {
+    try {
+      return String(startRun(this.kernel, this.spawner, this.request(wish, [0, 1, 2])).wait(20_000)?.code)
+    } catch (error) {
+      if (error instanceof RunRefused) return error.refusal.reason
+      throw error
+    }
   }
 
   /** Runs a shell script in a container to its end. */
