@@ -39,6 +39,7 @@ ${INIT}
 try 'program of init' sh -c ': >> /proc/1/exe'
 `
 const refused = ['root off', 'devices off', 'read-only off', 'bind read-write', 'bind off', 'memory device', 'disk device', 'write to proc', 'write to sysrq', 'write to sys', 'host by nsenter', 'program of init'].map((name) => `${name}: refused`)
+const NESTED = 'umount /proc/keys || echo keys locked; mount -o remount,rw,bind / || echo root read-only; mknod /tmp/n c 1 1 || echo no device; mount -t proc proc /mnt || echo no proc'
 const TERMINAL = 'tty; stat -c %u:%g /dev/pts/0; echo to the console > /dev/console; [ /dev/console -ef /dev/pts/0 ] && echo same; (: > /dev/tty) && echo controlling; echo $(cut -d" " -f5 /proc/self/mountinfo | grep -e ^/dev/console -e ^/dev/pts | sort)'
 /** Of /proc/self/mountinfo: mount points in the order of their names. */
 const MOUNTS = "cut -d' ' -f5 /proc/self/mountinfo | grep -v -e ^/proc/ -e ^/sys/ | sort"
@@ -56,7 +57,7 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'mounts of an empty root', wish: { volatile: 'yes' }, script: `${MOUNTS}; [ / -ef /.. ] && echo same`, output: [...OWN, '/usr', 'same'] },
   { name: 'no pid but its own; nothing open but 0, 1, 2; a session of its own', script: 'echo $$; set /proc/[0-9]*; echo $*; set /proc/$$/fd/*; echo $(($# - 1)); cut -d" " -f6 /proc/$$/stat', output: ['2', '/proc/1 /proc/2', /* and that of the directory */ '3', '2'] },
   { name: 'what PID 1 is', script: `${INIT}; readlink /proc/1/exe; ls /proc/1/fd | wc -l; grep -E "^(CapEff|NoNewPrivs)" /proc/1/status | tr -s '\\t' ' '`, output: ['/memfd:init (deleted)', '0', 'CapEff: 0000000000000020', 'NoNewPrivs: 1'] },
-  { name: 'capabilities and privileges', script: 'grep -E "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs)" /proc/self/status | cut -f2', output: ['0000000000000000', '00000000000401fb', '00000000000401fb', '00000000000401fb', '0000000000000000', '1'] },
+  { name: 'capabilities and privileges', script: 'grep -E "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs)" /proc/self/status | cut -f2', output: ['0000000000000000', '00000000800405fb', '00000000800405fb', '00000000800405fb', '0000000000000000', '1'] },
   { name: 'the environment is what was asked for', script: 'env | sort', wish: { env: { PATH: '/bin', A: 'b c' } }, output: ['A=b c', 'PATH=/bin', 'PWD=/', 'SHLVL=1'] },
   { name: 'without init the command is PID 1', wish: { init: false }, script: 'echo $$', output: '1' },
   { name: 'without init, with a user namespace', wish: { init: false, idMap: MAP }, script: 'echo $$', output: '1' },
@@ -80,8 +81,9 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'a user namespace with all capabilities: what the host made is locked', wish: { idMap: MAP, capabilities: null, readOnly: true, noNewPrivileges: false, binds: [{ source: '/etc', target: '/mnt', readOnly: true, recursive: false }] }, script: ATTACKS.replace(/^try 'write to .*$/gm, '').replace(/^try '(host|program).*$/gm, ''), output: refused.slice(0, 7) },
   { name: 'no way to the host by the root or the working directory', wish: { idMap: MAP, capabilities: null }, script: `${TRY} cat /proc/1/root/etc/hosts; ls /proc/1/cwd/ | head -n 1; cd /; cd ../../../..; ls -d data; mkdir /tmp/c; chroot /tmp/c ../../../../bin/true 2> /dev/null || echo no`, output: ['of the root', 'bin', 'data', 'no'] },
   { name: 'hidden files of proc and sys', wish: { idMap: MAP }, script: 'for f in /proc/kcore /proc/keys /proc/kmsg /proc/timer_list; do [ ! -e $f ] || busybox wc -c < $f; done | sort -u; ls -A /sys/firmware 2> /dev/null', output: '0' },
-  { name: 'a nested user namespace cannot see them either', wish: { idMap: MAP, noNewPrivileges: false }, script: 'mkdir /tmp/p; unshare -U -r -m -p -f mount -t proc proc /tmp/p 2> /dev/null || echo refused; unshare -U -r -m umount /proc/keys 2> /dev/null || echo locked', output: ['refused', 'locked'] },
+  { name: 'a nested user namespace cannot see them either', wish: { idMap: MAP, noNewPrivileges: false }, script: 'unshare -U -r true && echo possible; mkdir /tmp/p; unshare -U -r -m -p -f mount -t proc proc /tmp/p 2> /dev/null || echo refused; unshare -U -r -m umount /proc/keys 2> /dev/null || echo locked', output: ['possible', 'refused', 'locked'] },
   { name: 'without CAP_SYS_ADMIN it need not', wish: { idMap: MAP }, script: 'readlink /proc/self/ns/user | tr -d 0-9; mkdir /tmp/p; mount -t proc proc /tmp/p 2> /dev/null || echo refused', output: ['user:[]', 'refused'] },
+  { name: 'nor undo anything, without one around it', wish: { readOnly: true }, script: `unshare -U -r -m sh -c '${NESTED}' 2> /dev/null`, output: ['keys locked', 'root read-only', 'no device', 'no proc'] },
   { name: 'a pid namespace that belongs to the user namespace: its proc can be mounted again', wish: { idMap: MAP, capabilities: null }, script: 'mkdir /tmp/p; mount -t proc proc /tmp/p && ls /tmp/p/1 | grep comm', output: 'comm' },
 ]
 

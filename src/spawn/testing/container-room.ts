@@ -3,6 +3,7 @@
 // The root is on whatever file system `at` is on. Nothing is left but the directory.
 
 import { S_IFCHR } from '../../abi/process.ts'
+import { CONTAINER_CAPABILITIES } from '../../commands/run-options.ts'
 import { attempt } from '../../kernel/errors.ts'
 
 import type { Fd, Kernel } from '../../kernel/kernel.ts'
@@ -33,7 +34,7 @@ export function makeRoot(kernel: Kernel, at: string): void {
 
 export const BASE_REQUEST: Omit<ContainerRequest, 'root' | 'stdio'> = {
   kind: 'container', name: 'room', command: ['sh'], env: { PATH: '/usr/bin:/bin' }, workingDirectory: '/', user: { uid: 0, gid: 0, groups: [] },
-  binds: [], readOnly: false, capabilities: ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setpcap', 'setuid', 'sys_chroot'], noNewPrivileges: true,
+  binds: [], readOnly: false, capabilities: CONTAINER_CAPABILITIES, noNewPrivileges: true,
   limits: { memoryMax: null, pidsMax: null, cpuMaxUs: null, cpuWeight: null }, cgroupParent: null, terminal: false,
   engine: 'auto', hostname: 'room', idMap: null, network: 'none', volatile: 'no', init: true,
 }
