@@ -48,6 +48,20 @@ static long long now(void)
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
+/* CPU time of everything in this cgroup, in microseconds; 0 where there is no such file. cgroups(7), cpu.stat */
+static long long cpu_time(void)
+{
+	FILE *file = fopen("/sys/fs/cgroup/cpu.stat", "re");
+	long long spent = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "usage_usec %lld", &spent) != 1)
+		spent = 0;
+	fclose(file);
+	return spent;
+}
+
 static void die(const char *what, const char *object)
 {
 	printf("bench: {\"error\":\"Cannot %s '%s': %s\"}\n", what, object, strerror(errno));
@@ -224,7 +238,7 @@ static void measure(struct item *item, const char *label, int round, int count, 
 {
 	pid_t pids[COUNT];
 	int failed = 0, status;
-	long long spent = -1;
+	long long spent = -1, cpu = cpu_time();
 
 	if (item->server != 0) {
 		fprintf(item->ask, "%d\n", count);
@@ -241,9 +255,11 @@ static void measure(struct item *item, const char *label, int round, int count, 
 				failed++;
 		spent = now() - begin;
 	}
+	cpu = cpu_time() - cpu;
 	if (round < 0 && failed == 0)
 		return;
-	printf("bench: {\"case\":\"%s\",\"run\":\"%s\",\"round\":%d,\"ns\":%lld,\"failed\":%d", item->name, label, round, spent, failed);
+	printf("bench: {\"case\":\"%s\",\"run\":\"%s\",\"round\":%d,\"ns\":%lld,\"cpuUs\":%lld,\"failed\":%d",
+	       item->name, label, round, spent, cpu, failed);
 	if (failed != 0)
 		print_complaints();
 	printf("}\n");

@@ -18,7 +18,7 @@ t.test('a plan', async (t) => {
 })
 
 const sample = (name: string, round: number, ns: number, failed = 0): string =>
-  `bench: {"case":"${name}","run":"five-2","round":${round},"ns":${ns},"failed":${failed}${failed > 0 ? ',"said":"no \\"root\\"\\u000a"' : ''}}\r\n`
+  `bench: {"case":"${name}","run":"five-2","round":${round},"ns":${ns},"cpuUs":${ns / 2000},"failed":${failed}${failed > 0 ? ',"said":"no \\"root\\"\\u000a"' : ''}}\r\n`
 
 const OUTPUT = `[    0.1] Linux\r\nbench: {"mounts":1000}\r\n${sample('crun', 0, 4_000_000)}${sample('ours', 0, 1_000_000)}noise bench: {\r\n` +
   `${sample('ours', 1, 6_000_000)}${sample('crun', 1, 12_000_000)}${sample('crun', 2, 4_000_000)}${sample('ours', 2, 1_000_000, 1)}bench: {"done":true}\r\n`
@@ -28,9 +28,9 @@ t.test('what the driver answers', async (t) => {
   t.equal(mounts, 1000)
   t.equal(samples.length, 6)
   const [crun, ours] = figures(samples, 'five-2', 2, 'crun')
-  t.match(crun, { name: 'crun', median: 2000, min: 2000, ratio: 1, failed: 0 })
+  t.match(crun, { name: 'crun', median: 2000, min: 2000, ratio: 1, cpu: 1000, cpuRatio: 1, failed: 0 })
   // Ratios 1/4, 1/2, 1/4: not that of the medians or means.
-  t.match(ours, { name: 'ours', median: 500, min: 500, ratio: 0.25, ratioMin: 0.25, ratioMax: 0.5, failed: 1, said: 'no "root"\n' })
+  t.match(ours, { name: 'ours', median: 500, min: 500, ratio: 0.25, ratioMin: 0.25, ratioMax: 0.5, cpu: 250, cpuRatio: 0.25, failed: 1, said: 'no "root"\n' })
   t.strictSame(figures(samples, 'another', 2, 'crun'), [])
 })
 

@@ -42,6 +42,8 @@ export interface Sample {
   readonly round: number
   /** Nanoseconds; in a guest that counts instructions, these. */
   readonly ns: number
+  /** CPU time of all that ran, µs; 0 where it is not known. */
+  readonly cpuUs: number
   /** How many did not exit with 0. */
   readonly failed: number
   /** What these wrote to standard error. */
@@ -78,7 +80,7 @@ export function parseDriverOutput(output: string): DriverOutput {
     if ('error' in record) throw new Error(String(record.error))
     const text = (name: string): string => String(field(record, name))
     const number = (name: string): number => Number(field(record, name))
-    if ('case' in record) samples.push({ run: text('run'), name: text('case'), round: number('round'), ns: number('ns'), failed: number('failed'), said: text('said') })
+    if ('case' in record) samples.push({ run: text('run'), name: text('case'), round: number('round'), ns: number('ns'), cpuUs: number('cpuUs'), failed: number('failed'), said: text('said') })
     else if ('probe' in record) probes.push({ name: text('probe'), out: text('out'), said: text('said') })
     else if ('mounts' in record) mounts = number('mounts')
     else if ('failed' in record) throw new Error(`Cannot start '${text('failed')}': ${text('said')}`)
@@ -105,6 +107,9 @@ export interface Figures {
   readonly ratio: number
   readonly ratioMin: number
   readonly ratioMax: number
+  /** CPU time per command in µs, and its ratio: what others do on the machine matters less. */
+  readonly cpu: number
+  readonly cpuRatio: number
   readonly failed: number
   readonly said: string
 }
@@ -112,17 +117,19 @@ export interface Figures {
 /** Per case, in the order of their first samples. @param reference name of the case that the others are divided by */
 export function figures(samples: readonly Sample[], run: string, count: number, reference: string): Figures[] {
   const ours = samples.filter((sample) => sample.run === run)
-  const base = new Map(ours.filter(({ name }) => name === reference).map(({ round, ns }) => [round, ns]))
+  const base = new Map(ours.filter(({ name }) => name === reference).map((sample) => [sample.round, sample]))
   return [...new Set(ours.map(({ name }) => name))].map((name) => {
     const mine = ours.filter((sample) => sample.name === name && sample.round >= 0)
     const us = mine.map(({ ns }) => ns / 1000 / count)
-    const ratios = mine.flatMap(({ round, ns }) => {
-      const other = base.get(round)
-      return other === undefined ? [] : [ns / other]
+    const pairs = mine.flatMap((sample) => {
+      const other = base.get(sample.round)
+      return other === undefined ? [] : [{ time: sample.ns / other.ns, cpu: sample.cpuUs / other.cpuUs }]
     })
+    const ratios = pairs.map(({ time }) => time)
     const bad = ours.filter((sample) => sample.name === name && sample.failed > 0)
     return {
       name, median: median(us), min: Math.min(...us), ratio: median(ratios), ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios),
+      cpu: median(mine.map(({ cpuUs }) => cpuUs / count)), cpuRatio: median(pairs.map(({ cpu }) => cpu)),
       failed: bad.reduce((sum, sample) => sum + sample.failed, 0), said: bad[0]?.said ?? '',
     }
   })

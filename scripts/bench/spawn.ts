@@ -71,11 +71,12 @@ function print(rows: readonly Row[], place: Place, options: Options): void {
       const ours = rows.filter((row) => row.place === place.name && row.set === set && row.atOnce === atOnce)
       const counts = [...new Set(ours.map((row) => row.mounts))]
       process.stdout.write(`\n${place.name}; set ${set}: ${SETS[set].join(', ')}${set === 'container' ? ', with /dev, /sys, /run, /tmp and few capabilities' : ''}; ${atOnce} at once; ${unit} per command, and times ${options.reference}\n\n`)
-      process.stdout.write(table(['', ...counts.flatMap((count) => [`${count} mounts`, 'ratio'])], [...new Set(ours.map(({ name }) => name))].map((name) => [
+      process.stdout.write(table(['', ...counts.flatMap((count) => [`${count} mounts`, 'ratio', ...(place.counts ? [] : ['CPU', 'ratio'])])], [...new Set(ours.map(({ name }) => name))].map((name) => [
         name, ...counts.flatMap((count) => {
           const row = ours.find((it) => it.name === name && it.mounts === count)
-          if (row === undefined) return ['', '']
-          return [row.failed > 0 ? `${row.failed} failed` : row.median.toFixed(0), row.ratio.toFixed(2)]
+          if (row === undefined) return place.counts ? ['', ''] : ['', '', '', '']
+          const time = [row.failed > 0 ? `${row.failed} failed` : row.median.toFixed(0), row.ratio.toFixed(2)]
+          return place.counts ? time : [...time, row.cpu.toFixed(0), row.cpuRatio.toFixed(2)]
         }),
       ])))
     }
