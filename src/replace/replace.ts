@@ -13,7 +13,7 @@ import { isSeenElsewhere, judgeNamespaces } from '../facts/replace/judge-namespa
 import type { MountedThing, PlaceVerdict } from '../facts/replace/judge-namespaces.ts'
 import { readRecord, readReplaceFacts } from '../facts/replace/read-replace-facts.ts'
 import type { ReplaceRequest } from '../facts/replace/replace-types.ts'
-import { attempt } from '../kernel/errors.ts'
+import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { readNamespaces } from '../mounts/read-namespaces.ts'
 import { planReplace } from '../plan/replace.ts'
@@ -81,13 +81,23 @@ export function replaceMount(kernel: Kernel, request: ReplaceRequest, trace: Tra
   try {
     id = executeReplace(kernel, plan, trace)
   } catch (error) {
-    if (error instanceof ReplaceError && error.cause instanceof RefusalError && error.left.length === 0) return { report: null, refusal: error.cause.refusal }
-    throw error
+    const refusal = lateRefusal(error)
+    if (refusal === null) throw error
+    return { report: null, refusal }
   }
   tidyDirectory(kernel)
   const fresh = mountsOf(kernel).find((m) => m.id === id)
   if (fresh === undefined) throw new Error(`Cannot find the new mount on '${plan.target}': it was unmounted meanwhile`)
   return report(kernel, { target: plan.target, old: facts.old, fresh, before }, { action: request.keepOld ? 'pending' : 'replaced', window: plan.name === 'window', notes: plan.notes })
+}
+
+/** What only the attempt could show, when everything is as it was. */
+function lateRefusal(error: unknown): Refusal | null {
+  if (!(error instanceof ReplaceError) || error.left.length > 0) return null
+  if (error.cause instanceof RefusalError) return error.cause.refusal
+  if (error.plan.steps[error.index]?.op !== 'mount-beneath' || !isErrno(error.cause, 'EINVAL')) return null
+  const remedy = 'mounts of a user namespace are replaced where they were made, or since Linux 7.1; fulcrum mounts shows what is there'
+  return { reason: 'beneath-impossible', detail: `Cannot mount beneath '${error.plan.target}': the kernel refuses it (EINVAL), as for a mount that a user namespace has locked`, remedy }
 }
 
 interface Pending {
