@@ -84,9 +84,9 @@ function tree(context: Context, inPlace: boolean): { readonly steps: ReplaceStep
   const stage = stagesLayers || (!facts.canMountDetached && (carries || request.keepOld) && !inPlace)
   const clones = !carries ? [] : facts.submounts.flatMap((one, i): ReplaceStep[] => [
     { op: 'clone', path: inRoot(target, `/${one.place}`), recursive: true, handle: `sub${i}` },
-    // A mount on a peer of its parent is unmounted with the old one: these must be no peers.
-    ...(one.hasMounts ? [{ op: 'set-attributes', handle: `sub${i}`, set: 0, propagation: MS_PRIVATE, recursive: true } as const] : []),
-    ...(one.hasMounts && (one.mount.optional.shared !== undefined || request.keepOld) ? [{ op: 'set-attributes', handle: `sub${i}`, set: 0, propagation: MS_SHARED, recursive: true } as const] : []),
+    // A mount on a peer of its parent is unmounted with the old one: these must be no peers. The old "/" tells nobody.
+    ...(one.hasMounts && !inPlace ? [{ op: 'set-attributes', handle: `sub${i}`, set: 0, propagation: MS_PRIVATE, recursive: true } as const] : []),
+    ...(one.hasMounts && !inPlace && (one.mount.optional.shared !== undefined || request.keepOld) ? [{ op: 'set-attributes', handle: `sub${i}`, set: 0, propagation: MS_SHARED, recursive: true } as const] : []),
   ])
   const isShared = context.old.optional.shared !== undefined || request.keepOld
   const shared: ReplaceStep[] = !isShared || inPlace ? [] : [{ op: 'set-attributes', handle: 'new', set: 0, propagation: MS_SHARED, recursive: false }]

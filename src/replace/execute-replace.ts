@@ -5,7 +5,7 @@
 
 import {
   AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOVE_MOUNT_BENEATH, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_SHARED, OPEN_TREE_CLOEXEC,
-  OPEN_TREE_CLONE, UMOUNT_NOFOLLOW,
+  OPEN_TREE_CLONE,
 } from '../abi/mount.ts'
 import { O_PATH } from '../abi/process.ts'
 import { withLoopDevice } from '../execute/mount-image.ts'
@@ -75,6 +75,12 @@ function makeDirectories(run: Run, path: string): void {
   all.forEach((prefix, i) => makePlace(run, prefix, true, i === all.length - 1 ? 0o700 : 0o755))
 }
 
+/** Unmounts what a descriptor is on, if a way back before has not done so. */
+function unmountByFd(kernel: Kernel, fd: Fd): void {
+  const id = mountIdOf(kernel, fd)
+  if (parseMountInfo(kernel.readText('/proc/self/mountinfo')).some((m) => m.id === id)) kernel.umount2(`/proc/self/fd/${fd}`, MNT_DETACH)
+}
+
 function privateDirectory(run: Run, path: string, isMount: boolean): void {
   const { kernel } = run
   makeDirectories(run, path)
@@ -83,7 +89,7 @@ function privateDirectory(run: Run, path: string, isMount: boolean): void {
   run.fds.set('directory', fd)
   kernel.mountSetattr(fd, '', AT_EMPTY_PATH, { propagation: MS_PRIVATE })
   kernel.moveMount(fd, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
-  undoable(run, () => kernel.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+  undoable(run, () => unmountByFd(kernel, fd))
   // Attached to a shared mount it became shared.
   kernel.mountSetattr(fd, '', AT_EMPTY_PATH, { propagation: MS_PRIVATE })
 }
@@ -134,7 +140,7 @@ function attach(run: Run, step: Extract<ReplaceStep, { op: 'attach' }>): void {
   const { kernel } = run
   const on = step.on === null ? AT_FDCWD : fdOf(run, step.on)
   kernel.moveMount(fdOf(run, step.handle), '', on, step.at, MOVE_MOUNT_F_EMPTY_PATH)
-  if (step.on === null) undoable(run, () => kernel.umount2(`/proc/self/fd/${fdOf(run, step.handle)}`, MNT_DETACH))
+  if (step.on === null) undoable(run, () => unmountByFd(kernel, fdOf(run, step.handle)))
 }
 
 function pivot(run: Run, handle: string, old: string): void {
@@ -160,9 +166,9 @@ function liftRoot(run: Run, step: Extract<ReplaceStep, { op: 'lift-root' }>): vo
   if (step.directory !== null) kernel.umount2(step.directory.slice(1), MNT_DETACH)
   kernel.mountSetattr(old, '', AT_EMPTY_PATH | AT_RECURSIVE, { propagation: MS_PRIVATE })
   kernel.umount2('.', MNT_DETACH)
-  kernel.chdir('/')
-  if (step.shared) kernel.mountSetattr(fd, '', AT_EMPTY_PATH, { propagation: MS_SHARED })
-  run.undo.length = 0
+  // From here nothing can be taken back, so nothing may fail.
+  attempt(() => kernel.chdir('/'))
+  if (step.shared) attempt(() => kernel.mountSetattr(fd, '', AT_EMPTY_PATH, { propagation: MS_SHARED }))
 }
 
 type Executors = { readonly [Op in ReplaceStep['op']]: (run: Run, step: Extract<ReplaceStep, { op: Op }>) => void }

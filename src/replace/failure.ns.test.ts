@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { MS_SHARED, MS_SLAVE } from '../abi/mount.ts'
+import { MS_BIND, MS_REMOUNT, MS_SHARED, MS_SLAVE } from '../abi/mount.ts'
 import { CLONE_NEWNS } from '../abi/process.ts'
 import { readReplaceFacts } from '../facts/replace/read-replace-facts.ts'
 import type { ReplaceRequest } from '../facts/replace/replace-types.ts'
@@ -112,3 +112,36 @@ for (const one of cases) {
     await scene.end()
   })
 }
+
+await t.test('"/", up to its last step', async (t) => {
+  const w = makeWorld('private')
+  const asked = request('/', '/', { options: 'ro' })
+  const look = (): string => [...readFileSync('/proc/self/mountinfo', 'utf8').split('\n').sort(), footprint(w), String(existsSync('/run/fulcrum'))].join('\n')
+  const before = look()
+  const calls: string[] = []
+  for (let at = 0; ; at += 1) {
+    const failing = failingKernel(at)
+    const { plan } = planReplace(asked, readReplaceFacts(failing.kernel, asked))
+    if (plan === null) throw new Error('Cannot happen: refused')
+    failing.arm()
+    let error: unknown = null
+    try {
+      executeReplace(failing.kernel, plan, trace())
+    } catch (thrown) {
+      error = thrown
+    }
+    const failed = failing.failed()
+    if (failed === null) break
+    if (error === null) break
+    calls.push(failed)
+    if (error instanceof ReplaceError && error.left.length > 0) t.fail(`call ${at}, ${failed}: left ${error.left.join('; ')}`)
+    if (look() === before) continue
+    t.equal(look(), before, `call ${at}, ${failed}`)
+    break
+  }
+  t.ok(calls.includes('pivotRoot') && calls.at(-1) === 'umount2', `taken back after each of ${calls.length} failures`)
+  t.throws(() => kernel.mkdir(`/tmp/fulcrum-read-only-${kernel.getpid()}`, 0o700), { code: 'EROFS' })
+  t.equal(w.marker(), '1')
+  kernel.mount('none', '/', null, MS_REMOUNT | MS_BIND, null)
+  w.end()
+})
