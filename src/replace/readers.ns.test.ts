@@ -84,6 +84,24 @@ for (const [name, k] of [['beneath', kernel], ['beneath, by staging', withoutDet
   }
 }
 
+await t.test('"/", by pivot_root: readers of this namespace', async (t) => {
+  const w = makeWorld('private')
+  const readers = await Promise.all([1, 2, 3].map(() => reader('host', `${w.target}/marker`)))
+  const root = kernel.uniqueMountId('/')
+  for (let i = 0; i < 20; i += 1) {
+    const asked = request('/', '/')
+    const { plan, refusal } = planReplace(asked, readReplaceFacts(kernel, asked))
+    if (plan === null) throw new Error(refusal.detail)
+    executeReplace(kernel, plan, trace())
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const counts = await Promise.all(readers.map((end) => end()))
+  t.not(kernel.uniqueMountId('/'), root)
+  t.comment(`20 swaps, ${sum(counts, 'reads')} reads`)
+  t.strictSame(counts.map(({ errors, below, back }) => [errors, below, back]), counts.map(() => [0, 0, 0]), 'no wrong read')
+  w.end()
+})
+
 t.test('unmount and mount: they see it', async (t) => {
   const w = makeWorld()
   const { counts, swaps } = await underReaders(w, `${w.target}/marker`, (version) => {
