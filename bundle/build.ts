@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { bundleMain } from './bundle-main.ts'
+import { bundleCli, bundleMain } from './bundle-main.ts'
 import { buildLibrary } from './build-library.ts'
 import { sha256, writeAtomically } from './output-file.ts'
 import { pack } from './pack.ts'
@@ -31,10 +31,12 @@ async function main(): Promise<void> {
   const workDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'fulcrum-build-'))
   try {
     const bundle = await bundleMain(values.entry)
+    const cli = await bundleCli(path.join(projectRoot, 'src/cli.ts'))
     const executable = pack({
       node: prepareNode(pinnedNode),
       hostNode: pinnedNode,
       bundle,
+      cli,
       addon: koffiAddon,
       workDirectory,
       useCodeCache: !values['no-code-cache'],
@@ -42,7 +44,7 @@ async function main(): Promise<void> {
     writeAtomically(path.join(out, 'fulcrum'), executable, 0o755)
     writeAtomically(path.join(out, 'koffi.node'), fs.readFileSync(koffiAddon), 0o755)
     process.stdout.write(
-      `${path.relative('.', path.join(out, 'fulcrum'))} ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, ` +
+      `${path.relative('.', path.join(out, 'fulcrum'))} ${projectVersion()}: bundle ${Math.round(bundle.length / 1000)} kB, commands ${Math.round(cli.length / 1000)} kB, ` +
         `executable ${megabytes(executable.length)}, sha256 ${sha256(executable).slice(0, 16)}\n`,
     )
     if (!values['no-library']) await buildLibrary(path.join(out, 'lib'))

@@ -32,11 +32,32 @@ const withoutEmojiPattern: Plugin = {
   },
 }
 
+/** src/load-cli.ts is replaced by the loader of the asset. */
+const cliAsAsset: Plugin = {
+  name: 'cli-as-asset',
+  setup(plugin) {
+    plugin.onLoad({ filter: /[/\\]src[/\\]load-cli\.ts$/ }, () => ({
+      contents: "export { loadCli } from '../bundle/load-cli.ts'",
+      resolveDir: path.join(projectRoot, 'src'),
+      loader: 'ts',
+    }))
+  },
+}
+
 /**
  * Bundles `entry` (a TypeScript file) and everything it imports. Returns the JavaScript.
  * Throws when esbuild finds an error; its message has file and line.
  */
 export async function bundleMain(entry: string): Promise<Buffer> {
+  return await bundle(entry, [withoutEmojiPattern, cliAsAsset])
+}
+
+/** The same for the command line, which is an asset: src/cli.ts. */
+export async function bundleCli(entry: string): Promise<Buffer> {
+  return await bundle(entry, [withoutEmojiPattern])
+}
+
+async function bundle(entry: string, plugins: Plugin[]): Promise<Buffer> {
   const result = await build({
     entryPoints: [path.resolve(entry)],
     absWorkingDir: projectRoot,
@@ -53,7 +74,7 @@ export async function bundleMain(entry: string): Promise<Buffer> {
     inject: [path.join(projectRoot, 'bundle/without-icu.ts')],
     alias: { koffi: path.join(projectRoot, 'bundle/koffi-shim.ts') },
     define: definitions(),
-    plugins: [withoutEmojiPattern],
+    plugins,
     logLevel: 'warning',
   })
   const [output] = result.outputFiles

@@ -82,7 +82,22 @@ function loadAddon(): Koffi {
   throw new Error(`Cannot load koffi.node: ${reasons.join('; ')}`)
 }
 
-const koffi = loadAddon()
+/** The other bundle of the executable has a copy of this file, and the addon is to be loaded once. */
+const LOADED = Symbol.for('fulcrum.koffi')
+
+function isLoaded(value: unknown): value is Koffi {
+  return typeof value === 'object' && value !== null
+}
+
+function loadOnce(): Koffi {
+  const loaded: unknown = Reflect.get(globalThis, LOADED)
+  if (isLoaded(loaded)) return loaded
+  const addon = loadAddon()
+  Reflect.set(globalThis, LOADED, addon)
+  return addon
+}
+
+const koffi = loadOnce()
 export default koffi
 export const {
   address,

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { CLI_ASSET, CLI_CACHE_ASSET, GENERATOR_FLAGS } from './cli-asset.ts'
 import type { PreparedNode } from './prepare-node.ts'
 import { removeRange } from './remove-icu.ts'
 
@@ -13,6 +14,8 @@ export interface PackInput {
   /** Runs pkg: any Node 22 that has the same version as the packed one. */
   readonly hostNode: string
   readonly bundle: Buffer
+  /** The bundle of the command line, an asset. */
+  readonly cli: Buffer
   /** Path of koffi.node, which becomes an asset of the executable. */
   readonly addon: string
   /** Folder for intermediate files; it is not removed. */
@@ -23,18 +26,33 @@ export interface PackInput {
 /** The name of the bundle in stack traces. Relative to pkg's temporary folder, which is a child of ours. */
 const BUNDLE_NAME = 'fulcrum.cjs'
 
+/** Writes the command line and its code cache; the names of the assets and their files. */
+function cliAssets(input: PackInput): Record<string, string> {
+  const text = path.join(input.workDirectory, CLI_ASSET)
+  const cache = path.join(input.workDirectory, CLI_CACHE_ASSET)
+  fs.writeFileSync(text, input.cli)
+  fs.writeFileSync(cache, '')
+  if (input.useCodeCache) {
+    const child = path.join(import.meta.dirname, 'cache-child.ts')
+    const result = spawnSync(input.hostNode, ['--disable-warning=ExperimentalWarning', ...GENERATOR_FLAGS, child, text, cache], { encoding: 'utf8' })
+    if (result.status !== 0) throw new Error(`Cannot make the code cache of the command line: ${result.stdout}${result.stderr}`)
+  }
+  return { [CLI_ASSET]: text, [CLI_CACHE_ASSET]: cache }
+}
+
 /** Returns the bytes of the executable. Throws with pkg's output when pkg fails. */
 export function pack(input: PackInput): Buffer {
   const bundle = path.join(input.workDirectory, BUNDLE_NAME)
   const injected = path.join(input.workDirectory, 'injected')
   fs.writeFileSync(bundle, input.bundle)
+  const assets = { 'koffi.node': input.addon, ...cliAssets(input) }
   const config = {
     main: `../${BUNDLE_NAME}`,
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: input.useCodeCache,
     execArgvExtension: 'none',
-    assets: { 'koffi.node': input.addon },
+    assets,
   }
   const child = path.join(import.meta.dirname, 'pkg-child.ts')
   const result = spawnSync(

@@ -10,6 +10,7 @@ import childProcess from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { GENERATOR_FLAGS } from './cli-asset.ts'
 
 interface SeaTarget {
   readonly nodeRange: string
@@ -29,8 +30,6 @@ interface PkgModules {
   readonly sea: (entry: string, options: SeaOptions) => Promise<void>
   readonly setOptions: (options: Record<string, unknown>) => void
 }
-
-const GENERATOR_FLAGS = ['--random-seed=1']
 
 /**
  * pkg starts the generator as `execFile(node, ['--experimental-sea-config', file])` and has no option for flags, and

@@ -70,6 +70,12 @@ t.test('the packed probe', async (t) => {
   })
 })
 
+t.test("fulcrum: V8 takes the command line's code cache", async (t) => {
+  const result = run(fulcrum, ['help'], { FULCRUM_DEBUG: '1' })
+  t.match(result, { status: 0, stderr: '' })
+  t.match(result.stdout, 'switch_root')
+})
+
 t.test('fulcrum: version and help under each of its names', async (t) => {
   t.match(run(fulcrum, ['--version'], {}), { status: 0, stdout: `fulcrum ${projectVersion()}\n` })
   for (const name of ['switch_root', 'run-init', 'pivot_root', 'shutdown', '/usr/sbin/switch_root']) {

@@ -14,6 +14,7 @@ import { SIGUSR1 } from './abi/process.ts'
 import { EXIT_SYSTEM } from './commands/command.ts'
 import { parseReturned, RETURN_VARIABLE } from './return/returned.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
+import { loadCli } from './load-cli.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { emergencyEnd } from './shutdown/reboot-machine.ts'
 import { emergencyVerb, runShutdown } from './shutdown/shutdown.ts'
@@ -82,43 +83,36 @@ function failedAsInit(kernel: Kernel, why: string): void {
   rescueAfterCrash(bootContext(kernel, recordStartState(kernel)), `${why}, and this is PID 1`)
 }
 
-async function commandLine(kernel: () => Kernel): Promise<number> {
-  const { dispatch } = await import('./commands/index.ts')
-  const io = {
-    stdout: (text: string) => void process.stdout.write(text),
-    stderr: (text: string) => void process.stderr.write(text),
-    isTerminal: process.stderr.isTTY,
-    env: process.env,
-    kernel,
-  }
-  return await dispatch(name, args, io)
+async function commandLine(): Promise<number> {
+  const { runCli } = await loadCli()
+  return await runCli(name, args)
 }
 
 /** Runs the command line and ends the process with its status, unless that would be a panic. */
-async function runCommandLine(kernel: () => Kernel): Promise<void> {
+async function runCommandLine(): Promise<void> {
   let status: number
   let why: string
   try {
-    status = await commandLine(kernel)
+    status = await commandLine()
     why = `${name} ended with status ${status}`
   } catch (error) {
     status = EXIT_SYSTEM
     why = `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
     process.stderr.write(`${why}\n`)
   }
-  if (process.pid === 1 && status !== 0) failedAsInit(kernel(), why)
+  if (process.pid === 1 && status !== 0) failedAsInit(createKoffiKernel(), why)
   process.exitCode = status
 }
 
 function main(): void {
   if (process.pid !== 1) {
-    void runCommandLine(createKoffiKernel)
+    void runCommandLine()
     return
   }
   const kernel = createKoffiKernel()
   if (isInit(kernel)) boot(kernel)
   if (name === 'shutdown' && !args.includes('--help')) shutDown(kernel)
-  void runCommandLine(() => kernel)
+  void runCommandLine()
 }
 
 main()

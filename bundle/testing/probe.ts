@@ -3,16 +3,17 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { bundleMain } from '../bundle-main.ts'
+import { bundleCli, bundleMain } from '../bundle-main.ts'
 import { pack } from '../pack.ts'
 import { prepareNode } from '../prepare-node.ts'
-import { koffiAddon, pinnedNode } from '../project.ts'
+import { koffiAddon, pinnedNode, projectRoot } from '../project.ts'
 
 /** Packs the probe with `workDirectory` for intermediate files, as build.ts packs fulcrum. Returns the executable's bytes. */
 export async function packProbe(workDirectory: string): Promise<Buffer> {
   return pack({
     node: prepareNode(pinnedNode),
     hostNode: pinnedNode,
+    cli: await bundleCli(path.join(projectRoot, 'src/cli.ts')),
     bundle: await bundleMain(path.join(import.meta.dirname, 'probe-main.ts')),
     addon: koffiAddon,
     workDirectory,
