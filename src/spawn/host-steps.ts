@@ -5,6 +5,7 @@
 
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_IDMAP, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLOEXEC } from '../abi/mount.ts'
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFCHR, S_IFREG } from '../abi/process.ts'
+import { makeDev } from '../facts/mountinfo.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import type { Handle, HostStep, TreeNode } from '../plan/run/run-plan.ts'
@@ -119,7 +120,7 @@ export class HostSteps {
       case 'symlink': return kernel.symlink(node.to, path)
       case 'file':
       case 'character-device': {
-        const [type, device] = node.type === 'file' ? [S_IFREG, 0n] as const : [S_IFCHR, BigInt((node.major << 8) | node.minor)] as const
+        const [type, device] = node.type === 'file' ? [S_IFREG, 0n] as const : [S_IFCHR, makeDev(node.major, node.minor)] as const
         kernel.mknod(path, type | node.mode, device)
         if ((node.mode & 0o7022) !== 0) kernel.chmod(path, node.mode)
       }
