@@ -38,5 +38,21 @@ tap.attempt('init', () => {
   tap.same('a signal is passed on to another user', signalled.wait(5000), { code: 33, signal: null })
   tap.same('of a killed command', spawner.start(container(sh('kill -9 $$'))).wait(), { code: 137, signal: null })
 })
+tap.attempt('memory.max', () => {
+  const parent = '/sys/fs/cgroup/spawner'
+  for (const limit of [65536, 262144, 1048576, 2097152, 4194304]) {
+    const before = snapshot(kernel)
+    const plan = container(sh('exit 7'))
+    let outcome: string
+    try {
+      const status = spawner.start({ ...plan, intoCgroup: { handle: 'cgroup' }, host: [...plan.host, { op: 'cgroup', path: `${parent}/limited`, files: [['memory.max', String(limit)]], as: 'cgroup' }] }).wait()
+      outcome = `code ${status?.code} signal ${status?.signal}`
+    } catch (error) {
+      outcome = String(error)
+    }
+    tap.note(`memory.max ${limit}: ${outcome}`)
+    tap.same(`a limit of ${limit} bytes: this process lives, nothing is left`, [kernel.exists(`${parent}/limited`), leaks(kernel, before)], [false, []])
+  }
+})
 spawner.close()
 tap.end()

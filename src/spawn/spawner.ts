@@ -4,7 +4,7 @@
 // table when that child has its program or has ended, and wakes us: so start() knows which call has failed and why, and the
 // table's memory is free again. docs/children.md says why this is safe in Node.
 
-import { CLONE_CLEAR_SIGHAND, CLONE_VM, PR_GET_DUMPABLE, PR_SET_DUMPABLE, SIGKILL } from '../abi/process.ts'
+import { CLONE_CLEAR_SIGHAND, CLONE_VFORK, CLONE_VM, PR_GET_DUMPABLE, PR_SET_DUMPABLE, SIGKILL } from '../abi/process.ts'
 import type { RunFeatures } from '../facts/run/run-types.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import type { StartedTable } from '../kernel/child-table.ts'
@@ -110,7 +110,7 @@ export class Spawner {
         index += 1
       }
       const rows = this.#compiler.compile(plan, { descriptor: (name) => steps.fd(name), ...this.#answers })
-      const flags = plan.clone + sumOfMissing(plan.clone)
+      const flags = plan.clone + sumOfMissing(plan.clone, plan.intoCgroup !== null)
       const cgroup = plan.intoCgroup === null ? {} : { cgroup: steps.fd(plan.intoCgroup.handle) }
       return { plan, steps, table: this.#kernel.startChild(rows, { flags, presence: true, ...cgroup }) }
     } catch (cause) {
@@ -183,9 +183,13 @@ export class Spawner {
   }
 }
 
-/** Bits of CLONE_VM and CLONE_CLEAR_SIGHAND that are not set yet; flags have more than 32 bits. */
-function sumOfMissing(flags: number): number {
-  const missing = BigInt(CLONE_VM) | BigInt(CLONE_CLEAR_SIGHAND)
+/**
+ * Bits that every clone has and that are not set yet; flags have more than 32 bits. In a cgroup of its own, whose memory may be
+ * limited, CLONE_VFORK too: else the OOM killer, which ends all who share memory with its victim, could end us (in_vfork() in
+ * mm/oom_kill.c).
+ */
+function sumOfMissing(flags: number, limited: boolean): number {
+  const missing = BigInt(CLONE_VM | (limited ? CLONE_VFORK : 0)) | BigInt(CLONE_CLEAR_SIGHAND)
   return Number(missing & ~BigInt(flags))
 }
 
