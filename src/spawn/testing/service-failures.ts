@@ -147,8 +147,12 @@ export function noiseChecks({ kernel, spawner, bed, tap }: CheckContext, count: 
   kernel.umount2(at, MNT_DETACH)
 }
 
-/** A root that open_tree(2) does not copy: the copy that clone(2) makes of it is none the less a mount like others. */
+/**
+ * What open_tree(2) does not copy. Clone(2) does, and up to 6.18 at least MS_SLAVE takes the mark off the copy; 7.3 leaves it
+ * on. KERNEL(7.0): where it changed in between was not looked for.
+ */
 export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): void {
+  const staysMarked = spawner.features.openTreeNamespace
   const root = `${bed.base}/unbindable`
   kernel.mkdir(root, 0o755)
   kernel.mount('unbindable', root, 'tmpfs', 0, null)
@@ -164,7 +168,7 @@ export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): v
       } catch (error) {
         said = error instanceof Error ? error.message : String(error)
       }
-      const expected = engine === 'namespace' ? /^Cannot start the command .*EINVAL \(Invalid argument\); .*unbindable/ : engine === 'move' ? /^service-move ended with 0/ : /^service-pivot ended with 0/
+      const expected = engine === 'namespace' || staysMarked ? /^Cannot start the command .*EINVAL \(Invalid argument\); .*unbindable/ : engine === 'move' ? /^service-move ended with 0/ : /^service-pivot ended with 0/
       tap.point(expected.test(said), `${engine}: an unbindable root`, [said])
     })
   }
@@ -175,7 +179,7 @@ export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): v
   for (const engine of enginesOf(spawner)) {
     const child = startRun(kernel, spawner, sleeping({ root: bed.root, engine }))
     const copied = mountsOf(kernel, child.pid).filter(({ mountPoint }) => mountPoint === '/tmp').length
-    tap.same(`${engine}: an unbindable mount below the root`, copied, engine === 'pivot' || engine === 'move' ? 1 : 0)
+    tap.same(`${engine}: an unbindable mount below the root`, copied, !staysMarked && (engine === 'pivot' || engine === 'move') ? 1 : 0)
     child.signal(SIGKILL)
     child.wait()
   }
