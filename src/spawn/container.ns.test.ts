@@ -2,6 +2,7 @@
 //
 // The guests of qemu-tests/containers.qemu.test.ts run the same cases on other kernels.
 
+import { lchownSync, readdirSync, statSync } from 'node:fs'
 import t from 'tap'
 import { MNT_DETACH, MS_PRIVATE, MS_REC } from '../abi/mount.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
@@ -77,4 +78,20 @@ t.test('what only the kernel knows beforehand is a refusal, not a failure', asyn
   t.equal(containerRefusal(request, at(steps.indexOf('template-namespace'), 12)), null)
   t.equal(room.startedOrRefused({ command: ['true'] }), '0')
   t.equal(room.startedOrRefused({ command: ['no-such'] }), 'command-not-found')
+})
+
+t.test('a root that belongs to the container already is used as it is', async (t) => {
+  const own = `${at}-own`
+  kernel.mkdir(own, 0o755)
+  t.teardown(() => {
+    kernel.umount2(own, MNT_DETACH)
+    kernel.rmdir(own)
+  })
+  kernel.mount('own', own, 'tmpfs', 0, 'mode=755')
+  makeRoot(kernel, own)
+  for (const path of [own, ...readdirSync(own, { recursive: true, encoding: 'utf8' }).map((name) => `${own}/${name}`)]) lchownSync(path, 100000, 100000)
+  const there = new ContainerRoom(kernel, spawner, own)
+  t.match(there.plan({ idMap: MAP }).notes, [/belong to the container already/])
+  t.strictSame(there.sh('stat -c %u / /etc/hosts; touch /data/x; grep -c idmapped /proc/self/mountinfo', { idMap: MAP }), { status: { code: 1, signal: null }, output: '0\n0\n0\n' })
+  t.equal(statSync(`${own}/data/x`).uid, 100000)
 })
