@@ -5,7 +5,7 @@
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT } from '../../abi/mount.ts'
 import { S_IFCHR, S_IFREG } from '../../abi/process.ts'
 import type { KernelFile } from '../../facts/run/kernel-files.ts'
-import type { ContainerRequest, RunFacts } from '../../facts/run/run-types.ts'
+import type { Bind, ContainerRequest, RunFacts } from '../../facts/run/run-types.ts'
 import { isBelow } from '../../facts/paths.ts'
 import { calls, handle, makeCall } from './calls.ts'
 import { onHost } from './id-map.ts'
@@ -98,19 +98,23 @@ export function deviceMount(request: ContainerRequest): ChildCall[] {
 export const isOnMemory = (target: string, request: ContainerRequest, facts: RunFacts): boolean =>
   ['/dev', ...memoryDirectories(request, facts)].some((path) => target !== path && isBelow(target, path))
 
-/** Places for binds in the root itself, before it becomes read-only. */
-export function bindPlaces(request: ContainerRequest, facts: RunFacts, inMemory: boolean): ChildCall[] {
-  return asRoot(request, request.binds.flatMap(({ source, target }) => {
-    const type = facts.sources[source]?.type === 'directory' ? 'directory' : 'file'
-    if (isOnMemory(target, request, facts) !== inMemory) return []
-    return inMemory || facts.present[target] === undefined || facts.present[target] === 'missing' || request.volatile === 'yes' ? makePath(target, type) : []
+const typeOfBind = ({ source }: Bind, facts: RunFacts): 'directory' | 'file' => (facts.sources[source]?.type === 'directory' ? 'directory' : 'file')
+
+/** Places for binds that the root lacks, before it becomes read-only. */
+export const bindPlaces = (request: ContainerRequest, facts: RunFacts): ChildCall[] =>
+  asRoot(request, request.binds.flatMap((bind) => {
+    const missing = request.volatile === 'yes' || (facts.present[bind.target] ?? 'missing') === 'missing'
+    return missing && !isOnMemory(bind.target, request, facts) ? makePath(bind.target, typeOfBind(bind, facts)) : []
   }))
-}
 
 /** The handle of the i-th bind's detached tree. */
 export const bindTree = (index: number): Handle => handle(`bind-${index}`)
-export const attachBinds = (request: ContainerRequest): ChildCall[] =>
-  request.binds.map(({ target }, i) => calls.moveMount(bindTree(i), '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH))
+
+/** In their order: the place of one may be in memory, also by a link, or in another bind. */
+export const attachBinds = (request: ContainerRequest, facts: RunFacts): ChildCall[] =>
+  request.binds.flatMap((bind, i) => [
+    ...asRoot(request, makePath(bind.target, typeOfBind(bind, facts))), calls.moveMount(bindTree(i), '', AT_FDCWD, bind.target, MOVE_MOUNT_F_EMPTY_PATH),
+  ])
 
 /** The root, and what the host has mounted below it, read-only. */
 export const rootReadOnly: ChildCall = calls.mountSetattr(AT_FDCWD, '/', AT_RECURSIVE, { set: MOUNT_ATTR_RDONLY })

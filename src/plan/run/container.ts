@@ -90,14 +90,13 @@ function outerMounts(request: ContainerRequest, facts: RunFacts): ChildCall[] {
   return [
     ...(volatile === 'yes' ? [...usrLinks(request), calls.moveMount(USR, '', AT_FDCWD, '/usr', MOVE_MOUNT_F_EMPTY_PATH)] : []),
     ...makeMissing(request, facts),
-    ...(canMake(request, facts) ? bindPlaces(request, facts, false) : []),
+    ...(canMake(request, facts) ? bindPlaces(request, facts) : []),
     ...(readOnly ? [rootReadOnly] : []),
     ...memoryMounts(request, facts),
     ...deviceMount(request),
-    ...bindPlaces(request, facts, true),
     ...(request.network === 'host' && !request.binds.some(({ target }) => target === '/sys') ? [calls.moveMount(SYS, '', AT_FDCWD, '/sys', MOVE_MOUNT_F_EMPTY_PATH)] : []),
     ...(resolvConf(request, facts) === null ? [] : [calls.moveMount(RESOLV, '', AT_FDCWD, '/etc/resolv.conf', MOVE_MOUNT_F_EMPTY_PATH)]),
-    ...attachBinds(request),
+    ...attachBinds(request, facts),
     ...ownTerminal(request),
   ]
 }

@@ -67,7 +67,7 @@ export const CASES: readonly ContainerCase[] = [
   { name: 'the loopback device is up', script: 'cat /sys/class/net/lo/flags', output: '0x9' },
   { name: 'the network of the host', wish: { network: 'host', idMap: MAP }, script: 'ls /sys/class/net | grep -x lo; touch /sys/x 2> /dev/null || echo read-only', output: ['lo', 'read-only'] },
   { name: 'a device node of the root', script: 'echo x > /data/null || true', output: 'sh: can\'t create /data/null: Permission denied' },
-  { name: 'binds', wish: { idMap: MAP }, bindsOfRoom: true, script: 'cat /mnt/new/place/hosts; cat /run/file; cat /mnt/other; touch /mnt/new/place/x 2> /dev/null || echo read-only; stat -c %u /mnt/mapped /mnt/new/place; touch /mnt/mapped/x && stat -c %u /mnt/mapped/x; rm /mnt/mapped/x', output: ['of the root', 'of the root', 'of the root', 'read-only', '0', '65534', '0'] },
+  { name: 'binds', wish: { idMap: MAP }, bindsOfRoom: true, script: 'cat /mnt/new/place/hosts; cat /run/file; stat -c %u:%s /run/by /run/by/link; cat /mnt/other; touch /mnt/new/place/x 2> /dev/null || echo read-only; stat -c %u /mnt/mapped /mnt/new/place; touch /mnt/mapped/x && stat -c %u /mnt/mapped/x; rm /mnt/mapped/x', output: ['of the root', 'of the root', '0:60', '65534:12', 'of the root', 'read-only', '0', '65534', '0'] },
   { name: 'a terminal', terminal: true, script: TERMINAL, output: ['/dev/pts/0', '0:5', 'to the console', 'same', 'controlling', '/dev/console /dev/pts'] },
   { name: 'a terminal in a user namespace', terminal: true, wish: { idMap: MAP, user: { uid: 7, gid: 7, groups: [5] } }, script: TERMINAL, output: ['/dev/pts/0', '7:5', 'to the console', 'same', 'controlling', '/dev/console /dev/pts'] },
   { name: 'the /dev of the host', wish: { idMap: MAP, capabilities: null, binds: [{ source: '/dev', target: '/dev', readOnly: true, recursive: false }] }, script: '[ -c /dev/null ] && [ ! -e /dev/stdin/x ] && cut -d" " -f5 /proc/self/mountinfo | grep ^/dev', output: '/dev' },
@@ -92,6 +92,7 @@ export const bindsOf = (root: string): readonly Bind[] => [
   { source: `${root}/etc`, target: '/mnt/new/place', readOnly: true, recursive: false },
   { source: `${root}/etc/hosts`, target: '/run/file', readOnly: true, recursive: false },
   { source: `${root}/etc/hosts`, target: '/mnt/other', readOnly: false, recursive: false },
+  { source: `${root}/etc/hosts`, target: '/var/run/by/link', readOnly: true, recursive: false },
   { source: `${root}/data`, target: '/mnt/mapped', readOnly: false, recursive: true, idMapped: true },
 ]
 

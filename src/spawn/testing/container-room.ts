@@ -27,6 +27,7 @@ export function makeRoot(kernel: Kernel, at: string): void {
   kernel.writeFile(`${at}/usr/bin/busybox`, kernel.readFile('/bin/busybox'), 0o755)
   for (const name of APPLETS) kernel.symlink('busybox', `${at}/usr/bin/${name}`)
   for (const name of APPLETS) kernel.symlink(`../usr/bin/${name}`, `${at}/bin/${name}`)
+  kernel.symlink('/run', `${at}/var/run`)
   kernel.mknod(`${at}/data/null`, S_IFCHR | 0o666, 0x103n)
   kernel.chmod(`${at}/data/null`, 0o666)
   kernel.writeFile(`${at}/etc/hosts`, 'of the root\n')
