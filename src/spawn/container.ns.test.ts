@@ -80,6 +80,14 @@ t.test('what only the kernel knows beforehand is a refusal, not a failure', asyn
   t.equal(room.startedOrRefused({ command: ['no-such'] }), 'command-not-found')
 })
 
+t.test('the root of the host', async (t) => {
+  const host = new ContainerRoom(kernel, spawner, '/')
+  const { lines } = outcomeOf(host, { name: '/', output: '', wish: { volatile: 'overlay' }, script: `cut -d' ' -f5 /proc/self/mountinfo | grep -v -e ^/proc -e ^/sys -e ^/dev | sort` })
+  t.strictSame(lines, ['/', '/run', '/tmp'])
+  t.match(host.sh('echo x > /etc/fulcrum-was-here && cat /etc/fulcrum-was-here', { volatile: 'overlay' }), { output: 'x\n' })
+  t.notOk(kernel.exists('/etc/fulcrum-was-here'))
+})
+
 t.test('a root that belongs to the container already is used as it is', async (t) => {
   const own = `${at}-own`
   kernel.mkdir(own, 0o755)

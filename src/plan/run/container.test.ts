@@ -89,6 +89,13 @@ t.test('volatile, read-only, and what the root lacks', async (t) => {
   t.equal(at(noTmp, /"\/tmp"/), -1)
 })
 
+t.test('the root of the host without what is mounted below it', async (t) => {
+  const plan = planned({ root: '/' }, { root: { ...facts.root, isHostRoot: true } })
+  t.match(plan.host[0], { op: 'open-tree', from: '/', flags: 1 })
+  t.match(planned({}).host[0], { flags: 0x8001 })
+  t.match(plan.notes, [/nothing is in it/])
+})
+
 t.test('binds: their places are made, in memory after it is there', async (t) => {
   const sources = { '/etc': { type: 'directory', path: '/etc' }, '/f': { type: 'file', path: '/f' } } as const
   const plan = planned({ idMap, readOnly: true, binds: [bindOf('/etc', '/mnt/a/b', { readOnly: true }), bindOf('/f', '/run/x/f', { idMapped: true })] }, { sources })

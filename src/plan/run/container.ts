@@ -53,7 +53,7 @@ function trees(request: ContainerRequest, facts: RunFacts, user: Handle | null):
   const memory: HostStep = { op: 'new-mount', fstype: 'tmpfs', options: owner, attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, as: MEMORY.handle }
   return [
     ...(volatile === 'yes' || volatile === 'overlay' ? [memory] : []),
-    ...(volatile === 'yes' ? copyOf(`${root === '/' ? '' : root}/usr`, USR, { recursive: true, set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, map }) : copyOf(root, ROOT, { recursive: true, set: MOUNT_ATTR_NODEV, map })),
+    ...(volatile === 'yes' ? copyOf(`${root === '/' ? '' : root}/usr`, USR, { recursive: true, set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, map }) : copyOf(root, ROOT, { recursive: !facts.root.isHostRoot, set: MOUNT_ATTR_NODEV, map })),
     ...binds.flatMap(({ source, readOnly, recursive, idMapped }, i) =>
       copyOf(facts.sources[source]?.path ?? source, bindTree(i), { recursive, set: readOnly ? MOUNT_ATTR_RDONLY : 0, map: idMapped === true ? user : null })),
     ...(resolvConf(request, facts) === null ? [] : copyOf(resolvConf(request, facts) ?? '', RESOLV, { recursive: false, set: MOUNT_ATTR_RDONLY, map: null })),
@@ -217,6 +217,7 @@ function notesOf(request: ContainerRequest, facts: RunFacts, namespace: boolean)
   return [
     ...skipped.map((path) => `there is no ${path}: the root does not have it and is read-only`),
     ...(request.engine === 'namespace' && !namespace ? [`OPEN_TREE_NAMESPACE is not used with --volatile=${request.volatile}`] : []),
+    ...(facts.root.isHostRoot ? ['of what the host has mounted below "/" nothing is in it: bind what it needs'] : []),
     ...(facts.root.alreadyMapped ? ['the files of the root belong to the container already: no id map on its mount'] : []),
   ]
 }
