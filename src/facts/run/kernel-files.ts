@@ -12,11 +12,13 @@ export interface KernelFile {
   readonly treatment: 'masked' | 'read-only'
 }
 
-const MASKED = [
+/** Empty for a container. */
+export const MASKED: readonly string[] = [
   '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/key-users', '/proc/kmsg', '/proc/latency_stats', '/proc/sched_debug',
   '/proc/scsi', '/proc/timer_list', '/proc/timer_stats', '/sys/dev/block', '/sys/devices/virtual/powercap', '/sys/firmware',
-] as const
-const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const
+]
+/** Read-only for a container. */
+export const READ_ONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
 

@@ -4,6 +4,7 @@
 
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT } from '../../abi/mount.ts'
 import { S_IFCHR, S_IFREG } from '../../abi/process.ts'
+import { MASKED, READ_ONLY } from '../../facts/run/kernel-files.ts'
 import type { KernelFile } from '../../facts/run/kernel-files.ts'
 import type { Bind, ContainerRequest, RunFacts } from '../../facts/run/run-types.ts'
 import { isBelow } from '../../facts/paths.ts'
@@ -18,6 +19,26 @@ const STICKY = '1777'
 const DEV_NODES = [['null', 1, 3], ['zero', 1, 5], ['full', 1, 7], ['random', 1, 8], ['urandom', 1, 9], ['tty', 5, 0]] as const
 const DEV_LINKS = [['fd', '/proc/self/fd'], ['stdin', '/proc/self/fd/0'], ['stdout', '/proc/self/fd/1'], ['stderr', '/proc/self/fd/2'], ['ptmx', 'pts/ptmx']] as const
 const DEV_DIRECTORIES = ['pts', 'shm', 'mqueue'] as const
+// What is the same in every container is made once: most of the cost of a plan is making calls.
+const NODES = DEV_NODES.map(([name, major, minor]) => ({ path: `/dev/${name}`, made: calls.mknod(AT_FDCWD, `/dev/${name}`, S_IFCHR | 0o666, (major << 8) | minor) }))
+const DIRECTORIES_AND_LINKS: readonly ChildCall[] = [
+  ...DEV_DIRECTORIES.map((name) => calls.mkdir(AT_FDCWD, `/dev/${name}`, 0o755)),
+  ...DEV_LINKS.map(([name, to]) => calls.symlink(to, AT_FDCWD, `/dev/${name}`)),
+]
+const CONSOLE = calls.mknod(AT_FDCWD, '/dev/console', S_IFREG | 0o600, 0)
+const TERMINAL: readonly ChildCall[] = [calls.moveMount(handle('devpts'), '', AT_FDCWD, '/dev/pts', MOVE_MOUNT_F_EMPTY_PATH), calls.mount('/dev/pts/0', '/dev/console', null, MS_BIND)]
+const SHM_AND_MQUEUE: readonly ChildCall[] = [
+  calls.mount('shm', '/dev/shm', 'tmpfs', SAFE, `mode=${STICKY}`),
+  calls.mount('mqueue', '/dev/mqueue', 'mqueue', SAFE, null, { goOn: true }),
+]
+const PROC = calls.mount('proc', '/proc', 'proc', SAFE)
+const SYSFS = calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)
+// Not every kernel has cgroups.
+const CGROUP2 = calls.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', SAFE | MS_RDONLY, null, { goOn: true })
+const readOnlyBind = (path: string): readonly ChildCall[] => [calls.mount(path, path, null, MS_BIND | MS_REC), calls.mount(null, path, null, MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE)]
+const nullFile = (path: string): readonly ChildCall[] => [calls.mount('/dev/null', path, null, MS_BIND)]
+const READ_ONLY_BINDS: ReadonlyMap<string, readonly ChildCall[]> = new Map(READ_ONLY.map((path) => [path, readOnlyBind(path)]))
+const NULL_FILES: ReadonlyMap<string, readonly ChildCall[]> = new Map(MASKED.map((path) => [path, nullFile(path)]))
 /** Group of terminals on nearly every distribution. */
 const TTY_GROUP = 5
 /** The directories that are in memory, with their mode; of these /run and /tmp can be bound instead. */
@@ -79,18 +100,10 @@ export function memoryMounts(request: ContainerRequest, facts: RunFacts): ChildC
 export function deviceMount(request: ContainerRequest): ChildCall[] {
   if (isBound(request, '/dev')) return []
   const { uid, gid } = rootOwner(request)
-  const nodes = DEV_NODES.flatMap(([name, major, minor]) => [
-    calls.mknod(AT_FDCWD, `/dev/${name}`, S_IFCHR | 0o666, (major << 8) | minor),
-    ...(request.idMap === null ? [] : [makeCall('fchownat', [AT_FDCWD, `/dev/${name}`, uid, gid, 0])]),
-  ])
   return [
     calls.mount('tmpfs', '/dev', 'tmpfs', MS_NOSUID | MS_NOEXEC, `mode=755,size=4m,nr_inodes=16k,uid=${uid},gid=${gid}`),
-    ...nodes,
-    ...asRoot(request, [
-      ...DEV_DIRECTORIES.map((name) => calls.mkdir(AT_FDCWD, `/dev/${name}`, 0o755)),
-      ...DEV_LINKS.map(([name, to]) => calls.symlink(to, AT_FDCWD, `/dev/${name}`)),
-      ...(request.terminal ? [calls.mknod(AT_FDCWD, '/dev/console', S_IFREG | 0o600, 0)] : []),
-    ]),
+    ...NODES.flatMap(({ path, made }) => (request.idMap === null ? [made] : [made, makeCall('fchownat', [AT_FDCWD, path, uid, gid, 0])])),
+    ...asRoot(request, [...DIRECTORIES_AND_LINKS, ...(request.terminal ? [CONSOLE] : [])]),
   ]
 }
 
@@ -134,26 +147,25 @@ const hiddenBelow = (point: '/proc' | '/sys', request: ContainerRequest, facts: 
 /** proc of the container's pid namespace, and what of it the container does not get. */
 export function procMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
   if (isBound(request, '/proc')) return []
-  return [...pinned(pin, '/sys', calls.mount('proc', '/proc', 'proc', SAFE)), ...hidden(hiddenBelow('/proc', request, facts))]
+  return [...pinned(pin, '/sys', PROC), ...hidden(hiddenBelow('/proc', request, facts))]
 }
 
 /** sysfs of the container's network namespace (that of the host is attached as a tree) and its view of cgroup2. */
 export function sysMounts(request: ContainerRequest, facts: RunFacts, pin: Handle | null): ChildCall[] {
   if (isBound(request, '/sys')) return []
   return [
-    ...(request.network === 'none' ? pinned(pin, '/proc', calls.mount('sysfs', '/sys', 'sysfs', SAFE | MS_RDONLY)) : []),
-    // Not every kernel has cgroups.
-    calls.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', SAFE | MS_RDONLY, null, { goOn: true }),
+    ...(request.network === 'none' ? pinned(pin, '/proc', SYSFS) : []),
+    CGROUP2,
     ...hidden(hiddenBelow('/sys', request, facts)),
   ]
 }
 
-/** Files become /dev/null, directories all the same empty one. */
+/** All masked directories are the same empty one. */
 function hidden(files: readonly KernelFile[]): ChildCall[] {
   const empty = files.find(({ type, treatment }) => type === 'directory' && treatment === 'masked')?.path
   return files.flatMap(({ path, type, treatment }) => {
-    if (treatment === 'read-only') return [calls.mount(path, path, null, MS_BIND | MS_REC), calls.mount(null, path, null, MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE)]
-    if (type === 'file') return [calls.mount('/dev/null', path, null, MS_BIND)]
+    if (treatment === 'read-only') return READ_ONLY_BINDS.get(path) ?? readOnlyBind(path)
+    if (type === 'file') return NULL_FILES.get(path) ?? nullFile(path)
     return [path === empty ? calls.mount('tmpfs', path, 'tmpfs', SAFE | MS_RDONLY, 'size=4k,nr_inodes=2,mode=555') : calls.mount(empty ?? path, path, null, MS_BIND)]
   })
 }
@@ -162,14 +174,8 @@ function hidden(files: readonly KernelFile[]): ChildCall[] {
 export function deviceMounts(request: ContainerRequest): ChildCall[] {
   if (isBound(request, '/dev')) return []
   const hasGroup = request.idMap === null || onHost(request.idMap.gids, TTY_GROUP) !== null
-  const pts = request.terminal
-    ? [calls.moveMount(handle('devpts'), '', AT_FDCWD, '/dev/pts', MOVE_MOUNT_F_EMPTY_PATH), calls.mount('/dev/pts/0', '/dev/console', null, MS_BIND)]
-    : [calls.mount('devpts', '/dev/pts', 'devpts', MS_NOSUID | MS_NOEXEC, `newinstance,ptmxmode=0666,mode=0620${hasGroup ? `,gid=${TTY_GROUP}` : ''}`)]
-  return [
-    ...pts,
-    calls.mount('shm', '/dev/shm', 'tmpfs', SAFE, `mode=${STICKY}`),
-    calls.mount('mqueue', '/dev/mqueue', 'mqueue', SAFE, null, { goOn: true }),
-  ]
+  const pts = calls.mount('devpts', '/dev/pts', 'devpts', MS_NOSUID | MS_NOEXEC, `newinstance,ptmxmode=0666,mode=0620${hasGroup ? `,gid=${TTY_GROUP}` : ''}`)
+  return [...(request.terminal ? TERMINAL : [pts]), ...SHM_AND_MQUEUE]
 }
 
 /** Options of the devpts that a terminal is opened in before there is a container. */
