@@ -4,6 +4,7 @@
 // Its standard output is TAP.
 import { toFd } from '../../src/kernel/kernel.ts'
 import { createKoffiKernel } from '../../src/kernel/koffi-kernel.ts'
+import { enterFailures } from '../../src/run/testing/enter-cases.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import { CASES, CGROUP_CASES, FAILING_PLANS, outcomeOf, wantedOf } from '../../src/spawn/testing/container-cases.ts'
 import { answerOf, endLab, LIMITS, makeLab, wantedAnswer } from '../../src/spawn/testing/container-limits.ts'
@@ -40,6 +41,10 @@ tap.attempt('nothing is left', () => {
   room.sh('true', { cgroupParent: '/fulcrum-test' })
   tap.same('nothing is left', traces(k, CGROUPS), before)
 })
+k.mkdir('/root/source', 0o755)
+for (const [name, wish] of [['enter and bind', {}], ['enter and bind, with a user namespace', { idMap: MAP }]] as const) {
+  tap.attempt(name, () => tap.same(name, enterFailures(room, '/root/source', { cgroupParent: '/fulcrum-test', ...wish }), []))
+}
 // On the newest kernel the plans are other ones than on the host: made by OPEN_TREE_NAMESPACE.
 for (const [name, wish] of Object.entries(spawner.features.openTreeNamespace ? FAILING_PLANS : {})) {
   const what = `a failure at every step leaves nothing: ${name}`

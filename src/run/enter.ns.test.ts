@@ -9,17 +9,12 @@ import { join } from 'node:path'
 import { MNT_DETACH, MS_PRIVATE, MS_REC } from '../abi/mount.ts'
 import { CLONE_NEWPID, CLONE_NEWUSER, SIGKILL } from '../abi/process.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
-import { planEnter } from '../plan/run/enter.ts'
-import type { EnterRequest } from '../plan/run/enter.ts'
-import { planLiveBind, planLiveUnbind } from '../plan/run/live-bind.ts'
 import { ContainerRoom, MAP, makeRoot } from '../spawn/testing/container-room.ts'
-import { injectFailures } from '../spawn/testing/inject-failures.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import { startGuard } from './guard.ts'
-import { markOf } from './registry.ts'
-import type { RunEntry } from './registry.ts'
 import { openTarget } from './target.ts'
 import { openTargetTerminal } from './target-terminal.ts'
+import { enterFailures, entryFor, startSleeper } from './testing/enter-cases.ts'
 
 const kernel = createKoffiKernel()
 const at = `/tmp/fulcrum-enter-${process.pid}`
@@ -38,47 +33,21 @@ t.teardown(() => {
   kernel.rmdir(at)
 })
 
-const nothing = kernel.open('/dev/null', 2)
-const request: EnterRequest = {
-  name: 'room', command: ['true'], env: { PATH: '/bin' }, workingDirectory: '/', user: { uid: 0, gid: 0, groups: [] }, capabilities: ['chown', 'kill'],
-  noNewPrivileges: true, stdio: [nothing, nothing, nothing], terminalPeer: null,
-}
-const bind = { source: join(at, 'source'), target: '/run/a/b', readOnly: true, recursive: true, makeTarget: true, sourceIsDirectory: true } as const
-
-function entryOf(pid: number): RunEntry {
-  return {
-    version: 1, name: 'room', kind: 'container', root: at, command: [], process: markOf(kernel, pid), supervisor: null, pidNamespace: '', cgroup: null, since: 0,
-    user: { uid: 0, gid: 0, groups: [] }, idMap: null, capabilities: null, noNewPrivileges: true, init: true, terminal: false, plan: '', binds: [],
-  }
-}
-
 for (const [name, idMap] of [['without', null], ['with', MAP]] as const) {
   t.test(`${name} a user namespace`, async (t) => {
-    const child = spawner.start(room.plan({ command: ['sleep', '1000'], idMap }, [nothing, nothing, nothing]))
-    const target = openTarget(kernel, entryOf(child.pid))
+    t.strictSame(enterFailures(room, join(at, 'source'), { idMap }), [], 'a failure at each step leaves nothing')
+    const child = startSleeper(room, { idMap })
+    const target = openTarget(kernel, entryFor(kernel, child.pid))
     t.equal((target.namespaces & CLONE_NEWPID) !== 0, true)
     t.equal((target.namespaces & CLONE_NEWUSER) !== 0, idMap !== null)
-
-    await t.test('enter, with a failure at each step', async (t) => {
-      const plan = planEnter(request, target)
-      t.equal(plan.name, 'enter-two-children')
-      for (const { where, wrong } of injectFailures(plan, spawner, kernel, ({ call }) => call === 'exit_group')) t.strictSame(wrong, [], where)
-    })
-    await t.test('bind, with a failure at each step', async (t) => {
-      const plan = planLiveBind({ ...bind, idMapped: true }, target)
-      t.equal(plan.name, idMap === null ? 'bind' : 'bind-idmapped')
-      for (const { where, wrong } of injectFailures(plan, spawner, kernel, ({ call }) => call === 'exit_group')) t.strictSame(wrong, [], where)
-      t.strictSame(spawner.start(planLiveUnbind(bind.target, target)).wait(), { code: 0, signal: null })
-    })
-    await t.test('the way to its terminal', async (t) => {
-      const { master, peer } = openTargetTerminal(kernel, target.root)
-      t.not(kernel.fstat(peer).dev, kernel.stat('/dev/pts').dev, 'of its own devpts')
-      for (const fd of [master, peer]) kernel.close(fd)
-    })
+    const { master, peer } = openTargetTerminal(kernel, target.root)
+    t.not(kernel.fstat(peer).dev, kernel.stat('/dev/pts').dev, 'a terminal of its own devpts')
+    for (const fd of [master, peer]) kernel.close(fd)
     target.close()
+    const entry = entryFor(kernel, child.pid)
     child.signal(SIGKILL)
     child.wait()
-    t.throws(() => openTarget(kernel, entryOf(child.pid)), { message: /it is still being started|it has ended/ })
+    t.throws(() => openTarget(kernel, entry), { message: /it has ended/ })
   })
 }
 
