@@ -11,6 +11,7 @@ import { attempt } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planEnter } from '../plan/run/enter.ts'
+import type { RunPlan } from '../plan/run/run-plan.ts'
 import { processSurroundings } from '../run/process-surroundings.ts'
 import { Registry } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
@@ -18,7 +19,10 @@ import { shellStatus, supervise } from '../run/supervise.ts'
 import { openTarget } from '../run/target.ts'
 import type { Target } from '../run/target.ts'
 import { openTargetTerminal } from '../run/target-terminal.ts'
+import { SpawnError } from '../spawn/spawn-error.ts'
 import { Spawner } from '../spawn/spawner.ts'
+import type { RunningChild } from '../spawn/spawner-types.ts'
+import { RunRefused } from '../spawn/start-run.ts'
 import type { Command } from './command.ts'
 import type { CommandIo } from './command.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
@@ -81,6 +85,18 @@ function environment(wish: EnterWish, entry: RunEntry, user: RunUser, terminal: 
   return env
 }
 
+/** Without a slash the last directory of PATH is to blame as little as the others. */
+function startIn(spawner: Spawner, plan: RunPlan, name: string): RunningChild {
+  try {
+    return spawner.start(plan)
+  } catch (error) {
+    const program = plan.calls.findLast(({ role }) => role === 'command')?.args[1]
+    const [word] = Array.isArray(program) ? program : []
+    if (!(error instanceof SpawnError) || error.role !== 'command' || error.cause.code !== 'ENOENT' || word === undefined || word.includes('/')) throw error
+    throw new RunRefused({ reason: 'command-not-found', detail: `Cannot run '${word}' in '${name}': it is in none of the directories of PATH there`, remedy: 'name a program that is in the root' })
+  }
+}
+
 async function enter(kernel: Kernel, io: CommandIo, wish: EnterWish): Promise<number> {
   const entry = findRunning(kernel, new Registry(kernel), wish.name)
   const target = openTarget(kernel, entry)
@@ -97,7 +113,7 @@ async function enter(kernel: Kernel, io: CommandIo, wish: EnterWish): Promise<nu
       capabilities: entry.capabilities, noNewPrivileges: entry.noNewPrivileges, stdio: [0, 1, 2], terminalPeer: terminal?.peer ?? null,
     }, target)
     const status = await supervise(kernel, processSurroundings(), () => {
-      const child = spawner.start(plan)
+      const child = startIn(spawner, plan, entry.name)
       if (terminal !== null) kernel.close(terminal.peer)
       return { child, master: terminal?.master ?? null, endGuard: null }
     })

@@ -3,12 +3,12 @@
 // Entries whose process is gone are removed on the way, with what they left: nobody was there to do it.  docs/run.md
 
 import { printable, safeJson } from '../facts/mounts/printable.ts'
-import { attempt, errorLine } from '../kernel/errors.ts'
+import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { memoryOf, processesIn, residentOf } from '../run/cgroup-processes.ts'
 import { Registry, stateOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import { formatAge, formatBytes } from './process-table.ts'
 
@@ -78,6 +78,10 @@ command. What has ended while nobody waited for it is removed, with what it left
       else io.stdout(all.length === 0 ? 'nothing runs\n' : `${table(all).join('\n')}\n`)
       return EXIT_OK
     } catch (error) {
+      if (isErrno(error, 'EACCES')) {
+        io.stderr('fulcrum list: Cannot see what runs: user id 0 is needed; run as root\n')
+        return EXIT_REFUSED
+      }
       io.stderr(`fulcrum list: ${printable(errorLine(error))}\n`)
       return error instanceof UsageError ? EXIT_USAGE : EXIT_SYSTEM
     }

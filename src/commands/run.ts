@@ -17,7 +17,7 @@ import { startGuard } from '../run/guard.ts'
 import { shellStatus, supervise } from '../run/supervise.ts'
 import type { Surroundings } from '../run/supervise.ts'
 import { cgroup2Mount } from '../run/target.ts'
-import { readRunPlan, startRun } from '../spawn/start-run.ts'
+import { RunRefused, readRunPlan, startRun } from '../spawn/start-run.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import type { RunningChild } from '../spawn/spawner-types.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
@@ -145,6 +145,7 @@ export const runCommand: Command = {
     try {
       wish = parseRunOptions(args)
       const kernel = io.kernel()
+      if (kernel.getuid() !== 0) throw new RunRefused({ reason: 'no-permission', detail: `Cannot run in '${wish.root}': user id 0 is needed`, remedy: 'run as root' })
       spawner = new Spawner(kernel)
       const command = new RunCommand(kernel, io, wish, spawner)
       if (wish.dryRun) return command.dryRun()
