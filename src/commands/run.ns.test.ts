@@ -12,7 +12,7 @@ import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import { parseEntry } from '../run/registry-entry.ts'
 import { dispatch } from './index.ts'
 import { capturedIo } from './testing/captured-io.ts'
-import { cgroup2Mount } from '../run/target.ts'
+import { cgroup2Mount } from '../facts/run/run-facts.ts'
 import { makeRoot } from '../spawn/testing/container-room.ts'
 import { openTerminal } from '../spawn/terminal.ts'
 

@@ -70,6 +70,8 @@ export class Console {
   #saved: Termios | null = null
   /** Something has come since it was last looked. */
   #busy = false
+  /** Nobody sees what comes. */
+  #deaf = false
   readonly #closed: Promise<void>
 
   /** `escape` is called when the user wants to get away. */
@@ -86,10 +88,15 @@ export class Console {
     this.#link.on('end', () => this.#link.destroy())
     this.#link.on('data', (bytes) => {
       this.#busy = true
-      if (streams.output.write(bytes)) return
+      if (this.#deaf || streams.output.write(bytes)) return
       this.#link.pause()
       streams.output.once('drain', () => this.#link.resume())
     })
+    this.#onOutputError = () => {
+      // Our terminal has been hung up: the command goes on, as it would with nohup(1).
+      this.#deaf = true
+      this.#link.resume()
+    }
     this.#onInput = (bytes) => {
       const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
       if (this.#isEscape(data)) escape()
@@ -102,10 +109,12 @@ export class Console {
   }
   readonly #onInput: (bytes: Uint8Array | string) => void
   readonly #onEnd: () => void
+  readonly #onOutputError: () => void
 
   start(): void {
     this.enterRaw()
     this.resize()
+    this.#streams.output.on('error', this.#onOutputError)
     this.#streams.input.on('data', this.#onInput)
     this.#streams.input.on('end', this.#onEnd)
     this.#streams.input.on('error', this.#onEnd)

@@ -4,8 +4,7 @@
 // another one, its start time would differ.  pidfd_open(2), setns(2), namespaces(7)
 
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, O_DIRECTORY, O_PATH } from '../abi/process.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
-import { attempt } from '../kernel/errors.ts'
+import { cgroup2Mount } from '../facts/run/run-facts.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { parseCgroup } from '../processes/process-facts.ts'
 import { markOf } from './registry.ts'
@@ -31,14 +30,8 @@ const NAMESPACES = [
   ['cgroup', CLONE_NEWCGROUP],
 ] as const
 
-/** Where cgroup2 is mounted, or null. */
-export function cgroup2Mount(kernel: Pick<Kernel, 'readText'>): string | null {
-  const mounts = attempt(() => parseMountInfo(kernel.readText('/proc/self/mountinfo'))) ?? []
-  return mounts.find((it) => it.fstype === 'cgroup2')?.mountPoint ?? null
-}
-
 /** Opens what an entry names. Throws TargetError, SyscallError. */
-export function openTarget(kernel: Pick<Kernel, 'pidfdOpen' | 'open' | 'close' | 'readText' | 'readlink'>, entry: RunEntry): Target {
+export function openTarget(kernel: Pick<Kernel, 'pidfdOpen' | 'open' | 'close' | 'readText' | 'readlink' | 'statfs'>, entry: RunEntry): Target {
   const gone = new TargetError(`Cannot find '${entry.name}': it has ended`)
   const { process } = entry
   if (process === null) throw new TargetError(`Cannot reach '${entry.name}': it is still being started`)

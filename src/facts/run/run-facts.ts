@@ -21,7 +21,7 @@ const NEVER_IDMAPPED = new Set([0x9fa0, 0x62656572, 0x858458f6, 0x01021997, 0x69
 /** What is mounted in a container, or may be. */
 const CONTAINER_DIRECTORIES = ['/proc', '/sys', '/dev', '/run', '/tmp', '/usr', '/var', '/etc', '/etc/resolv.conf']
 
-const mountInfo = (kernel: Doors): Mount[] => parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+const mountInfo = (kernel: Pick<Kernel, 'readText'>): Mount[] => parseMountInfo(kernel.readText('/proc/self/mountinfo'))
 
 /** By statmount(2) where there is one, which costs the same for any number of mounts. */
 function hostRoot(kernel: Doors): RunFacts['hostRoot'] {
@@ -33,7 +33,7 @@ function hostRoot(kernel: Doors): RunFacts['hostRoot'] {
 }
 
 /** Where systemd has it, alone or beside cgroup v1; else wherever it is. */
-function cgroup2Mount(kernel: Doors): string | null {
+export function cgroup2Mount(kernel: Pick<Kernel, 'readText' | 'statfs'>): string | null {
   const usual = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) => attempt(() => kernel.statfs(path).type) === CGROUP2_SUPER_MAGIC)
   return usual ?? mountInfo(kernel).find((mount) => mount.fstype === 'cgroup2' && mount.root === '/')?.mountPoint ?? null
 }
