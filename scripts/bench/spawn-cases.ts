@@ -41,6 +41,8 @@ export interface SpawnCase {
   /** A server spawns by itself, as often as it is asked (spawn-library.ts). */
   readonly kind: 'program' | 'server'
   readonly words: readonly string[]
+  /** A hundred times slower than the others: in a guest once is enough. */
+  readonly slow?: boolean
 }
 
 /** The folder of an OCI bundle: crun takes command and namespaces from its config.json. */
@@ -144,7 +146,7 @@ export function peerCases(set: SetName, payload: Payload): SpawnCase[] {
     { name: 'systemd-nspawn', words: nspawn(SETS[set], PAYLOADS[payload]) },
   ].filter(({ name }) => ABLE[set].includes(name))
   const floor = payload === 'true' ? [{ name: EXEC_ONLY, words: [`${ROOT}/bin/true`] }] : []
-  return [...floor, ...cases].map((it) => ({ ...it, kind: 'program' }))
+  return [...floor, ...cases].map((it) => ({ ...it, kind: 'program', slow: it.name === 'systemd-nspawn' }))
 }
 
 /** Ours, in the ways that there are for a set (spawn-library.ts), and as a program. */
@@ -165,7 +167,7 @@ function fulcrumRun(set: SetName, payload: Payload): string[] {
 
 /** The command line; there is none for two namespaces. */
 export function ownPrograms(set: SetName, payload: Payload): SpawnCase[] {
-  return set === 'two' ? [] : [{ name: 'fulcrum run', kind: 'program', words: fulcrumRun(set, payload) }]
+  return set === 'two' ? [] : [{ name: 'fulcrum run', kind: 'program', slow: true, words: fulcrumRun(set, payload) }]
 }
 
 /** The command line, and processes that spawn. */

@@ -11,7 +11,7 @@ import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
 import { BENCH, SETS, SET_NAMES, ownCases, ownPrograms, peerCases } from './spawn-cases.ts'
 import type { SetName, SpawnCase } from './spawn-cases.ts'
 import { driverPlan, figures, parseDriverOutput, probePlan, readProbe } from './spawn-plan.ts'
-import type { Figures, RunSpec } from './spawn-plan.ts'
+import type { DriverOutput, Figures, RunSpec } from './spawn-plan.ts'
 import { measureEvents, printEvents } from './spawn-events.ts'
 import type { EventRow } from './spawn-events.ts'
 import { guestPlace, hostPlace } from './spawn-places.ts'
@@ -47,20 +47,37 @@ function cases(set: SetName, options: Options): SpawnCase[] {
   return all.filter(({ name }) => options.only.test(name) || name === options.reference)
 }
 
-/** In a guest every round is the same but for what the first ones find in no cache. */
-function runSpecs(place: Place, set: SetName, mounts: number, options: Options): RunSpec[] {
+interface Group {
+  readonly set: SetName
+  readonly cases: readonly SpawnCase[]
+  readonly runs: readonly RunSpec[]
+}
+
+/** In a guest every round is the same but for the first, which finds nothing in the caches, and seconds there are minutes here. */
+function groupsOf(place: Place, set: SetName, mounts: number, options: Options): Group[] {
   const large = mounts > 3000
   const rounds = options.rounds ?? (place.counts ? (large ? 1 : 3) : large ? 5 : 15)
-  return options.atOnce.map((count) => ({ label: `${set}-${count}`, rounds, warm: place.counts && large && count > 1 ? 0 : 2, count, settleUs: 20_000 }))
+  const run = (count: number): RunSpec => ({ label: `${set}-${count}`, rounds, warm: place.counts ? 1 : 2, count, settleUs: 20_000 })
+  const all = cases(set, options)
+  if (!place.counts) return [{ set, cases: all, runs: options.atOnce.map(run) }]
+  const slow = all.filter((it) => it.slow === true)
+  return [
+    { set, cases: all.filter((it) => it.slow !== true), runs: options.atOnce.map(run) },
+    ...(slow.length > 0 ? [{ set, cases: slow, runs: options.atOnce.filter((count) => count === 1).map((count) => ({ ...run(count), rounds: 1 })) }] : []),
+  ]
+}
+
+/** Groups of one set share their labels, and so are figured out together. */
+function rowsOf(groups: readonly Group[], output: DriverOutput, place: Place, options: Options): Row[] {
+  return groups.filter(({ set }, at) => groups.findIndex((other) => other.set === set) === at).flatMap(({ set, runs }) => runs.flatMap((run) =>
+    figures(output.samples, run.label, run.count, options.reference).map((row) => ({ ...row, place: place.name, set, mounts: output.mounts, atOnce: run.count }))))
 }
 
 function measure(place: Place, options: Options): Row[] {
   return options.mounts.flatMap((mounts) => {
     process.stderr.write(`measuring on ${place.name} with ${mounts} mounts\n`)
-    const groups = options.sets.map((set) => ({ set, cases: cases(set, options), runs: runSpecs(place, set, mounts, options) }))
-    const output = parseDriverOutput(place.run(driverPlan(mounts, groups)))
-    return groups.flatMap(({ set, runs }) => runs.flatMap((run) =>
-      figures(output.samples, run.label, run.count, options.reference).map((row) => ({ ...row, place: place.name, set, mounts: output.mounts, atOnce: run.count }))))
+    const groups = options.sets.flatMap((set) => groupsOf(place, set, mounts, options))
+    return rowsOf(groups, parseDriverOutput(place.run(driverPlan(mounts, groups))), place, options)
   })
 }
 
