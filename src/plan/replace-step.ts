@@ -30,7 +30,7 @@ export type ReplaceStep =
   | { readonly op: 'make-fs'; readonly fstype: string; readonly source: string | null; readonly settings: FsSettings; readonly handle: string }
   /** As make-fs, of a free loop device for the file. */
   | { readonly op: 'make-image-fs'; readonly fstype: string; readonly file: string; readonly settings: FsSettings; readonly handle: string }
-  /** Layers from the top; the directory `inside` of one is taken where it has it. */
+  /** Layers from the top, the base last; the directory `inside` of a layer is taken where it has it. */
   | { readonly op: 'make-overlay'; readonly layers: readonly string[]; readonly inside: string; readonly settings: FsSettings; readonly handle: string }
   | { readonly op: 'set-attributes'; readonly handle: string; readonly set: number; readonly propagation: number; readonly recursive: boolean }
   /** A mount namespace of its own with a tmpfs at `path`, in which things can be attached that nobody else sees. */
@@ -97,7 +97,7 @@ export function describeReplaceStep(step: ReplaceStep): string {
     case 'make-image-fs':
       return `${step.handle} = fsmount(${step.fstype} of a loop device for ${q(step.file)}${settingsText(step.settings)})`
     case 'make-overlay':
-      return `${step.handle} = fsmount(overlay of ${step.layers.map((name) => `${name}${step.inside}`).join(':')}${settingsText(step.settings)})`
+      return `${step.handle} = fsmount(overlay of ${step.layers.map((name, i) => (i < step.layers.length - 1 ? `${name} or ${name}${step.inside}` : name)).join(' : ')}${settingsText(step.settings)})`
     case 'set-attributes':
       return `mount_setattr(${step.handle}${step.recursive ? ', AT_RECURSIVE' : ''}, set ${hex(step.set)}, ${mountFlagsToString(step.propagation)})`
     case 'enter-staging':

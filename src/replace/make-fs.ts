@@ -4,6 +4,7 @@
 
 import { attempt } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { placeKind } from './places.ts'
 import type { FsSettings } from '../plan/replace-step.ts'
 
 /** Longest value that fsconfig(2) takes. */
@@ -40,11 +41,15 @@ export function makeFs(kernel: Kernel, fstype: string, first: Pairs, settings: F
   }
 }
 
-/** The layers of an overlay, the first on top; the directory `inside` of a layer where it has one. */
+/**
+ * The layers of an overlay, the first on top, the base last; of a layer that has the directory `inside` that one. Links on
+ * the way there are not followed: they lead elsewhere.
+ */
 export function overlayLayers(kernel: Kernel, layers: readonly Fd[], inside: string): Pairs {
-  const paths = layers.map((fd) => {
+  const paths = layers.map((fd, i) => {
     const root = `/proc/self/fd/${fd}`
-    return kernel.exists(`${root}${inside}`) ? `${root}${inside.replaceAll(/[\\:,]/g, (c) => `\\${c}`)}` : root
+    const has = i < layers.length - 1 && placeKind(kernel, fd, inside.slice(1)) === 'directory'
+    return has ? `${root}${inside.replaceAll(/[\\:,]/g, (c) => `\\${c}`)}` : root
   })
   const all = paths.join(':')
   // One by one since Linux 6.7.

@@ -36,8 +36,8 @@ function prefixes(fd: Fd, place: string): string[] {
   return names.map((_, i) => `/proc/self/fd/${fd}/${names.slice(0, i + 1).join('/')}`)
 }
 
-/** What is there without following links on the way. */
-function placeKind(kernel: Kernel, fd: Fd, place: string): Kind {
+/** What is at a place of a tree, without following links on the way. */
+export function placeKind(kernel: Kernel, fd: Fd, place: string): Kind {
   let kind: Kind = 'directory'
   for (const path of prefixes(fd, place)) {
     if (kind !== 'directory') return 'missing'

@@ -56,7 +56,7 @@ interface Swap {
 
 function report(kernel: Kernel, swap: Swap, rest: Pick<ReplaceReport, 'action' | 'window' | 'notes'>): ReplaceOutcome {
   const after = readNamespaces(kernel)
-  const places = judgeNamespaces({ target: swap.target, old: swap.old, new: swap.fresh, before: swap.before, after })
+  const places = judgeNamespaces({ target: swap.target, old: swap.old, new: swap.fresh, before: swap.before, after, keepsOld: rest.action === 'pending' })
   const cut = ({ fstype, source, root }: MountWords): MountWords => ({ fstype, source, root })
   return { report: { target: swap.target, old: cut(swap.old), new: cut(swap.fresh), places, unknownProcesses: after.unknown, ...rest }, refusal: null }
 }

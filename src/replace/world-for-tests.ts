@@ -94,8 +94,8 @@ export function footprint(world: World, plain = false): string {
   return [world.tree(plain), loops.join(''), String(descriptors), ...list('/run/fulcrum/replace'), readlinkSync('/proc/self/ns/mnt'), process.cwd()].join('\n')
 }
 
-/** The kernel, in which the call with that number throws EIO, once; counts from the call of `arm`. */
-export function failingKernel(at: number): { readonly kernel: Kernel; readonly arm: () => void; readonly failed: () => string | null } {
+/** The kernel, in which the call with that number throws EIO, once; counts all calls, or those of one name, from the call of `arm`. */
+export function failingKernel(at: number, only: keyof Kernel | null = null): { readonly kernel: Kernel; readonly arm: () => void; readonly failed: () => string | null } {
   let [count, armed] = [0, false]
   let failed: string | null = null
   const proxy = new Proxy(kernel, {
@@ -103,7 +103,8 @@ export function failingKernel(at: number): { readonly kernel: Kernel; readonly a
       const value: unknown = Reflect.get(of, name)
       if (typeof value !== 'function') return value
       return (...args: unknown[]): unknown => {
-        if (armed && name !== 'close' && name !== 'monotonicUs' && count++ === at) {
+        const counts = only === null ? name !== 'close' && name !== 'monotonicUs' : name === only
+        if (armed && counts && count++ === at) {
           failed = String(name)
           throw new SyscallError(String(name), ['injected'], 5)
         }

@@ -17,11 +17,11 @@ const on = (id: number, parent: number, dev: string, at = '/usr'): string => `${
 const [OLD, NEW] = ['8:2', '8:3']
 const thing = (minor: number): { major: number; minor: number; root: string } => ({ major: 8, minor, root: '/' })
 
-function verdict(propagation: string, before: string, after: string): string | undefined {
+function verdict(propagation: string, before: string, after: string, keepsOld = false): string | undefined {
   const own = [seen(1, root(20, 'shared:1 ') + on(21, 20, OLD)), seen(1, root(20, 'shared:1 ') + on(30, 20, NEW))] as const
   const both = [seen(2, root(40, propagation) + before), seen(2, root(40, propagation) + after)] as const
   const judged = judgeNamespaces({
-    target: '/usr', old: thing(2), new: thing(3), before: { list: [own[0], both[0]], unknown: 0 }, after: { list: [own[1], both[1]], unknown: 0 },
+    keepsOld, target: '/usr', old: thing(2), new: thing(3), before: { list: [own[0], both[0]], unknown: 0 }, after: { list: [own[1], both[1]], unknown: 0 },
   })
   t.equal(judged[0]?.verdict, 'flipped')
   return judged[1]?.verdict
@@ -32,7 +32,8 @@ t.test('verdicts', async (t) => {
   t.equal(verdict(slave, on(41, 40, OLD), on(42, 40, NEW)), 'flipped')
   t.equal(verdict('', on(41, 40, OLD), on(41, 40, OLD)), 'private')
   t.equal(verdict(slave, on(41, 40, OLD), on(41, 40, OLD)), 'behind')
-  t.equal(verdict(slave, on(41, 40, OLD), on(42, 40, NEW) + on(41, 42, OLD)), 'pending')
+  t.equal(verdict(slave, on(41, 40, OLD), on(42, 40, NEW) + on(41, 42, OLD), true), 'pending')
+  t.equal(verdict(slave, on(41, 40, OLD), on(42, 40, NEW) + on(41, 42, OLD)), 'covered', 'a bind of its own')
   t.equal(verdict(slave, on(41, 40, OLD) + on(43, 41, '0:9'), on(42, 40, NEW) + on(43, 42, '0:9')), 'covered')
   t.equal(verdict(slave, on(41, 40, OLD, '/other'), on(42, 40, NEW, '/other')), 'flipped', 'wherever it lies')
   t.equal(verdict(slave, '', ''), undefined, 'one that has not the old one is not judged')

@@ -65,9 +65,11 @@ export interface Replacement {
   readonly new: MountedThing
   readonly before: Namespaces
   readonly after: Namespaces
+  /** The old one was to stay on top. */
+  readonly keepsOld: boolean
 }
 
-function judgePlace(now: SeenNamespace, mountPoint: string, { target, old, new: fresh, before }: Replacement): { verdict: Verdict; why: string } {
+function judgePlace(now: SeenNamespace, mountPoint: string, { target, old, new: fresh, before, keepsOld }: Replacement): { verdict: Verdict; why: string } {
   const known = before.list.find((one) => one.id === now.id)
   const topBefore = known?.tree.lookup(mountPoint)
   const stackBefore = known === undefined ? [] : stackAt(known.tree, mountPoint)
@@ -79,6 +81,7 @@ function judgePlace(now: SeenNamespace, mountPoint: string, { target, old, new: 
   const isRid = stackBefore.slice(1).some((m) => isThing(m, old)) && !stack.some((m) => isThing(m, old))
   if (top !== undefined && isThing(top, fresh) && (top.id !== topBefore?.id || isRid)) return { verdict: 'flipped', why: '' }
   const lower = stack.findIndex((m, i) => i > 0 && isThing(m, fresh) && (!isSame || !stackBefore.some((one) => one.id === m.id)))
+  if (lower === 1 && top !== undefined && isThing(top, old) && !keepsOld) return { verdict: 'covered', why: 'a mount of its own of the old file system lies on it' }
   if (lower === 1 && top !== undefined && isThing(top, old)) return { verdict: 'pending', why: 'the old mount lies on the new one' }
   if (lower > 0) return { verdict: 'covered', why: `a mount of its own lies on it: ${top?.fstype ?? ''} ${top?.source ?? ''}`.trim() }
   const own = before.list.find((one) => one.own)
