@@ -2,7 +2,7 @@
 //
 // In the private namespace of the test runner.  fulcrum-replace(1)
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -67,5 +67,20 @@ t.test('a layer whose directory is a link leads nowhere', async (t) => {
   t.equal(run(['--layer', layer, w.target]).status, EXIT_OK)
   t.equal(readFileSync(`${w.target}/in-layer`, 'utf8'), 'yes')
   t.equal(w.marker(), 'layer')
+  w.end()
+})
+
+t.test('several at once: one after the other', async (t) => {
+  const w = makeWorld()
+  const reader = await inNamespace('slave')
+  const main = `${import.meta.dirname}/../main.ts`
+  const ended = await Promise.all(['2', '3', '4', '5'].map((marker) => new Promise((resolve) => {
+    spawn(process.execPath, ['--no-warnings', main, 'replace', w.version(marker), w.target], { stdio: 'ignore' }).once('close', resolve)
+  })))
+  t.strictSame(ended, [EXIT_OK, EXIT_OK, EXIT_OK, EXIT_OK])
+  t.match(w.marker(), /^[2-5]$/)
+  t.equal(reader.read(`${w.target}/marker`), w.marker())
+  t.equal(w.tree().split('\n').filter((line) => line.split(' ')[4] === w.target).length, 1, 'nothing piles up')
+  await reader.end()
   w.end()
 })

@@ -231,7 +231,10 @@ function undoAll(run: Run): string[] {
   return left
 }
 
-/** Runs a plan. Returns mountinfo's id of the new mount. Throws ReplaceError with everything taken back. */
+/**
+ * Runs a plan. Returns mountinfo's id of the new mount. Throws ReplaceError with everything taken back. One at a time:
+ * replaceMount has the lock, others take it by withReplaceLock.
+ */
 export function executeReplace(kernel: Kernel, plan: ReplacePlan, trace: Trace): number {
   const run: Run = { kernel, fds: new Map(), undo: [], staging: null, newId: -1 }
   try {

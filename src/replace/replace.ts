@@ -21,6 +21,7 @@ import type { ReplacePlan } from '../plan/replace-step.ts'
 import { executeReplace, ReplaceError } from './execute-replace.ts'
 import { forgetReplacement, recordFinished, tidyDirectory } from './kept.ts'
 import { RefusalError } from './places.ts'
+import { withReplaceLock } from './lock.ts'
 import { mountIdOf, takeBack } from './take-back.ts'
 import { withStage } from './staging.ts'
 
@@ -71,6 +72,10 @@ export function planOnly(kernel: Kernel, request: ReplaceRequest): { readonly pl
  * `say` hears the plan's notes before the first step.
  */
 export function replaceMount(kernel: Kernel, request: ReplaceRequest, trace: Trace, say: (plan: ReplacePlan) => void = () => {}): ReplaceOutcome {
+  return withReplaceLock(kernel, () => replaceLocked(kernel, request, trace, say))
+}
+
+function replaceLocked(kernel: Kernel, request: ReplaceRequest, trace: Trace, say: (plan: ReplacePlan) => void = () => {}): ReplaceOutcome {
   const facts = readReplaceFacts(kernel, request)
   const { plan, refusal } = planReplace(request, facts)
   if (plan === null) return { report: null, refusal }
@@ -139,6 +144,10 @@ function nothingPending(target: string, reason: 'nothing-to-finish' | 'nothing-t
 /** Lifts the old mount of a replacement with --keep-old, in this namespace and those that receive its mounts. */
 export function finishReplace(kernel: Kernel, target: string): ReplaceOutcome {
   if (kernel.getuid() !== 0) return refuse('no-permission', `Cannot finish '${target}': root is needed`, 'run as root')
+  return withReplaceLock(kernel, () => finishLocked(kernel, target))
+}
+
+function finishLocked(kernel: Kernel, target: string): ReplaceOutcome {
   const pending = findPending(kernel, target)
   if (pending === null) return nothingPending(target, 'nothing-to-finish')
   const { path, top, lower } = pending
@@ -160,12 +169,16 @@ const AGAIN: Omit<ReplaceRequest, 'source' | 'target'> = { fstype: null, options
 /** Takes the last replacement of a mount back: one that is pending, or one whose old mount was kept. */
 export function rollBackReplace(kernel: Kernel, target: string, trace: Trace): ReplaceOutcome {
   if (kernel.getuid() !== 0) return refuse('no-permission', `Cannot roll back '${target}': root is needed`, 'run as root')
+  return withReplaceLock(kernel, () => rollBackLocked(kernel, target, trace))
+}
+
+function rollBackLocked(kernel: Kernel, target: string, trace: Trace): ReplaceOutcome {
   const pending = findPending(kernel, target)
   if (pending !== null) return rollBackPending(kernel, pending, trace)
   const path = attempt(() => kernel.realpath(target)) ?? target
   const kept = readRecord(kernel, path)?.kept ?? null
   if (kept === null || topMountAt(mountsOf(kernel), kept) === undefined) return nothingPending(target, 'nothing-to-roll-back')
-  const outcome = replaceMount(kernel, { ...AGAIN, source: { kind: 'path', path: kept, recursive: false }, target: path }, trace)
+  const outcome = replaceLocked(kernel, { ...AGAIN, source: { kind: 'path', path: kept, recursive: false }, target: path }, trace)
   if (outcome.report === null) return outcome
   forgetReplacement(kernel, path)
   return { report: { ...outcome.report, action: 'rolled-back' }, refusal: null }
@@ -196,7 +209,7 @@ function rollBackPending(kernel: Kernel, { path, top, lower }: Pending, trace: T
   }
   if (peer !== null) kernel.close(peer)
   // Somebody has lifted the old one already, or mounts lie on the new one: a clone of the old one goes over it.
-  const outcome = replaceMount(kernel, { ...AGAIN, source: { kind: 'path', path, recursive: false }, target: path }, trace)
+  const outcome = replaceLocked(kernel, { ...AGAIN, source: { kind: 'path', path, recursive: false }, target: path }, trace)
   if (outcome.report === null) return outcome
   forgetReplacement(kernel, path)
   const note = `the rejected mount stays hidden below, as mount ${lower.id}, until '${path}' is unmounted`
