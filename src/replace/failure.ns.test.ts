@@ -113,6 +113,20 @@ for (const one of cases) {
   })
 }
 
+await t.test('the lift on top of a stack: the new one stays hidden, and it is said', async (t) => {
+  const w = makeWorld()
+  kernel.mount('top', w.target, 'tmpfs', 0, null)
+  const asked = request(w.version('2'), w.target)
+  const { plan } = planReplace(asked, readReplaceFacts(kernel, asked))
+  if (plan === null) throw new Error('Cannot happen: refused')
+  const failing = failingKernel(0, 'umount2')
+  failing.arm()
+  t.throws(() => executeReplace(failing.kernel, plan, trace()), { name: 'ReplaceError', left: [/it lies in a stack/] })
+  t.match(readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.split(' ')[4] === w.target).length, 3)
+  t.notOk(existsSync(`${w.target}/marker`), 'the one on top is still there')
+  w.end()
+})
+
 await t.test('"/", up to its last step', async (t) => {
   const w = makeWorld('private')
   const asked = request('/', '/', { options: 'ro' })

@@ -12,6 +12,8 @@ import { readReplaceFacts } from '../facts/replace/read-replace-facts.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planReplace } from '../plan/replace.ts'
 import { executeReplace } from './execute-replace.ts'
+import { finishReplace, replaceMount, rollBackReplace } from './replace.ts'
+import type { ReplaceOutcome } from './replace.ts'
 import { kernel, makeWorld, request, trace, withoutDetached } from './world-for-tests.ts'
 import type { World } from './world-for-tests.ts'
 
@@ -83,6 +85,27 @@ for (const [name, k] of [['beneath', kernel], ['beneath, by staging', withoutDet
     })
   }
 }
+
+await t.test('waiting, finished, rolled back', async (t) => {
+  const w = makeWorld()
+  const rounds: (() => ReplaceOutcome)[] = [
+    () => replaceMount(kernel, request(w.version('2'), w.target, { keepOld: true }), trace()),
+    () => rollBackReplace(kernel, w.target, trace()),
+    () => replaceMount(kernel, request(w.version('2'), w.target, { keepOld: true }), trace()),
+    () => finishReplace(kernel, w.target),
+    () => replaceMount(kernel, request(w.version('3'), w.target, { keepForRollback: true }), trace()),
+    () => rollBackReplace(kernel, w.target, trace()),
+    () => replaceMount(kernel, request({ kind: 'layers', layers: [w.version('4')], base: null }, w.target), trace()),
+    () => rollBackReplace(kernel, w.target, trace()),
+  ]
+  const { counts } = await underReaders(w, `${w.target}/marker`, (version) => {
+    const { refusal } = rounds[(version - 2) % rounds.length]?.() ?? {}
+    if (refusal !== null) throw new Error(refusal?.detail)
+  })
+  // They do step back here: that is what a rollback is.
+  t.strictSame(counts.map(({ errors, below }) => [errors, below]), counts.map(() => [0, 0]), `no wrong read of ${sum(counts, 'reads')}`)
+  w.end()
+})
 
 await t.test('"/", by pivot_root: readers of this namespace', async (t) => {
   const w = makeWorld('private')
