@@ -1,6 +1,7 @@
 // fulcrum replace in guests: /usr from images, twice in a row, under readers in four namespaces, beside unmount and
 // mount; a submount carried, the old one kept, lifted by a service, rolled back, layers, "/". 6.1 refuses.
 import t from 'tap'
+import { join } from 'node:path'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
@@ -14,6 +15,7 @@ import { testImage } from './harness/test-image.ts'
 import type { Tree } from './harness/tree.ts'
 
 t.setTimeout(0)
+const hook = join(import.meta.dirname, 'hooks/replace-on-initramfs')
 ensureDebianPackages(TEST_PACKAGES)
 
 function version(marker: string, more: Tree = {}): string {
@@ -101,19 +103,26 @@ like "it was said before" "$(head -n 1 /run/out)" 'readers see what lies below'
 is "done" "$(cat /usr/marker) $(cat /usr/local/file) $(mounted_on /usr) $(loops)" "2 local 1 1"
 `
 
-const kernels = [['6.1', REFUSED], ['6.12', SWAPS], ['7.x', SWAPS]] as const
-for (const [series, checks] of kernels) {
+/** What the hook found on the initramfs, as an extended regular expression. */
+const refusedThere = "directly on the initramfs.*\\[beneath-impossible\\]"
+const rows = [
+  { series: '6.1', engine: 'pivot', checks: REFUSED, there: 'Linux 6[.]5' },
+  // Nothing was bound: the initramfs is the root of the namespace.
+  { series: '6.12', engine: 'move', checks: SWAPS, there: refusedThere },
+  { series: '7.x', engine: 'pivot', checks: SWAPS, there: 'status 0 new' },
+] as const
+for (const { series, engine, checks, there } of rows) {
   await t.test(`${series}: ${series === '6.1' ? 'refused, and with a window' : '/usr and / under readers'}`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'replace', sizeMiB: 192 })
     await bootScenario(t, {
       name: `replace-${series}`,
       machine: {
-        kernel: kernel.vmlinuz, initrd: await testImage(kernel, { load: ['loop', 'squashfs', 'overlay'] }), memoryMiB: 512,
-        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw fulcrum.switch=pivot fulcrum.keep=none`,
+        kernel: kernel.vmlinuz, initrd: await testImage(kernel, { load: ['loop', 'squashfs', 'overlay'], features: ['shell'], include: [{ source: hook, destination: '/etc/fulcrum/hooks/pre-mount/50-replace' }] }), memoryMiB: 512,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw fulcrum.switch=${engine} fulcrum.keep=none`,
         disks: [{ path: disk.path, bus: 'virtio' }],
       },
-      script: tapScript(checks),
+      script: tapScript(`like "on the initramfs" "$(cat /run/on-initramfs)" '${there}'`, checks),
       timeoutMs: 150_000,
       expectation: { report: 'tap', end: 'poweroff', consoleLacks: [/rescue/] },
     })
