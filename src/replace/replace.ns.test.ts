@@ -141,6 +141,21 @@ t.test('stacks, and mounts of a service that lie on top', async (t) => {
   w.end()
 })
 
+t.test('submounts in stacks and below each other', async (t) => {
+  const w = makeWorld()
+  mkdirSync(`${w.target}/a/b`, { recursive: true })
+  kernel.mount('hidden', `${w.target}/a/b`, 'tmpfs', 0, null)
+  kernel.mount('above', `${w.target}/a`, 'tmpfs', 0, null)
+  kernel.mount('stacked', `${w.target}/a`, 'tmpfs', 0, null)
+  const source = w.version('2')
+  mkdirSync(`${source}/a`)
+  done(replaceMount(kernel, request(source, w.target), trace()))
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(`${w.target}/a`))
+  t.equal(lines.length, 1)
+  t.match(lines[0], / - tmpfs stacked /)
+  w.end()
+})
+
 t.test('what is refused, and why', async (t) => {
   const w = makeWorld()
   const refusal = (source: string, target: string, more = {}): unknown => replaceMount(kernel, request(source, target, more), trace()).refusal

@@ -89,10 +89,21 @@ export function readRecord(kernel: Pick<Kernel, 'readText'>, target: string): Re
   return text === null ? null : parseRecord(text)
 }
 
+/** Whether a lookup of its mount point ends in a mount, or in a stack on it. */
+function isReached(mounts: readonly Mount[], mount: Mount): boolean {
+  let m = topMountAt(mounts, mount.mountPoint)
+  while (m !== undefined && m.id !== mount.id && m.mountPoint === mount.mountPoint) {
+    const { parentId } = m
+    m = mounts.find((one) => one.id === parentId)
+  }
+  return m?.id === mount.id
+}
+
+/** The mounts on the old one. What lies hidden below another of them cannot be reached, and goes with the old one. */
 function submountsOf(kernel: Kernel, mounts: readonly Mount[], old: Mount): Submount[] {
   const skip = old.mountPoint === '/' ? 1 : old.mountPoint.length + 1
   return childrenOf(mounts, old.id)
-    .filter((mount) => mount.mountPoint !== old.mountPoint)
+    .filter((mount) => mount.mountPoint !== old.mountPoint && isReached(mounts, mount))
     .map((mount) => ({
       mount,
       place: mount.mountPoint.slice(skip),
