@@ -114,7 +114,8 @@ added, "-" removed, "~" changed. It exits with 1 if there is a difference.
   --html        as a page with the picture and a table, which loads nothing
   --all-namespaces
                 adds how many other mount namespaces have the file system of each mount, how many of them
-                are linked with it by propagation, and a list of the namespaces
+                are linked with it by propagation, and a list of the namespaces; those without processes with
+                what keeps them, since Linux 6.12
   --busy PATH   what keeps the mount of PATH busy: processes, mounts on it, swap files, loop devices
   --color=WHEN  always, never, or auto: on a terminal
 `,
