@@ -5,6 +5,7 @@ import { CLONE_NEWNS, O_RDONLY, SIGKILL } from '../src/abi/process.ts'
 import type { MountNode, MountTree } from '../src/facts/mounts/mount-tree.ts'
 import { seenBy } from '../src/facts/mounts/namespaces.ts'
 import type { Row, StartedTable } from '../src/kernel/child-table.ts'
+import { mountsCommand } from '../src/commands/mounts.ts'
 import { toFd } from '../src/kernel/kernel.ts'
 import { createKoffiKernel } from '../src/kernel/koffi-kernel.ts'
 import { chdir, chroot, mount, open } from '../src/kernel/oracles/calls.ts'
@@ -45,8 +46,15 @@ function end(child: StartedTable): void {
   child.release()
 }
 
-/** Runs the packed program. */
+/** Runs the packed program, which takes its time to start in a guest. */
 const fulcrum = (...args: string[]): { code: number | null; stdout: string; stderr: string } => k.run('/bin/fulcrum', args, { env: { PATH: '/bin' } })
+
+/** The same command in this process. */
+function command(...args: string[]): string {
+  let out = ''
+  void mountsCommand.run(args, { stdout: (text) => { out += text }, stderr: (text) => { out += text }, isTerminal: false, env: {}, kernel: () => k })
+  return out
+}
 const parsed = (text: string): { [name: string]: unknown } => Object(JSON.parse(text))
 
 function theShadow(tree: MountTree): void {
@@ -126,8 +134,8 @@ function otherNamespaces(tree: MountTree): void {
   tap.same('one that a descriptor keeps', lonely?.keptBy, isNew ? [{ pid: process.pid, command: 'node', fd: Number(descriptor) }] : undefined)
   // Before Linux 6.13 statmount tells no source.
   if (isNew) tap.same('and what is in it', lonely?.tree.lookup('/m/stack/x')?.source, series === '6.12' ? 'none' : 'only there')
-  const printed = fulcrum('mounts', '--all-namespaces')
-  tap.same('the program lists them', [printed.code, [slaveName, movedName].every((one) => printed.stdout.includes(one ?? '?')), printed.stdout.includes('kept by descriptor')], [0, true, isNew])
+  const printed = command('--all-namespaces')
+  tap.same('the command lists them', [[slaveName, movedName].every((one) => printed.includes(one ?? '?')), printed.includes('kept by descriptor')], [true, isNew])
   k.close(descriptor)
   end(slave)
   end(moved)
@@ -146,8 +154,7 @@ function whatIsBusy(): void {
   tap.same('this process on "/"', root.processes.some((use) => use.pid === process.pid && use.what === 'cwd'), true)
   const cover = readBusy(k, tree, '/m/d')
   tap.same('a loop device on another', [cover.swapFiles, cover.loops, cover.processes], [[], [{ device, file: '/m/d/image' }], []])
-  const text = fulcrum('mounts', '--busy', '/').stdout
-  tap.like('the program says so', text, /^ {2}swap {2}\/swap file$/m)
+  tap.like('the command says so', command('--busy', '/'), /^ {2}swap {2}\/swap file$/m)
   k.swapoff('/swap file')
   tap.same('gone with swapoff', readBusy(k, tree, '/').swapFiles, [])
 }
@@ -157,11 +164,11 @@ function theProgram(tree: MountTree): void {
   const { format, from, mounts } = parsed(before.stdout)
   tap.same('fulcrum mounts --json', [before.code, before.stderr, format, from], [0, '', 'fulcrum-mounts', tree.from])
   tap.same('the same mounts', Array.isArray(mounts) ? mounts.map((m: unknown) => Reflect.get(Object(m), 'id')) : mounts, tree.nodes.map((m) => m.id))
-  tap.same('a picture', fulcrum('mounts', '--svg').stdout.startsWith('<svg'), true)
+  tap.same('a picture', command('--svg').startsWith('<svg'), true)
   writeFileSync('/before', before.stdout)
   k.umount2('/m/stack', 0)
   tmpfs('added', '/m/new')
-  writeFileSync('/after', fulcrum('mounts', '--json').stdout)
+  writeFileSync('/after', command('--json'))
   const diff = fulcrum('mounts', 'diff', '/before', '/after')
   tap.same('a difference', [diff.code, diff.stdout.split('\n').filter((line) => /^[-+]/.test(line)).map((line) => line.split(/ +/).slice(0, 4).join(' '))], [1, ['- /m/stack tmpfs stack2', '+ /m/new tmpfs added']])
 }

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { MS_PRIVATE, MS_SHARED } from '../abi/mount.ts'
@@ -18,7 +18,10 @@ const base = mkdtempSync('/tmp/fulcrum-busy-')
 k.mount('base', base, 'tmpfs', 0, null)
 k.mount('none', base, null, MS_PRIVATE, null)
 k.mount('none', base, null, MS_SHARED, null)
-t.teardown(() => k.umount2(base, 2))
+t.teardown(() => {
+  k.umount2(base, 2)
+  rmdirSync(base)
+})
 const file = join(base, 'file')
 const program = join(base, 'program')
 const inner = join(base, 'inner')

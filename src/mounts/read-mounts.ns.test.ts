@@ -1,7 +1,7 @@
 // statmount(2) and mountinfo give the same answer on a real namespace with stacks, peers, slaves and odd names; what
 // only the first sees lies beneath "/". Before Linux 6.8 there is only mountinfo, and the command falls back to it.
 
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { MS_BIND, MS_NOEXEC, MS_PRIVATE, MS_RDONLY, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from '../abi/mount.ts'
@@ -17,7 +17,10 @@ const tmpfs = (name: string, at: string, flags = 0): void => {
 }
 tmpfs('base', base)
 k.mount('none', base, null, MS_PRIVATE, null)
-t.teardown(() => k.umount2(base, 2))
+t.teardown(() => {
+  k.umount2(base, 2)
+  rmdirSync(base)
+})
 
 const [a, b, c, d, odd] = ['a', 'b', 'c', 'd', 'o d\td\\ #\n\u00e9'].map((name) => join(base, name))
 if (a === undefined || b === undefined || c === undefined || d === undefined || odd === undefined) throw new Error('Cannot happen')
