@@ -3,9 +3,11 @@
 // Runs on the host and in guests, as service-checks.ts does.
 
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_REC, MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLONE } from '../../abi/mount.ts'
-import { O_RDONLY, SIGKILL } from '../../abi/process.ts'
+import { CLONE_NEWNS, CLONE_VFORK, CLONE_VM, O_RDONLY, SIGKILL } from '../../abi/process.ts'
+import { RAW_CALLS } from '../../abi/raw-syscalls.ts'
 import { bindOf } from '../../facts/run/request-for-tests.ts'
 import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
+import type { Row } from '../../kernel/child-table.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { MOUNTS_CHANGED } from '../../plan/run/service.ts'
 import { SpawnError } from '../spawn-error.ts'
@@ -147,16 +149,27 @@ export function noiseChecks({ kernel, spawner, bed, tap }: CheckContext, count: 
   kernel.umount2(at, MNT_DETACH)
 }
 
-/**
- * What open_tree(2) does not copy. Clone(2) does, and up to 6.18 at least MS_SLAVE takes the mark off the copy; 7.3 leaves it
- * on. KERNEL(7.0): where it changed in between was not looked for.
- */
+/** Whether MS_SLAVE leaves the mark on a mount that is unbindable: 6.18 takes it off, 6.1 and 7.3 do not. */
+function staysUnbindable(kernel: Kernel, point: string): boolean {
+  const rows: Row[] = [{ nr: RAW_CALLS.mount, args: [null, '/', null, MS_REC | MS_SLAVE, null] }, { nr: RAW_CALLS.execve, args: ['/bin/sleep', ['sleep', '1000'], []] }]
+  const child = kernel.startChild(rows, { flags: CLONE_NEWNS | CLONE_VM | CLONE_VFORK })
+  const copy = mountsOf(kernel, child.pid).find(({ mountPoint }) => mountPoint === point)
+  kernel.pidfdSendSignal(child.pidfd, SIGKILL)
+  kernel.poll([child.pidfd], 5000)
+  kernel.reap(child.pid)
+  kernel.close(child.pidfd)
+  child.release()
+  return copy?.optional.unbindable === true
+}
+
+/** What open_tree(2) and binds do not copy, and clone(2) does. */
 export function unbindableChecks({ kernel, spawner, bed, tap }: CheckContext): void {
-  const staysMarked = spawner.features.openTreeNamespace
   const root = `${bed.base}/unbindable`
   kernel.mkdir(root, 0o755)
   kernel.mount('unbindable', root, 'tmpfs', 0, null)
   kernel.mount('none', root, null, MS_UNBINDABLE, null)
+  const staysMarked = staysUnbindable(kernel, root)
+  tap.note(`MS_SLAVE ${staysMarked ? 'leaves mounts unbindable' : 'makes unbindable mounts private'}`)
   const programs = ['bin', 'lib', 'lib64', 'usr'].filter((name) => kernel.exists(`/${name}`))
   for (const name of programs) kernel.mkdir(`${root}/${name}`, 0o755)
   for (const engine of enginesOf(spawner)) {
