@@ -60,7 +60,7 @@ const PURE = [
   /^src\/shutdown\/(arguments|stack-facts|stack-graph|plan-round)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,
   /^initrd-builder\/(config-file|features|options)\.ts$/,
-  /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/leading-options)\.ts$/,
+  /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/(leading-options|option-list|run-options|run-help)|run\/registry-entry)\.ts$/,
 ]
 
 /** Modules without effects on anything outside, so that pure code may use them. */

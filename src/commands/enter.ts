@@ -3,16 +3,14 @@
 // With the namespaces, cgroup, user and capabilities that it was started with: what enters can do no more than what is in
 // there.  docs/run.md, setns(2)
 
-import { chaseInRoot } from '../facts/chase.ts'
-import { inRoot } from '../facts/paths.ts'
 import { resolveUser } from '../facts/run/users.ts'
 import type { RunUser } from '../facts/run/users.ts'
-import { attempt } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planEnter } from '../plan/run/enter.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { processSurroundings } from '../run/process-surroundings.ts'
+import { readTextInRoot } from '../run/read-in-root.ts'
 import { Registry } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
 import { shellStatus, supervise } from '../run/supervise.ts'
@@ -65,8 +63,7 @@ function parse(args: readonly string[]): EnterWish {
 /** By the files of its own root, whose links lead nowhere else. */
 function userIn(kernel: Kernel, target: Target, entry: RunEntry, asked: string | null): RunUser {
   const root = `/proc/self/fd/${target.root}`
-  const text = (path: string): string => attempt(() => kernel.readText(inRoot(root, chaseInRoot(kernel, root, path)))) ?? ''
-  const found = resolveUser(asked ?? `${entry.user.uid}`, text('/etc/passwd'), text('/etc/group'))
+  const found = resolveUser(asked ?? `${entry.user.uid}`, readTextInRoot(kernel, root, '/etc/passwd'), readTextInRoot(kernel, root, '/etc/group'))
   if (typeof found === 'string') throw new UsageError(found)
   return asked === null ? { ...found, gid: entry.user.gid, groups: entry.user.groups } : found
 }

@@ -2,18 +2,18 @@
 //
 // What is read of the root is read here, before anything is started.  docs/run.md
 
-import type { RunWish } from './run-options.ts'
-import { UsageError } from './option-list.ts'
-import { chaseInRoot } from '../facts/chase.ts'
-import { inRoot } from '../facts/paths.ts'
 import type { ContainerRequest, IdRange, RunRequest } from '../facts/run/run-types.ts'
 import { resolveUser } from '../facts/run/users.ts'
 import type { RunUser } from '../facts/run/users.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { pickRange } from '../plan/run/id-range.ts'
+import { readTextInRoot } from '../run/read-in-root.ts'
+import type { ReadDoors } from '../run/read-in-root.ts'
+import { UsageError } from './option-list.ts'
+import type { RunWish } from './run-options.ts'
 
-export type RequestDoors = Pick<Kernel, 'readText' | 'realpath' | 'lstat' | 'readlink' | 'getpid'>
+export type RequestDoors = ReadDoors & Pick<Kernel, 'realpath' | 'getpid'>
 
 /** Where programs are looked for in a root. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -26,11 +26,6 @@ export interface RequestContext {
   readonly stdio: readonly [number, number, number]
   /** Of what runs already. */
   readonly takenRanges: readonly IdRange[]
-}
-
-/** The text of a file of the root; '' where there is none. Links lead where they do for a process in the root. */
-function textInRoot(kernel: RequestDoors, root: string, path: string): string {
-  return attempt(() => kernel.readText(inRoot(root, chaseInRoot(kernel, root, path)))) ?? ''
 }
 
 /** A name for what was given none: that of the root's directory, or of the program for a service, and our pid. */
@@ -71,9 +66,9 @@ export function makeRequest(kernel: RequestDoors, wish: RunWish, context: Reques
   const found = attempt(() => kernel.realpath(wish.root))
   const root = found ?? (wish.root.startsWith('/') ? wish.root : kernel.realpath(wish.root))
   const name = wish.name ?? madeUpName(wish, root, kernel.getpid())
-  const passwd = textInRoot(kernel, root, '/etc/passwd')
+  const passwd = readTextInRoot(kernel, root, '/etc/passwd')
   let user = ROOT_USER
-  const looked = resolveUser(wish.user ?? '0', passwd, textInRoot(kernel, root, '/etc/group'))
+  const looked = resolveUser(wish.user ?? '0', passwd, readTextInRoot(kernel, root, '/etc/group'))
   if (wish.user !== null && typeof looked === 'string') throw new UsageError(looked)
   if (typeof looked !== 'string') user = { ...looked, home: looked.name === null && looked.uid === 0 ? ROOT_USER.home : looked.home }
   const base = {
