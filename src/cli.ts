@@ -3,6 +3,7 @@
 // It makes its own Kernel: errors of the other bundle's kernel would be of another class than those that the commands
 // look for.  bundle/load-cli.ts
 
+import { isatty } from 'node:tty'
 import { dispatch } from './commands/index.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 
@@ -12,7 +13,8 @@ export async function runCli(name: string, args: readonly string[]): Promise<num
   const io = {
     stdout: (text: string) => void process.stdout.write(text),
     stderr: (text: string) => void process.stderr.write(text),
-    isTerminal: process.stderr.isTTY,
+    // Not process.stderr.isTTY: its stream makes a pipe non-blocking, also for the commands that have it from us.
+    isTerminal: isatty(2),
     env: process.env,
     kernel: () => (kernel ??= createKoffiKernel()),
   }

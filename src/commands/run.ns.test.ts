@@ -28,6 +28,7 @@ t.test('status and output', async (t) => {
   ])
   t.match(bed.run('--clear-env', '-E', 'A=b', root, '/bin/env').out, 'A=b\n')
   t.match(bed.run('-u', 'me', '--chdir', '/tmp', root, 'sh', '-c', 'id; pwd').out, /^uid=1000\(me\) gid=100.*\n\/tmp\n$/)
+  t.match(bed.run(root, 'sh', '-c', 'cat /proc/self/fdinfo/1 /proc/self/fdinfo/2').out.match(/^flags:.*$/gm), [/^flags:\t0*2$/, /^flags:\t0*2$/], 'nothing is non-blocking')
   await bed.expectNothing(t)
 })
 

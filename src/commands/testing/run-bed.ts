@@ -16,7 +16,8 @@ import { dispatch } from '../index.ts'
 import { capturedIo } from './captured-io.ts'
 
 const TIOCSWINSZ = 0x5414
-const main = join(import.meta.dirname, '../../main.ts')
+/** A warning would be written to standard error, and make that non-blocking. */
+const main = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../../main.ts')]
 const ENV = { PATH: process.env['PATH'] ?? '', GIVEN: 'from here' }
 
 export interface Ran {
@@ -80,8 +81,8 @@ export class RunBed {
 
   /** As a program of its own, to its end. */
   fulcrum(...args: string[]): Ran {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env: ENV, timeout: 30_000 })
-    return { status, out: stdout, err: stderr.replaceAll(/^\(node:.*\n|^\(Use `node.*\n/gm, '') }
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...main, ...args], { encoding: 'utf8', env: ENV, timeout: 30_000 })
+    return { status, out: stdout, err: stderr }
   }
   run(...args: string[]): Ran {
     return this.fulcrum('run', ...this.parent, ...args)
@@ -94,7 +95,7 @@ export class RunBed {
   }
   /** `fulcrum run` in a process group of its own; a name must be given. */
   background(...args: string[]): { readonly child: ChildProcess; readonly end: Promise<number | string | null> } {
-    const child = spawn(process.execPath, [main, 'run', ...this.parent, ...args], { env: ENV, stdio: 'ignore', detached: true })
+    const child = spawn(process.execPath, [...main, 'run', ...this.parent, ...args], { env: ENV, stdio: 'ignore', detached: true })
     return { child, end: endOf(child) }
   }
   /** The pid of what runs in the foreground somewhere, once it does. */
@@ -113,7 +114,7 @@ export class RunBed {
     const { master, peer } = openTerminal(kernel, '/dev/ptmx')
     kernel.ioctl(master, TIOCSWINSZ, new Uint8Array([33, 0, 99, 0, 0, 0, 0, 0]))
     const before = Buffer.from(kernel.tcgetattr(peer) ?? [])
-    const child = spawn(process.execPath, [main, ...args], { env: { ...ENV, TERM: 'vt100' }, stdio: [peer, peer, peer] })
+    const child = spawn(process.execPath, [...main, ...args], { env: { ...ENV, TERM: 'vt100' }, stdio: [peer, peer, peer] })
     let text = ''
     const look = (): void => {
       while (((kernel.poll([master], 0)[0]?.revents ?? 0) & 1) !== 0) {
