@@ -57,6 +57,9 @@ export function guestPlace(kernel: Kernel, peers: PeersRoot, bench: Tree, option
     fileSystem: 'ext4', sizeMiB: 640, base: { folder: peers.tree, key: peers.key },
     tree: { ...bench, 'usr/sbin/init': { type: 'text', text: INIT, mode: 0o755 } },
   })
+  // It holds our programs as they are now: nobody will ask for it again, so it goes with this process.
+  const own = ownPath('images', 'spawn-disk', '.img')
+  fs.renameSync(disk.path, own)
   const initrd = busyboxImage(kernel).path
   let runs = 0
   return {
@@ -67,14 +70,13 @@ export function guestPlace(kernel: Kernel, peers: PeersRoot, bench: Tree, option
       const script = ownPath('scratch', 'spawn-plan')
       fs.writeFileSync(script, plan)
       const output = runMachine({
-        kernel: kernel.vmlinuz, initrd, memoryMiB: 2048, disks: [{ path: disk.path, bus: 'virtio' }], script,
+        kernel: kernel.vmlinuz, initrd, memoryMiB: 2048, disks: [{ path: own, bus: 'virtio' }], script,
         append: `console=ttyS0 quiet panic=-1 initramfs_async=0 root=UUID=${disk.uuid ?? ''} ro`,
       }, false, options.timeoutSeconds)
       saveConsole(options.console, `spawn-${++runs}`, output)
       return output
     },
-    // It holds our programs as they are now: nobody will ask for it again.
-    close: () => fs.rmSync(disk.path, { force: true }),
+    close: () => fs.rmSync(own, { force: true }),
   }
 }
 
