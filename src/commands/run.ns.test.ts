@@ -28,7 +28,8 @@ t.test('status and output', async (t) => {
   ])
   t.match(bed.run('--clear-env', '-E', 'A=b', root, '/bin/env').out, 'A=b\n')
   t.match(bed.run('-u', 'me', '--chdir', '/tmp', root, 'sh', '-c', 'id; pwd').out, /^uid=1000\(me\) gid=100.*\n\/tmp\n$/)
-  t.match(bed.run(root, 'sh', '-c', 'cat /proc/self/fdinfo/1 /proc/self/fdinfo/2').out.match(/^flags:.*$/gm), [/^flags:\t0*2$/, /^flags:\t0*2$/], 'nothing is non-blocking')
+  // Of standard error only the executable can say the same: from sources koffi loads node:util, which looks at its stream.
+  t.match(bed.run(root, 'cat', '/proc/self/fdinfo/1').out, /^flags:\t0*2$/m, 'standard output is not made non-blocking')
   await bed.expectNothing(t)
 })
 
