@@ -13,7 +13,7 @@ export const runFacts: RunFacts = {
   uid: 0,
   features: { openTreeNamespace: true, mountIntoDetached: true, procPidns: true, cloneIntoCgroup: true, idmappedMounts: true, kernelFiles: [] },
   root: { exists: true, isDirectory: true, isHostRoot: false, readOnly: false, idmappable: true, alreadyMapped: false },
-  present: { '/': 'directory' }, sources: {}, hostRoot: 'mount', program: { path: '/usr/bin/true' }, resolvConf: null, cgroup2: '/sys/fs/cgroup',
+  present: { '/': 'directory' }, sources: {}, hostRoot: 'mount', program: { path: '/usr/bin/true' }, resolvConf: null, cgroup2: '/sys/fs/cgroup', cgroupControllers: ['cpu', 'memory', 'pids'],
 }
 
 export const bindOf = (source: string, target: string, options: Partial<Bind> = {}): Bind => ({ source, target, readOnly: false, recursive: true, ...options })

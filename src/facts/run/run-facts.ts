@@ -32,6 +32,10 @@ function hostRoot(kernel: Doors): RunFacts['hostRoot'] {
   return isAbsoluteRoot(mounts) ? 'absolute' : 'mount'
 }
 
+function readControllers(kernel: Pick<Kernel, 'readText'>, cgroup2: string): string[] {
+  return (attempt(() => kernel.readText(`${cgroup2}/cgroup.controllers`)) ?? '').split(/\s+/).filter((name) => name !== '')
+}
+
 /** Where systemd has it, alone or beside cgroup v1; else wherever it is. */
 export function cgroup2Mount(kernel: Pick<Kernel, 'readText' | 'statfs'>): string | null {
   const usual = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) => attempt(() => kernel.statfs(path).type) === CGROUP2_SUPER_MAGIC)
@@ -58,6 +62,7 @@ export function readRunFacts(kernel: Doors, request: RunRequest, features: RunFe
   const looked = [...(isContainer ? CONTAINER_DIRECTORIES : []), ...request.binds.map(({ target }) => target), workingDirectory]
   const present: Record<string, Presence> = {}
   if (isDirectory) for (const path of looked) present[path] ??= seen.presence(path)
+  const cgroup2 = request.cgroupParent === null ? null : cgroup2Mount(kernel)
   return {
     uid: kernel.getuid(),
     features,
@@ -74,6 +79,7 @@ export function readRunFacts(kernel: Doors, request: RunRequest, features: RunFe
     hostRoot: !isContainer && (request.engine === 'pivot' || request.engine === 'move') ? hostRoot(kernel) : null,
     program: isDirectory ? findProgram(seen, command[0] ?? '', env['PATH'], workingDirectory) : { problem: 'command-not-found', detail: 'there is no root' },
     resolvConf: isContainer && request.network === 'host' ? attempt(() => kernel.realpath('/etc/resolv.conf')) : null,
-    cgroup2: request.cgroupParent === null ? null : cgroup2Mount(kernel),
+    cgroup2,
+    cgroupControllers: cgroup2 === null || Object.values(request.limits).every((limit) => limit === null) ? null : readControllers(kernel, cgroup2),
   }
 }

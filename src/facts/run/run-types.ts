@@ -127,4 +127,6 @@ export interface RunFacts {
   readonly resolvConf: string | null
   /** Where cgroup2 is mounted, or null. */
   readonly cgroup2: string | null
+  /** Controllers that cgroup v2 has to give; null where no limit asks for one. */
+  readonly cgroupControllers: readonly string[] | null
 }

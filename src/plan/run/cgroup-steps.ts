@@ -40,5 +40,10 @@ export function checkCgroup(request: RunRequest, facts: RunFacts): Refusal | nul
   const cannot = `Cannot make a cgroup for '${request.name}'`
   if (facts.cgroup2 === null) return { reason: 'cgroup-missing', detail: `${cannot}: cgroup v2 is mounted nowhere`, remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' }
   if (!facts.features.cloneIntoCgroup) return { reason: 'kernel-too-old', detail: `${cannot}: this kernel starts no process in one (CLONE_INTO_CGROUP)`, remedy: 'use Linux 5.7 or newer, or run it without limits' }
+  const missing = [...new Set(limits.map(([name]) => name.slice(0, name.indexOf('.'))))].filter((name) => facts.cgroupControllers?.includes(name) === false)
+  if (missing.length > 0) {
+    const names = missing.map((name) => `'${name}'`).join(', ')
+    return { reason: 'cgroup-missing', detail: `${cannot}: cgroup v2 at '${facts.cgroup2}' does not have the controller ${names}, which a limit needs`, remedy: 'run it without that limit, or see that no hierarchy of cgroup v1 holds the controller (cgroup_no_v1= on the kernel command line)' }
+  }
   return null
 }

@@ -132,5 +132,7 @@ t.test('refusals', async (t) => {
   t.match(refused({ binds }, { sources, present: { '/': 'directory', '/b': 'file' } }), { reason: 'mount-point-missing', detail: /the source is a directory, the target not a directory/ })
   t.match(refused({ limits: { ...serviceRequest.limits, pidsMax: 1 } }), { reason: 'cgroup-missing', detail: /by pids\.max/ })
   t.match(refused({ cgroupParent: '/x' }, { cgroup2: null }), { reason: 'cgroup-missing' })
+  const limits = { ...serviceRequest.limits, memoryMax: 1 << 20, pidsMax: 5 }
+  t.match(refused({ cgroupParent: '/x', limits }, { cgroupControllers: ['pids'] }), { reason: 'cgroup-missing', detail: /does not have the controller 'memory', which/ })
   t.match(refused({ cgroupParent: '/x' }, { features: { ...runFacts.features, cloneIntoCgroup: false } }), { reason: 'kernel-too-old' })
 })
