@@ -22,7 +22,8 @@ const kernel = createKernel()
 /** Nanoseconds from the first start to the last end, and how many failed. */
 function spawnAll(start: Start, count: number): string {
   const begin = process.hrtime.bigint()
-  const running = Array.from({ length: count }, (_, slot) => start(ROOT.replace('%i', `${slot}`)))
+  const roots = Array.from({ length: count }, (_, slot) => ROOT.replace('%i', `${slot}`))
+  const running = count > 1 && start.all !== undefined ? start.all(roots) : roots.map((root) => start(root))
   let failed = 0
   for (const it of running) {
     kernel.poll([it.pidfd], -1)

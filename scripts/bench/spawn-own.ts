@@ -14,11 +14,11 @@ import { commandTail } from '../../src/plan/run/command-tail.ts'
 import type { RunPlan } from '../../src/plan/run/run-plan.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import type { RunningChild } from '../../src/spawn/spawner-types.ts'
-import { readRunPlan, startRun } from '../../src/spawn/start-run.ts'
+import { readRunPlan, startRun, startRuns } from '../../src/spawn/start-run.ts'
 import { PAYLOADS, SETS } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
 import { cloneFlags } from './spawn-tables.ts'
-import type { Start } from './spawn-tables.ts'
+import type { Running, Start } from './spawn-tables.ts'
 
 function request(root: string): Omit<ServiceRequest, 'kind' | 'engine'> {
   return {
@@ -70,11 +70,19 @@ export type LibraryWay = (typeof LIBRARY_WAYS)[number]
 export function startByLibrary(kernel: Kernel, set: SetName, way: LibraryWay): Start {
   const spawner = new Spawner(kernel)
   const requestFor = (root: string): RunRequest => (set === 'one' ? { ...request(root), kind: 'service', engine: 'auto' } : container(root, set))
-  if (way === 'request') return (root) => running(startRun(kernel, spawner, requestFor(root)))
+  const started = (answer: RunningChild | Error): ReturnType<Start> => {
+    if (answer instanceof Error) throw answer
+    return running(answer)
+  }
+  if (way === 'request') {
+    const all = (roots: readonly string[]): Running[] => startRuns(kernel, spawner, roots.map(requestFor)).map(started)
+    return Object.assign((root: string) => running(startRun(kernel, spawner, requestFor(root))), { all })
+  }
   const plans = new Map<string, RunPlan>()
-  return (root) => {
+  const planFor = (root: string): RunPlan => {
     const plan = plans.get(root) ?? (way === 'plan' ? barePlan(spawner, root, set) : readRunPlan(kernel, spawner, requestFor(root)))
     plans.set(root, plan)
-    return running(spawner.start(plan))
+    return plan
   }
+  return Object.assign((root: string) => running(spawner.start(planFor(root))), { all: (roots: readonly string[]) => spawner.startAll(roots.map(planFor)).map(started) })
 }

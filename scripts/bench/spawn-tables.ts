@@ -28,7 +28,11 @@ export interface Running {
 }
 
 /** Starts /bin/true in that root. */
-export type Start = (root: string) => Running
+export interface Start {
+  (root: string): Running
+  /** Many at once, where that is another way. */
+  readonly all?: (roots: readonly string[]) => Running[]
+}
 
 /** OPEN_TREE_NAMESPACE: tried once. */
 function hasOpenTreeNamespace(kernel: Kernel): boolean {

@@ -10,7 +10,7 @@ import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import type { RunPlan } from '../plan/run/run-plan.ts'
 import { MOUNTS_CHANGED } from '../plan/run/service.ts'
 import { SpawnError } from './spawn-error.ts'
-import { RunRefused, startRun } from './start-run.ts'
+import { RunRefused, startRun, startRuns } from './start-run.ts'
 import { kernelWith } from './testing/service-bed.ts'
 
 const EINVAL = 22
@@ -70,4 +70,23 @@ t.test('an unbindable root', async (t) => {
 t.test('any other failure is the end', async (t) => {
   const command: Failure = ({ calls }) => ({ actor: 'child', index: calls.length - 1, errno: 2 })
   t.strictSame(tried({}, command), { plans: ['service-pivot-template'], end: 'ENOENT' })
+})
+
+t.test('many at once: each has its own answer, and those that were overtaken are tried again one by one', async (t) => {
+  const kernel = kernelWith(createKoffiKernel(), { getuid: () => 0, readText: () => '2 1 0:3 / / rw - ext4 /dev/vda rw\n', uniqueMountId: () => { throw new SyscallError('statx', [], 38) } })
+  const acts: string[] = []
+  const overtaken = (plan: RunPlan): SpawnError => new SpawnError(plan, { ...(changed(plan) ?? { actor: 'child', index: 0, errno: 0 }), shown: 'x', cause: new SyscallError('poll', [], 9), role: null })
+  const start = (plan: RunPlan): never => {
+    acts.push(`start ${plan.name}`)
+    throw new Error('started')
+  }
+  const startAll = (plans: readonly RunPlan[]): SpawnError[] => {
+    acts.push(`all ${plans.map(({ name }) => name).join(' ')}`)
+    return plans.map(overtaken)
+  }
+  const wish = { ...serviceRequest, root: '/', command: ['sh'] }
+  const answers = startRuns(kernel, { features: { ...runFacts.features, openTreeNamespace: false }, start, startAll }, [wish, { ...wish, root: '/nonexistent' }, { ...wish, engine: 'move' }])
+  t.strictSame(acts, ['all service-pivot-template service-move', 'start service-pivot-template'])
+  t.match(answers, [{ message: 'started' }, RunRefused, SpawnError])
+  t.match(answers[1], { refusal: { reason: 'new-root-missing' } })
 })

@@ -1,4 +1,4 @@
-// startRun: the whole way from a request to a running command. Facts, plan, start.
+// startRun and startRuns: the whole way from a request to a running command. Facts, plan, start.
 //
 // What the plan could not know is decided here: that the mounts of the host changed while a root was copied, and that
 // this process stands where no small namespace can be made. Then the next plan is tried; each attempt leaves nothing.
@@ -72,11 +72,42 @@ export function startRun(kernel: Kernel, spawner: Starter, request: RunRequest):
     try {
       return spawner.start(readRunPlan(kernel, spawner, wanted))
     } catch (error) {
-      const next = error instanceof SpawnError ? nextRequest(wanted, error, attempt) : null
-      const refusal = error instanceof SpawnError ? containerRefusal(wanted, error) : null
-      if (refusal !== null) throw new RunRefused(refusal)
-      if (next === null) throw error
-      wanted = next
+      wanted = nextOrThrow(wanted, error, attempt)
     }
   }
+}
+
+/** What to try after this failure. Throws RunRefused where the kernel's answer means one, else the failure itself. */
+function nextOrThrow(request: RunRequest, error: unknown, attempt: number): RunRequest {
+  if (!(error instanceof SpawnError)) throw error
+  const refusal = containerRefusal(request, error)
+  if (refusal !== null) throw new RunRefused(refusal)
+  const next = nextRequest(request, error, attempt)
+  if (next === null) throw error
+  return next
+}
+
+/** The value, or the Error that was thrown instead. */
+function orError<T>(body: () => T): T | Error {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw error
+  }
+}
+
+/**
+ * Starts many commands, which set themselves up at the same time on all processors: faster than one startRun after the
+ * other. One answer for each request, in their order: what runs, or the Error that startRun would have thrown.
+ */
+export function startRuns(kernel: Kernel, spawner: Starter & Pick<Spawner, 'startAll'>, requests: readonly RunRequest[]): (RunningChild | Error)[] {
+  const planned = requests.map((request) => ({ request, plan: orError(() => readRunPlan(kernel, spawner, request)) }))
+  const ready = planned.flatMap(({ plan }) => (plan instanceof Error ? [] : [plan]))
+  const started = spawner.startAll(ready).values()
+  return planned.map(({ request, plan }) => {
+    const answer = plan instanceof Error ? plan : started.next().value
+    if (!(answer instanceof SpawnError)) return answer ?? new Error('Cannot start: the spawner gave too few answers')
+    return orError(() => startRun(kernel, spawner, nextOrThrow(request, answer, 1)))
+  })
 }
