@@ -38,6 +38,9 @@ which follows the mounts of the host. Ends with the status of the command, or 12
   --cgroup-parent PATH
                   where the cgroup is made, or none; default /fulcrum
 
+Services only:
+  --mount-api     /dev, /proc and /sys of the host in the root
+
 Containers only:
   --volatile[=yes|state|overlay]
                   what is written is gone afterwards: all but /usr, /var, or everything

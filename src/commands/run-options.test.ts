@@ -60,6 +60,13 @@ t.test('what each becomes', async (t) => {
   t.match(parseRunOptions(['/r', '-d', '--', 'x', '-d']), { detach: true, command: ['x', '-d'] })
 })
 
+t.test('the API mounts of a service', async (t) => {
+  const targets = (...args: string[]): string[] => parseRunOptions(['--service', ...args, 'true']).binds.map(({ source, target, recursive }) => `${source}>${target}${recursive ? ' all' : ''}`)
+  t.strictSame(targets('--mount-api', '/r'), ['/dev>/dev all', '/proc>/proc all', '/sys>/sys all'])
+  t.strictSame(targets('--mount-api', '--bind=/x:/proc/y', '--bind=/d:/dev', '/r'), ['/proc>/proc all', '/sys>/sys all', '/x>/proc/y all', '/d>/dev all'])
+  t.strictSame(targets('--mount-api', '/'), [])
+})
+
 t.test('capabilities, in order', async (t) => {
   t.strictSame(parse('--cap-add=all').capabilities, null)
   t.strictSame(parse('--cap-drop=all', '--cap-add=CAP_NET_RAW,mknod').capabilities, ['net_raw', 'mknod'])
@@ -75,7 +82,7 @@ t.test('mistakes', async (t) => {
       ['--volatile=maybe'], ['--env==x'], ['--chdir=x'], ['--private-users=x'], ['--map-users=1:2'], ['--map-users=0:0:0'], ['--map-users=4294967295:0:1'], ['--map-groups=0:1:1'],
       ['--private-users', '--map-users=0:1:1'], ['--network=bridge'], ['--memory=0'], ['--memory=x'], ['--memory=9999999T'], ['--pids=0'], ['--cpus=0'], ['--cpu-weight=10001'],
       ['--cap-add=none'], ['--no-new-privileges=maybe'], ['--tty=maybe'], ['--service', '--container'], ['--service', '--hostname=x'], ['--service', '--network=none'],
-      ['--service', '--no-init'], ['--service', '--private-users'], ['--engine=move'], ['-d', '-t'], ['--output=/x'], ['--json'], ['--cgroup-parent=x'], ['--cgroup-parent=/'],
+      ['--service', '--no-init'], ['--mount-api'], ['--service', '--private-users'], ['--engine=move'], ['-d', '-t'], ['--output=/x'], ['--json'], ['--cgroup-parent=x'], ['--cgroup-parent=/'],
       ['--cgroup-parent=/a/../b'], ['--cgroup-parent=/a/'],
     ].map((options) => [...options, '/root', 'true']),
   ]

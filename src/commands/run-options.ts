@@ -61,6 +61,7 @@ const SPECS: readonly OptionSpec[] = [
   { name: 'engine', kind: 'value' },
   { name: 'bind', kind: 'value' },
   { name: 'bind-ro', kind: 'value', also: ['ro-bind'] },
+  { name: 'mount-api', kind: 'flag' },
   { name: 'read-only', kind: 'flag' },
   { name: 'volatile', kind: 'optional' },
   { name: 'user', kind: 'value', short: 'u' },
@@ -131,6 +132,12 @@ export function parseBind(option: string, value: string | null, readOnly: boolea
     throw wrong(option, value, 'SOURCE[:TARGET[:OPTIONS]] with absolute paths and the options ro, rw, rbind, norbind, idmap, noidmap')
   }
   return { source, target, readOnly: (readOnly && !words.includes('rw')) || words.includes('ro'), recursive: !words.includes('norbind'), ...(words.includes('idmap') ? { idMapped: true } : {}) }
+}
+
+/** What --mount-api shows of the host, unless the root is the host's own; a --bind to the same place takes precedence. */
+function apiBinds(root: string, binds: readonly Bind[]): Bind[] {
+  const wanted = root === '/' ? [] : ['/dev', '/proc', '/sys'].filter((path) => !binds.some(({ target }) => target === path))
+  return wanted.map((path) => ({ source: path, target: path, readOnly: false, recursive: true }))
 }
 
 const UNITS = ['', 'K', 'M', 'G', 'T']
@@ -207,10 +214,11 @@ export function parseRunOptions(args: readonly string[]): RunWish {
   const workingDirectory = value('chdir', (it) => it, null)
   if (workingDirectory !== null && !workingDirectory.startsWith('/')) throw wrong('chdir', workingDirectory, 'an absolute path in the root')
 
+  const binds = options.filter((it) => it.name === 'bind' || it.name === 'bind-ro').map((it) => parseBind(it.name, it.value, it.name === 'bind-ro'))
   const wish: RunWish = {
     kind, name, root, command, workingDirectory, env, mapping,
     engine: value('engine', (it) => oneOf('engine', it, ['auto', 'pivot', 'move', 'namespace'] as const), 'auto'),
-    binds: options.filter((it) => it.name === 'bind' || it.name === 'bind-ro').map((it) => parseBind(it.name, it.value, it.name === 'bind-ro')),
+    binds: has('mount-api') ? [...apiBinds(root, binds), ...binds] : binds,
     readOnly: has('read-only'),
     volatile: value('volatile', (it) => oneOf('volatile', it ?? 'yes', ['no', 'yes', 'state', 'overlay'] as const), 'no'),
     user: value('user', (it) => it, null),
@@ -242,6 +250,7 @@ export function parseRunOptions(args: readonly string[]): RunWish {
 function checkTogether(wish: RunWish, has: (name: string) => boolean): void {
   const containerOnly = ['hostname', 'private-users', 'map-users', 'network', 'volatile', 'no-init'].find((name) => has(name))
   if (wish.kind === 'service' && containerOnly !== undefined) throw new UsageError(`Cannot use --${containerOnly} with --service: a service has no namespaces but that of its mounts`)
+  if (wish.kind === 'container' && has('mount-api')) throw new UsageError('Cannot use --mount-api with a container: it has /dev, /proc and /sys of its own')
   if (wish.kind === 'container' && wish.engine === 'move') throw new UsageError("Cannot use --engine 'move' with a container: it is for comparing services")
   if (wish.detach && wish.terminal === 'yes') throw new UsageError('Cannot use --tty with --detach: nobody would be at the terminal')
   if (wish.output !== null && !wish.detach) throw new UsageError('Cannot use --output without --detach')

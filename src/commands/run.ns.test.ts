@@ -17,6 +17,9 @@ t.teardown(() => bed.end())
 t.test('status and output', async (t) => {
   t.match(bed.run(root, 'sh', '-c', 'echo out; echo err >&2; exit 7'), { status: 7, out: 'out\n', err: 'err\n' })
   t.match(bed.run('--service', root, '--', 'sh', '-c', 'kill -TERM $$'), { status: 143 })
+  const api = 'test -e /proc/self/exe && test -c /dev/null && test -d /sys/kernel'
+  t.match(bed.run('--service', '--mount-api', root, '--', 'sh', '-c', api), { status: 0 })
+  t.match(bed.run('--service', root, '--', 'sh', '-c', api), { status: 1 })
   t.match(bed.run(root, 'sh', '-c', 'kill -KILL $$'), { status: 137 })
   t.match(bed.run(root, 'nothing-like-it'), { status: 127, err: /Cannot run 'nothing-like-it'/ })
   t.match(bed.run(root, '/etc/hosts'), { status: 126 })
