@@ -11,6 +11,7 @@ import { buildLibrary } from './build-library.ts'
 import { sha256, writeAtomically } from './output-file.ts'
 import { pack } from './pack.ts'
 import { prepareNode } from './prepare-node.ts'
+import { textAsset } from './text-asset.ts'
 import { koffiAddon, pinnedNode, projectRoot, projectVersion } from './project.ts'
 
 const { values } = parseArgs({
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
       bundle,
       cli,
       addon: koffiAddon,
+      texts: await textAsset(),
       workDirectory,
       useCodeCache: !values['no-code-cache'],
     })

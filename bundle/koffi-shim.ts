@@ -35,10 +35,10 @@ function openAddon(file: string): Koffi {
 }
 
 /** Without /proc, execPath is argv[0]: a relative one says nothing, and must not load code from the working directory. */
-function besideExecutable(): string | undefined {
-  return path.isAbsolute(process.execPath)
-    ? path.join(path.dirname(process.execPath), 'koffi.node')
-    : undefined
+function besideExecutable(): string[] {
+  if (!path.isAbsolute(process.execPath)) return []
+  const directory = path.dirname(process.execPath)
+  return [path.join(directory, 'koffi.node'), path.join(directory, '../lib/fulcrum/koffi.node')]
 }
 
 function writeAndOpen(addon: Uint8Array, directory: string): Koffi {
@@ -60,8 +60,8 @@ function writeAndOpen(addon: Uint8Array, directory: string): Koffi {
 function* candidates(): Generator<() => Koffi> {
   const { FULCRUM_KOFFI: chosen } = process.env
   if (chosen !== undefined && chosen !== '') yield () => openAddon(chosen)
-  for (const file of [IMAGE_ADDON, besideExecutable()]) {
-    if (file !== undefined && fs.existsSync(file)) yield () => openAddon(file)
+  for (const file of [IMAGE_ADDON, ...besideExecutable()]) {
+    if (fs.existsSync(file)) yield () => openAddon(file)
   }
   if (sea.isSea()) {
     const addon = new Uint8Array(sea.getRawAsset('koffi.node'))

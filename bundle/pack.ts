@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { CLI_ASSET, CLI_CACHE_ASSET, GENERATOR_FLAGS } from './cli-asset.ts'
+import { TEXT_ASSET } from '../src/install/payload.ts'
 import type { PreparedNode } from './prepare-node.ts'
 import { removeRange } from './remove-icu.ts'
 
@@ -18,6 +19,8 @@ export interface PackInput {
   readonly cli: Buffer
   /** Path of koffi.node, which becomes an asset of the executable. */
   readonly addon: string
+  /** What `fulcrum install` installs beside the program, an asset too: text-asset.ts. */
+  readonly texts: Buffer
   /** Folder for intermediate files; it is not removed. */
   readonly workDirectory: string
   readonly useCodeCache: boolean
@@ -44,8 +47,10 @@ function cliAssets(input: PackInput): Record<string, string> {
 export function pack(input: PackInput): Buffer {
   const bundle = path.join(input.workDirectory, BUNDLE_NAME)
   const injected = path.join(input.workDirectory, 'injected')
+  const texts = path.join(input.workDirectory, TEXT_ASSET)
   fs.writeFileSync(bundle, input.bundle)
-  const assets = { 'koffi.node': input.addon, ...cliAssets(input) }
+  fs.writeFileSync(texts, input.texts)
+  const assets = { 'koffi.node': input.addon, [TEXT_ASSET]: texts, ...cliAssets(input) }
   const config = {
     main: `../${BUNDLE_NAME}`,
     disableExperimentalSEAWarning: true,

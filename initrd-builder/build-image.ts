@@ -175,7 +175,7 @@ function addBinary(options: BuildOptions, { env }: BuildContext, tree: ImageTree
   if (binary === undefined) {
     throw new BuilderError('usage', 'Cannot find the packed fulcrum binary: not running from it, give it by --binary')
   }
-  const addonGuess = [join(dirname(binary), 'koffi.node'), '/lib/fulcrum/koffi.node'].find(path => existsSync(path))
+  const addonGuess = [join(dirname(binary), 'koffi.node'), join(dirname(binary), '../lib/fulcrum/koffi.node'), '/lib/fulcrum/koffi.node'].find(path => existsSync(path))
   const addon = options.addon ?? env['FULCRUM_ADDON'] ?? addonGuess ?? join(dirname(binary), 'koffi.node')
   const parts = [
     { source: binary, path: '/bin/fulcrum', reason: 'fulcrum itself' },

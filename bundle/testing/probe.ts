@@ -6,6 +6,7 @@ import path from 'node:path'
 import { bundleCli, bundleMain } from '../bundle-main.ts'
 import { pack } from '../pack.ts'
 import { prepareNode } from '../prepare-node.ts'
+import { textAsset } from '../text-asset.ts'
 import { koffiAddon, pinnedNode, projectRoot } from '../project.ts'
 
 /** Packs the probe with `workDirectory` for intermediate files, as build.ts packs fulcrum. Returns the executable's bytes. */
@@ -16,6 +17,7 @@ export async function packProbe(workDirectory: string): Promise<Buffer> {
     cli: await bundleCli(path.join(projectRoot, 'src/cli.ts')),
     bundle: await bundleMain(path.join(import.meta.dirname, 'probe-main.ts')),
     addon: koffiAddon,
+    texts: await textAsset(),
     workDirectory,
     useCodeCache: true,
   })

@@ -60,6 +60,7 @@ const PURE = [
   /^src\/shutdown\/(arguments|stack-facts|stack-graph|plan-round)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,
   /^initrd-builder\/(config-file|features|options)\.ts$/,
+  /^src\/install\/(manifest|layout|plan-install)\.ts$/,
   /^src\/(boot\/(parameter-table|rescue\/split-words)|commands\/(leading-options|option-list|run-options|run-help)|run\/registry-entry)\.ts$/,
 ]
 

@@ -96,6 +96,14 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./return.ts')).returnCommand,
   },
   {
+    name: 'install', summary: 'install this program, its man pages and completions', group: 'Others', standsIn: false,
+    load: async () => (await import('./install.ts')).installCommand,
+  },
+  {
+    name: 'uninstall', summary: 'remove what "fulcrum install" installed', group: 'Others', standsIn: false,
+    load: async () => (await import('./uninstall.ts')).uninstallCommand,
+  },
+  {
     name: 'version', summary: 'print the version', group: 'Others', standsIn: false,
     load: async () => (await import('./version.ts')).versionCommand,
   },

@@ -53,3 +53,7 @@ export type RefusalReason =
   | 'submount-place-missing'
   | 'nothing-to-finish'
   | 'nothing-to-roll-back'
+  | 'file-not-ours'
+  | 'not-installed'
+  | 'not-packed'
+  | 'outside-of-root'
