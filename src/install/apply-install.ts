@@ -106,7 +106,8 @@ function checkUnchanged(kernel: Kernel, place: Place, facts: InstallFacts): void
 
 /** What an interrupted install left under temporary names. */
 function removeTemporaries(kernel: Kernel, place: Place, facts: InstallFacts): void {
-  for (const { path } of facts.manifests.flatMap((manifest) => manifest.files)) unlinkIfThere(kernel, inRoot(place, temporary(path)))
+  const records = [manifestPath(place.prefix), pendingPath(place.prefix)]
+  for (const path of [...records, ...facts.manifests.flatMap((manifest) => manifest.files.map((it) => it.path))]) unlinkIfThere(kernel, inRoot(place, temporary(path)))
 }
 
 /** Installs. Throws SyscallError or Error; before the first rename everything is as it was by then. */
@@ -119,14 +120,23 @@ export function applyInstall(kernel: Kernel, place: Place, plan: InstallPlan, fa
   const undo = (): void => {
     for (const path of staged) attempt(() => kernel.unlink(path))
     if (!hadPending) attempt(() => kernel.unlink(pending))
-    for (const directory of made.reverse()) attempt(() => kernel.rmdir(directory))
+    for (const directory of [...made].reverse()) attempt(() => kernel.rmdir(directory))
   }
+  const makeDirectories = (directories: readonly string[]): void => {
+    for (const directory of directories.map(at)) {
+      made.push(directory)
+      makeDirectory(kernel, directory)
+    }
+  }
+  const isForRecord = (directory: string): boolean => manifestPath(place.prefix).startsWith(`${directory}/`)
   const prepare = (): void => {
     removeTemporaries(kernel, place, facts)
     const everything = [...facts.manifests.flatMap((manifest) => manifest.files), ...plan.manifest.files]
     staged.push(temporary(pending))
     writeFile(kernel, temporary(pending), formatManifest({ ...plan.manifest, files: everything }), 0o644)
     kernel.rename(temporary(pending), pending)
+    // From here on even an interruption leaves nothing that is not recorded.
+    makeDirectories(plan.directories.filter((it) => !isForRecord(it)))
     for (const file of plan.writes) {
       const path = temporary(at(file.path))
       staged.push(path)
@@ -143,10 +153,7 @@ export function applyInstall(kernel: Kernel, place: Place, plan: InstallPlan, fa
   let isUndoable = true
   try {
     makeRoot(kernel, place.root)
-    for (const directory of plan.directories.map(at)) {
-      made.push(directory)
-      makeDirectory(kernel, directory)
-    }
+    makeDirectories(plan.directories.filter(isForRecord))
     locked(kernel, dirname(pending), () => {
       checkUnchanged(kernel, place, facts)
       prepare()
