@@ -4,14 +4,26 @@
 // look for.  bundle/load-cli.ts
 
 import { isatty } from 'node:tty'
+import { EXIT_SYSTEM } from './commands/command.ts'
 import { dispatch } from './commands/index.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
+
+/** Without a listener Node prints a stack and dies, which as PID 1 is a panic. A reader that has gone wants no message. */
+function onWriteError(error: Error): void {
+  if (!('code' in error) || error.code !== 'EPIPE') process.stderr.write(`fulcrum: Cannot write to standard output: ${error.message}\n`)
+  process.once('exit', () => { process.exitCode = EXIT_SYSTEM })
+}
+
+function writeOut(text: string): void {
+  if (process.stdout.listenerCount('error', onWriteError) === 0) process.stdout.on('error', onWriteError)
+  process.stdout.write(text)
+}
 
 /** Runs what was asked for and returns the exit status; `name` is the last component of argv[0]. */
 export async function runCli(name: string, args: readonly string[]): Promise<number> {
   let kernel: ReturnType<typeof createKoffiKernel> | undefined
   const io = {
-    stdout: (text: string) => void process.stdout.write(text),
+    stdout: writeOut,
     stderr: (text: string) => void process.stderr.write(text),
     // Not process.stderr.isTTY: its stream makes a pipe non-blocking, also for the commands that have it from us.
     isTerminal: isatty(2),
