@@ -30,6 +30,8 @@ export interface CommandOptions {
   readonly name: string
   readonly summary: string
   readonly options: readonly Option[]
+  /** The words of which one stands behind the options; empty where it is a file or a name. */
+  readonly words: readonly string[]
 }
 
 function toValue(name: string): Value {
@@ -93,6 +95,14 @@ function optionsOfUsage(usage: readonly string[]): Option[] {
   }))
 }
 
+/** A choice in the synopsis that belongs to no option ('poweroff|reboot'), or the components that a help text lists. */
+function wordsOf({ usage, help }: CommandText): string[] {
+  const [choice] = usage.flatMap((line) => line.match(/(?<=\] )[a-z]+(?:\|[a-z]+)+$/) ?? [])
+  if (choice !== undefined) return choice.split('|')
+  const list = /^Components.*:\n((?: {2}\S.*\n)+)/m.exec(help)?.[1] ?? ''
+  return list.split('\n').flatMap((line) => line.trim().split(' ')[0] || [])
+}
+
 const HELP: Option = { short: '-h', long: '--help', value: null, isOptional: false, description: 'show the help text' }
 
 /** Everything that can be completed for one command. A choice that only the synopsis spells out is taken from there. */
@@ -108,5 +118,5 @@ export function describeOptions(command: CommandText): CommandOptions {
     all.findIndex((it) => (it.long ?? it.short) === (option.long ?? option.short)) === index
   const all = [...options, ...fromUsage].filter(isNew)
   const hasHelp = all.some((it) => it.long === '--help')
-  return { name: command.name, summary: command.summary, options: hasHelp ? all : [...all, HELP] }
+  return { name: command.name, summary: command.summary, options: hasHelp ? all : [...all, HELP], words: wordsOf(command) }
 }

@@ -29,10 +29,11 @@ function bashValue(option: Option): string[] {
   return [`        ${patterns.join('|')}) ${body} ;;`]
 }
 
-function bashCommand({ name, options }: CommandOptions): string {
+function bashCommand({ name, options, words }: CommandOptions): string {
+  const operands = words.length === 0 ? '' : ` operands=${quoted(words.join(' '))}`
   const values = options.flatMap(bashValue)
   const choose = values.length === 0 ? '' : `\n      case $option in\n${values.join('\n')}\n      esac`
-  return `    ${name})\n      options=${quoted(options.flatMap(spellings).join(' '))}${choose} ;;`
+  return `    ${name})\n      options=${quoted(options.flatMap(spellings).join(' '))}${operands}${choose} ;;`
 }
 
 /** For PREFIX/share/bash-completion/completions/fulcrum. */
@@ -41,7 +42,7 @@ export function bashCompletions(commands: readonly CommandOptions[]): string {
   return `${HEADER}
 
 _fulcrum() {
-  local current=\${COMP_WORDS[COMP_CWORD]} option=\${COMP_WORDS[COMP_CWORD-1]} options= words= what=
+  local current=\${COMP_WORDS[COMP_CWORD]} option=\${COMP_WORDS[COMP_CWORD-1]} options= operands= words= what=
   COMPREPLY=()
   if (( COMP_CWORD == 1 )); then
     mapfile -t COMPREPLY < <(compgen -W ${quoted(`${names} --help --version`)} -- "$current")
@@ -64,6 +65,8 @@ ${commands.map(bashCommand).join('\n')}
     mapfile -t COMPREPLY < <(compgen -d -- "$current")
   elif [[ -z $what && $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [[ -z $what ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$operands" -- "$current")
   fi
 }
 
@@ -89,9 +92,9 @@ function zshOption(option: Option): string[] {
 
 /** For PREFIX/share/zsh/site-functions/_fulcrum. */
 export function zshCompletions(commands: readonly CommandOptions[]): string {
-  const list = [...commands, { name: 'help', summary: 'show the help text of a command', options: [] }]
+  const list = [...commands, { name: 'help', summary: 'show the help text of a command' }]
   const described = list.map(({ name, summary }) => `    ${quoted(`${name.replaceAll(':', '\\:')}:${summary}`)}`)
-  const cases = commands.map(({ name, options }) => `    ${name})\n      _arguments -s \\\n${[...options.flatMap(zshOption), quoted('*:file:_files')].map((it) => `        ${it}`).join(' \\\n')} ;;`)
+  const cases = commands.map(({ name, options, words }) => `    ${name})\n      _arguments -s \\\n${[...options.flatMap(zshOption), quoted(words.length > 0 ? `*:operand:(${words.join(' ')})` : '*:file:_files')].map((it) => `        ${it}`).join(' \\\n')} ;;`)
   return `#compdef fulcrum
 ${HEADER}
 
@@ -159,6 +162,7 @@ complete -c fulcrum -n __fulcrum_no_command -f -a help -d 'show the help text of
 complete -c fulcrum -n __fulcrum_no_command -l help -d 'list the commands'
 complete -c fulcrum -n __fulcrum_no_command -l version -d 'print the version'
 complete -c fulcrum -n '__fulcrum_command help' -f -a ${fishQuoted(commandNames(commands).join(' '))}
+${commands.filter((it) => it.words.length > 0).map(({ name, words }) => `complete -c fulcrum -n '__fulcrum_command ${name}' -f -a ${fishQuoted(words.join(' '))}`).join('\n')}
 ${commands.flatMap(({ name, options }) => options.map((option) => fishOption(name, option))).join('\n')}
 `
 }

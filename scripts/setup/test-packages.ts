@@ -10,6 +10,7 @@ export const TEST_PACKAGES: readonly string[] = [
   'kmod', // depmod
   'dosfstools', 'util-linux', // mkfs.vfat and blkid: what our probers are compared with
   'mandoc', // lints the man pages
+  'zsh', 'fish', // are asked for what they complete
   'cpio', 'zstd', 'lz4', 'xz-utils', 'bzip2', // other writers and readers of images, to compare with
   'binutils', // readelf, strip
   'nbd-server', 'nbd-client', 'fuse2fs', 'mdadm', // roots that a process serves (storage.qemu.test.ts)
