@@ -66,7 +66,7 @@ export function reportRefusal(name: string, refusal: Refusal, json: boolean, io:
 function remedyFor(error: unknown): string {
   if (isErrno(error, 'EACCES', 'EPERM')) return '; run it as root, or choose another --prefix'
   if (isErrno(error, 'EROFS')) return '; mount that file system read-write, or choose another --prefix'
-  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return '; free some space; nothing was changed'
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return '; free some space and try again'
   return ''
 }
 
