@@ -72,6 +72,23 @@ t.test('no option of a help text is lost', async (t) => {
   }
 })
 
+t.test('names of what runs are offered where a command takes one', async (t) => {
+  const commands = await Promise.all(commandTable.map((entry) => entry.load()))
+  t.same(commands.map(describeOptions).filter((it) => it.takesNames).map((it) => it.name), ['enter', 'stop', 'bind', 'unbind'])
+  const directory = t.testdir({ run: { 'web.json': '', 'db.1.json': '', other: '' }, empty: {} })
+  const ask = (shell: string, where: string): string[] => {
+    const file = `${directory}/asked.${shell}`
+    fs.writeFileSync(file, (texts.get(`completions/fulcrum.${shell}`) ?? '').replaceAll('/run/fulcrum/run', `${directory}/${where}`))
+    const script = shell === 'bash' ? `source ${file}; _fulcrum_names` : `source ${file}; complete -C 'fulcrum stop ' | string match -v '*/*' | string match -v 'asked*'`
+    return output(shell, shell === 'bash' ? ['--norc', '-c', script] : ['--no-config', '-c', `cd ${directory}/empty; ${script}`], { HOME: directory }).split('\n').filter((it) => it !== '').sort()
+  }
+  ensureDebianPackages(['fish'])
+  for (const shell of ['bash', 'fish']) {
+    t.same(ask(shell, 'run'), ['db.1', 'web'], shell)
+    t.notOk(ask(shell, 'empty').some((it) => /json/.test(it)), `${shell}: nothing runs`)
+  }
+})
+
 t.test('bash', async (t) => {
   const file = write(t.testdir({ folder: {} }), 'bash')
   const complete = (...words: string[]): string[] =>

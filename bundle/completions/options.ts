@@ -32,6 +32,8 @@ export interface CommandOptions {
   readonly options: readonly Option[]
   /** The words of which one stands behind the options; empty where it is a file or a name. */
   readonly words: readonly string[]
+  /** Whether one of the operands is the name of a container or a service that runs. */
+  readonly takesNames: boolean
 }
 
 function toValue(name: string): Value {
@@ -118,5 +120,5 @@ export function describeOptions(command: CommandText): CommandOptions {
     all.findIndex((it) => (it.long ?? it.short) === (option.long ?? option.short)) === index
   const all = [...options, ...fromUsage].filter(isNew)
   const hasHelp = all.some((it) => it.long === '--help')
-  return { name: command.name, summary: command.summary, options: hasHelp ? all : [...all, HELP], words: wordsOf(command) }
+  return { name: command.name, summary: command.summary, options: hasHelp ? all : [...all, HELP], words: wordsOf(command), takesNames: command.usage.some((line) => /\] NAME(?![A-Z])/.test(line)) }
 }

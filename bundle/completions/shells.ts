@@ -3,6 +3,7 @@
 // They complete commands, options and the values that are known; everything else is a file. Options that cannot be
 // repeated are offered again: none is withheld by mistake.  bash(1) Programmable Completion, zshcompsys(1), fish complete(1)
 
+import { RUN_DIRECTORY } from '../../src/run/registry.ts'
 import type { CommandOptions, Option, Value } from './options.ts'
 
 const HEADER = "# Completions of fulcrum(1). Made by fulcrum's build from the help texts: do not edit."
@@ -29,8 +30,8 @@ function bashValue(option: Option): string[] {
   return [`        ${patterns.join('|')}) ${body} ;;`]
 }
 
-function bashCommand({ name, options, words }: CommandOptions): string {
-  const operands = words.length === 0 ? '' : ` operands=${quoted(words.join(' '))}`
+function bashCommand({ name, options, words, takesNames }: CommandOptions): string {
+  const operands = takesNames ? ' operands=$(_fulcrum_names)' : words.length === 0 ? '' : ` operands=${quoted(words.join(' '))}`
   const values = options.flatMap(bashValue)
   const choose = values.length === 0 ? '' : `\n      case $option in\n${values.join('\n')}\n      esac`
   return `    ${name})\n      options=${quoted(options.flatMap(spellings).join(' '))}${operands}${choose} ;;`
@@ -40,6 +41,15 @@ function bashCommand({ name, options, words }: CommandOptions): string {
 export function bashCompletions(commands: readonly CommandOptions[]): string {
   const names = commandNames(commands).join(' ')
   return `${HEADER}
+
+# What runs by "fulcrum run"; only root can look.
+_fulcrum_names() {
+  local file
+  for file in ${RUN_DIRECTORY}/*.json; do
+    file=\${file##*/}
+    [[ $file == '*.json' ]] || printf '%s\\n' "\${file%.json}"
+  done
+}
 
 _fulcrum() {
   local current=\${COMP_WORDS[COMP_CWORD]} option=\${COMP_WORDS[COMP_CWORD-1]} options= operands= words= what=
@@ -90,13 +100,26 @@ function zshOption(option: Option): string[] {
   })
 }
 
+function zshOperands({ words, takesNames }: Pick<CommandOptions, 'words' | 'takesNames'>): string {
+  if (takesNames) return '*:name:_fulcrum_names'
+  return words.length > 0 ? `*:operand:(${words.join(' ')})` : '*:file:_files'
+}
+
 /** For PREFIX/share/zsh/site-functions/_fulcrum. */
 export function zshCompletions(commands: readonly CommandOptions[]): string {
   const list = [...commands, { name: 'help', summary: 'show the help text of a command' }]
   const described = list.map(({ name, summary }) => `    ${quoted(`${name.replaceAll(':', '\\:')}:${summary}`)}`)
-  const cases = commands.map(({ name, options, words }) => `    ${name})\n      _arguments -s \\\n${[...options.flatMap(zshOption), quoted(words.length > 0 ? `*:operand:(${words.join(' ')})` : '*:file:_files')].map((it) => `        ${it}`).join(' \\\n')} ;;`)
+  const cases = commands.map(({ name, options, ...rest }) => `    ${name})\n      _arguments -s \\\n${[...options.flatMap(zshOption), quoted(zshOperands(rest))].map((it) => `        ${it}`).join(' \\\n')} ;;`)
   return `#compdef fulcrum
 ${HEADER}
+
+# What runs by "fulcrum run", and files; only root can look.
+_fulcrum_names() {
+  local -a names
+  names=(${RUN_DIRECTORY}/*.json(N:t:r))
+  compadd -a names
+  _files
+}
 
 _fulcrum() {
   local command
@@ -157,11 +180,19 @@ function __fulcrum_command
     test (count $words) -gt 1; and test "$words[2]" = $argv[1]
 end
 
+# What runs by "fulcrum run"; only root can look.
+function __fulcrum_names
+    for file in ${RUN_DIRECTORY}/*.json
+        string replace -r '.*/(.*)\\.json$' '$1' $file
+    end
+end
+
 ${names.join('\n')}
 complete -c fulcrum -n __fulcrum_no_command -f -a help -d 'show the help text of a command'
 complete -c fulcrum -n __fulcrum_no_command -l help -d 'list the commands'
 complete -c fulcrum -n __fulcrum_no_command -l version -d 'print the version'
 complete -c fulcrum -n '__fulcrum_command help' -f -a ${fishQuoted(commandNames(commands).join(' '))}
+${commands.filter((it) => it.takesNames).map(({ name }) => `complete -c fulcrum -n '__fulcrum_command ${name}' -a '(__fulcrum_names)'`).join('\n')}
 ${commands.filter((it) => it.words.length > 0).map(({ name, words }) => `complete -c fulcrum -n '__fulcrum_command ${name}' -f -a ${fishQuoted(words.join(' '))}`).join('\n')}
 ${commands.flatMap(({ name, options }) => options.map((option) => fishOption(name, option))).join('\n')}
 `
