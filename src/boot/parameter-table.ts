@@ -36,7 +36,8 @@ function parameter(
 /** Every parameter that PID 1 understands, in the order in which it is documented. */
 export const parameters: readonly Parameter[] = [
   parameter('kernel', 'root', 'SPEC', 'none',
-    'The root: /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR, or a virtiofs or 9p tag',
+    'The root: /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR, a virtiofs or 9p tag, or ' +
+      'gpt-auto: the partition whose type says so. Unset: gpt-auto',
   ),
   parameter('kernel', 'rootfstype', 'TYPE[,TYPE…]', 'detected',
     'File system types of the root, tried in this order',
@@ -79,6 +80,10 @@ export const parameters: readonly Parameter[] = [
   parameter('dracut', 'rd.driver.pre', 'MODULE[,MODULE…]', 'none',
     'Modules that are loaded first',
     ['rd.modules_load', 'modules_load'],
+  ),
+  parameter('systemd', 'systemd.gpt_auto', 'BOOL', 'yes',
+    'Whether a root that is not named is looked for by the type of its partition',
+    ['rd.systemd.gpt_auto'],
   ),
   parameter('systemd', 'mount.usr', 'SPEC', 'from fstab', 'File system for /usr, as root='),
   parameter('systemd', 'mount.usrfstype', 'TYPE[,TYPE…]', 'detected', 'File system types of /usr'),

@@ -15,7 +15,7 @@ const problems = (text: string): string[] => readParameters(parseCommandLine(tex
 
 t.test('defaults', async (t) => {
   t.same(read(''), {
-    root: null, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
+    root: null, gptAuto: true, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
     fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true, shutdownTimeoutMs: null,
   })
@@ -28,6 +28,8 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['root=LABEL="my disk"', { root: 'LABEL=my disk' }, 0],
     ['root=', { root: null }, 1],
     ['root', { root: null }, 1],
+    ['systemd.gpt_auto=0', { gptAuto: false }, 0],
+    ['rd.systemd.gpt_auto=no', { gptAuto: false }, 0],
     ['rootfstype=ext4,xfs', { rootFstypes: ['ext4', 'xfs'] }, 0],
     ['rootflags=subvol=@,noatime', { rootFlags: 'subvol=@,noatime' }, 0],
     ['rw', { readOnly: false }, 0],

@@ -27,8 +27,9 @@ export type LogLevel = (typeof logLevels)[number]
 
 /** What the command line asks of PID 1. Times in milliseconds, null for "for ever" or "never". */
 export interface BootParameters {
-  /** The root specifier as written, quotes removed; null when there is none. */
+  /** The root specifier as written, quotes removed; null: by the type of its partition, if gptAuto. */
   readonly root: string | null
+  readonly gptAuto: boolean
   /** Types to try, in order; empty: what the superblock says. */
   readonly rootFstypes: readonly string[]
   /** Mount options of the root, comma separated; empty for none. */
@@ -270,6 +271,7 @@ export function readParameters(line: CommandLine): {
   const rootDelayMs = read.timeMs('rootdelay') ?? 0
   const values: BootParameters = {
     root: root === null ? null : unquote(root),
+    gptAuto: read.boolean('systemd.gpt_auto', true),
     rootFstypes: read.list('rootfstype'),
     rootFlags: read.text('rootflags') ?? '',
     readOnly: lastWord(line, 'ro', 'rw')?.key !== 'rw',

@@ -20,6 +20,7 @@ import {
 } from './devices/index.ts'
 import type { ModuleLoader } from './devices/index.ts'
 import { fsck } from './fsck.ts'
+import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
 import { mountFilesystem } from './mount-root.ts'
 
 /** A root that is there: on a block device, or behind a tag. `source` is what mount(2) takes. */
@@ -37,7 +38,8 @@ interface Wanted {
   readonly target: string
 }
 
-function parseSpec(wanted: Wanted): RootSpec {
+function parseSpec(state: BootState, loader: ModuleLoader, wanted: Wanted): RootSpec {
+  if (wanted.spec === GPT_AUTO && wanted.role === 'root') return gptAutoSpec(state, loader)
   const parsed = parseRootSpec(wanted.spec, wanted.fstypes.length === 1 ? (wanted.fstypes[0] ?? null) : null)
   if (parsed.spec !== null) return parsed.spec
   throw refusalFailure('root-device', { reason: 'root-invalid', detail: parsed.error, remedy: "correct it: root=UUID=…, 'help' and 'blk' show what there is" }, null, [])
@@ -46,7 +48,7 @@ function parseSpec(wanted: Wanted): RootSpec {
 function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: RootSpec): FoundRoot {
   const { parameters, log, trace } = state
   const wait = {
-    timeoutMs: parameters.rootTimeoutMs,
+    timeoutMs: parameters.root === null && wanted.role === 'root' ? notGivenTimeoutMs(parameters) : parameters.rootTimeoutMs,
     rootdelayMs: parameters.rootDelayMs,
     onProgress: (line: string): void => log.warn(line),
   }
@@ -56,6 +58,11 @@ function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: Root
     const { device, members } = result
     for (const member of members) ensureNode(state.kernel, member)
     return { kind: 'block', source: device.path, device, members }
+  }
+  if (result.outcome === 'ambiguous') throw refusalFailure('root-device', ambiguous(result.detail), null, result.report)
+  if (parameters.root === null && wanted.role === 'root') {
+    const detail = `Cannot look for the root: the command line has no root=, and ${noRootPartition(spec)}`
+    throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, result.report.slice(1))
   }
   throw refusalFailure(
     'root-device',
@@ -121,9 +128,20 @@ function diagnosis(found: FoundRoot, types: readonly string[], failures: readonl
   return lines
 }
 
-function mount(state: BootState, loader: ModuleLoader, wanted: Wanted): { source: string; type: string; options: string } {
-  const spec = parseSpec(wanted)
-  const found = find(state, loader, wanted, spec)
+/** What was mounted; `auto` is the partition when its type alone told that it is the root. */
+interface MountedRoot {
+  readonly source: string
+  readonly type: string
+  readonly options: string
+  readonly auto: BlockDevice | null
+}
+
+function mount(state: BootState, loader: ModuleLoader, asked: Wanted): MountedRoot {
+  const spec = parseSpec(state, loader, asked)
+  const found = find(state, loader, asked, spec)
+  const auto = spec.kind === 'gpt-auto' && found.kind === 'block' ? found.device : null
+  if (auto !== null) state.log.info(`the root is ${auto.path}, by the type of the partition`)
+  const wanted = auto !== null && markedReadOnly(state, auto) ? { ...asked, readOnly: true } : asked
   const types = typesFor(wanted, found)
   check(state, found, types)
   const failures: string[] = []
@@ -136,25 +154,26 @@ function mount(state: BootState, loader: ModuleLoader, wanted: Wanted): { source
     const request = { source: found.source, target: wanted.target, types, options: wanted.options, readOnly: wanted.readOnly }
     const mounted = state.trace.measure('mount', wanted.target, () => mountFilesystem(state.kernel, request, prepare), (m) => ({ type: m.type }))
     if (mounted.fellBackToReadOnly && !wanted.readOnly) state.log.warn(`${found.source} can only be mounted read-only`)
-    return { source: found.source, type: mounted.type, options: [(mounted.flags & MS_RDONLY) === 0 ? 'rw' : 'ro', ...(mounted.data === null ? [] : [mounted.data])].join(',') }
+    return { source: found.source, type: mounted.type, auto, options: [(mounted.flags & MS_RDONLY) === 0 ? 'rw' : 'ro', ...(mounted.data === null ? [] : [mounted.data])].join(',') }
   } catch (error) {
     throw errorFailure('mount', error, diagnosis(found, types, failures))
   }
 }
 
-/** /usr from mount.usr= or from the root's fstab; null when there is none. */
-function wantedUsr(state: BootState): Wanted | null {
+/** /usr from mount.usr=, from the root's fstab, or beside a root that was found by its type; null when there is none. */
+function wantedUsr(state: BootState, root: BlockDevice | null): Wanted | null {
   const { kernel, parameters } = state
   const base = { role: '/usr', target: `${SYSROOT}/usr`, readOnly: parameters.readOnly } as const
   if (parameters.usr !== null) return { ...base, spec: parameters.usr.source, fstypes: parameters.usr.fstypes, options: parameters.usr.flags }
-  let text: string
+  let text = ''
   try {
     text = kernel.readText(inRoot(SYSROOT, '/etc/fstab'))
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) state.log.warn(`${errorLine(error)}, ignoring`)
-    return null
   }
   const entry = usrEntry(parseFstab(text).entries)
+  const beside = entry === null && root !== null ? usrByType(state, root) : null
+  if (beside !== null) return { ...base, spec: beside.path, fstypes: [], options: '', readOnly: base.readOnly || markedReadOnly(state, beside) }
   if (entry === null) return null
   return { ...base, spec: entry.source, fstypes: entry.fstype === 'auto' ? [] : entry.fstype.split(','), options: entry.options }
 }
@@ -162,6 +181,7 @@ function wantedUsr(state: BootState): Wanted | null {
 /** The devices' side for one boot. */
 export function createDevices(state: BootState): Devices {
   const { kernel, trace, log } = state
+  let autoRoot: BlockDevice | null = null
   const loader = createModuleLoader(kernel, state.kernelRelease, { words: state.givenLine.words })
   return {
     loadListed: () => {
@@ -178,15 +198,17 @@ export function createDevices(state: BootState): Devices {
     },
     mountRoot: () => {
       const { parameters } = state
-      if (parameters.root === null) {
-        const remedy = "type root=UUID=… (or root=/dev/NAME) and 'retry'; 'blk' shows the devices"
-        throw refusalFailure('root-device', { reason: 'root-not-given', detail: 'Cannot look for the root: the command line has no root=', remedy }, null, describeDevices(scanDevices(kernel)))
+      if (parameters.root === null && !parameters.gptAuto) {
+        const detail = 'Cannot look for the root: the command line has no root='
+        throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))
       }
-      const wanted: Wanted = { role: 'root', spec: parameters.root, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly, target: SYSROOT }
-      return inPhase('root-device', () => mount(state, loader, wanted))
+      const wanted: Wanted = { role: 'root', spec: parameters.root ?? GPT_AUTO, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly, target: SYSROOT }
+      const { auto, ...mounted } = inPhase('root-device', () => mount(state, loader, wanted))
+      autoRoot = auto
+      return mounted
     },
     mountUsr: () => {
-      const wanted = wantedUsr(state)
+      const wanted = inPhase('usr', () => wantedUsr(state, autoRoot))
       if (wanted === null) return
       try {
         inPhase('usr', () => mount(state, loader, wanted))

@@ -13,7 +13,7 @@ import { createModelKernel } from '../kernel/model/model-kernel.ts'
 import type { ModelKernel } from '../kernel/model/model-kernel.ts'
 import { ExecCalled } from '../kernel/model/process-calls.ts'
 import type { Inherited } from '../kernel/model/process-calls.ts'
-import { charDevice, file, populate } from '../kernel/model/vfs.ts'
+import { charDevice, file, populate, symlink } from '../kernel/model/vfs.ts'
 import type { FileTree } from '../kernel/model/vfs.ts'
 import { visible } from '../kernel/contract/case.ts'
 import { bootForever } from './boot.ts'
@@ -72,16 +72,21 @@ export interface PluggedDisk {
   readonly writeProtected?: boolean
   /** What sysfs says in 'ro'. */
   readonly readOnly?: boolean
+  /** The disk that it is a partition of. */
+  readonly parent?: string
 }
 
 /** Makes a disk known to sysfs and /dev: 'vda', ext4 with a Debian-like root, unless told otherwise. */
 export function plugDisk(model: ModelKernel, disk: PluggedDisk = { name: 'vda', minor: 0 }): void {
-  const { name, minor, files = rootFiles, data = ext4Disk(DISK_UUID, 'root'), corrupt = false, writeProtected = false, readOnly = false } = disk
+  const { name, minor, files = rootFiles, data = ext4Disk(DISK_UUID, 'root'), corrupt = false, writeProtected = false, readOnly = false, parent } = disk
+  const directory = parent === undefined ? `/class/block/${name}` : `/devices/virtual/block/${parent}/${name}`
+  const type = parent === undefined ? 'DEVTYPE=disk\n' : `DEVTYPE=partition\nPARTN=${name.slice(parent.length)}\n`
   model.world.addDisk(name, { major: 254, minor, fstype: 'ext4', files, data, corrupt, writeProtected })
   populate(model.world.sys, {
-    [`/class/block/${name}/uevent`]: file(`MAJOR=254\nMINOR=${minor}\nDEVNAME=${name}\nDEVTYPE=disk\nDISKSEQ=${minor + 1}\n`),
-    [`/class/block/${name}/size`]: file(`${data.length / 512}\n`),
-    [`/class/block/${name}/ro`]: file(readOnly ? '1\n' : '0\n'),
+    [`${directory}/uevent`]: file(`MAJOR=254\nMINOR=${minor}\nDEVNAME=${name}\n${type}DISKSEQ=${minor + 1}\n`),
+    [`${directory}/size`]: file(`${data.length / 512}\n`),
+    [`${directory}/ro`]: file(readOnly ? '1\n' : '0\n'),
+    ...(parent === undefined ? {} : { [`/class/block/${name}`]: symlink(`../..${directory}`) }),
   })
 }
 

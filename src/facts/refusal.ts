@@ -29,6 +29,7 @@ export type RefusalReason =
   | 'root-not-given'
   | 'root-invalid'
   | 'root-not-found'
+  | 'root-ambiguous'
   | 'root-no-filesystem'
   | 'fsck-errors'
   | 'image-truncated'

@@ -6,7 +6,8 @@
 // after the other until the root is there, so that a dying data disk cannot hinder a healthy root.
 
 import { makeBlockDevice, unread, type BlockDevice, type DeviceContents, type DeviceFacts } from '../../facts/block/block-device.ts'
-import { compareNames, matchRoot, needsReading, type RootMatch } from '../../facts/block/match-root.ts'
+import { matchRoot, needsReading, type RootMatch } from '../../facts/block/match-root.ts'
+import { compareNames } from '../../facts/block/names.ts'
 import type { RootSpec } from '../../facts/block/root-spec.ts'
 import { readContents } from './device-reader.ts'
 import type { DeviceKernel } from './device-kernel.ts'
@@ -46,9 +47,11 @@ export function createDeviceScanner(kernel: DeviceKernel): DeviceScanner {
     const reading = needsReading(spec)
     if (reading === 'superblocks') return findByReading(kernel, spec, contentsOf)
     const all = withLinks(kernel, spec, factsFor(kernel, spec))
-    const isWanted = (d: DeviceFacts): boolean => reading === 'tables' && isTableUntold(d, all)
+    // What type a partition has the kernel never tells.
+    const isWanted = (d: DeviceFacts): boolean =>
+      (reading === 'types' && all.some(p => p.parent === d.name)) || (reading === 'tables' && isTableUntold(d, all))
     const match = matchRoot(spec, assemble(all, isWanted, contentsOf))
-    if (match.outcome === 'notYet') return match
+    if (match.outcome !== 'found') return match
     const { name } = match.device
     const whole = matchRoot(spec, assemble(all, d => isWanted(d) || d.name === name, contentsOf))
     // One device of several was named: its fellows can be anywhere.

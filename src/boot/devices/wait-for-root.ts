@@ -30,11 +30,14 @@ export type RootWait =
   /** `members` are all devices of the file system (btrfs), `device` among them. */
   | { readonly outcome: 'block'; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
   | { readonly outcome: 'tag'; readonly fstype: TagFilesystem; readonly tag: string }
+  /** Several, and nothing says which: gpt-auto only. */
+  | { readonly outcome: 'ambiguous'; readonly detail: string; readonly report: readonly string[] }
   /** `report` are lines for a person, the first says what failed. */
   | { readonly outcome: 'timeout'; readonly report: readonly string[] }
 
 const tickMs = 1000
 const quietMs = 2000
+const settleMs = 1000
 
 /** Synchronous. Throws only what no wait can mend (no netlink socket, no /sys). */
 export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions): RootWait {
@@ -55,6 +58,8 @@ class RootWaiter {
   readonly #scanner: DeviceScanner
   readonly #startMs: number
   #nextTickMs: number
+  /** When a disk appeared or could have: the last event, or the last module. */
+  #lastDiskMs: number
   /** Modaliases of devices whose drivers are still to be loaded, by rank. */
   readonly #waiting: string[][] = Array.from({ length: lastRank + 1 }, () => [])
   #shouldLook = true
@@ -69,6 +74,7 @@ class RootWaiter {
     this.#monitor = monitor
     this.#scanner = createDeviceScanner(kernel)
     this.#startMs = this.#nowMs()
+    this.#lastDiskMs = this.#startMs
     this.#nextTickMs = this.#startMs + quietMs
   }
 
@@ -83,7 +89,9 @@ class RootWaiter {
       if (this.#loadNext()) continue
       const timedOut = this.#isOver()
       if (timedOut) return { outcome: 'timeout', report: this.#report() }
+      const wasSettled = this.#isSettled()
       this.#take(this.#monitor.next(this.#waitMs()))
+      if (!wasSettled) this.#shouldLook = true
       this.#tick()
     }
   }
@@ -94,7 +102,9 @@ class RootWaiter {
       const tag = findTag(this.#kernel, this.#spec)
       return tag === null ? null : { outcome: 'tag', ...tag }
     }
+    if (!this.#isSettled()) return null
     const match = this.#scanner.find(this.#spec)
+    if (match.outcome === 'ambiguous') return { outcome: 'ambiguous', detail: match.detail, report: this.#report() }
     if (match.outcome === 'notYet') {
       this.#detail = match.detail
       return null
@@ -107,6 +117,12 @@ class RootWaiter {
     return { outcome: 'block', device: match.device, members: match.members }
   }
 
+  /** Whether "the only one" can be told: all drivers are loaded and no disk came for a while. Others need not wait for that. */
+  #isSettled(): boolean {
+    if (this.#spec.kind !== 'gpt-auto' || this.#spec.esp !== null) return true
+    return this.#waiting.every(rank => rank.length === 0) && this.#nowMs() - this.#lastDiskMs >= settleMs
+  }
+
   /** Loads the modules of one waiting device that has some. False when none is left. */
   #loadNext(): boolean {
     for (;;) {
@@ -115,6 +131,7 @@ class RootWaiter {
       if (this.#loader.loadForDevice(modalias) === 0) continue
       // Not every device announces itself: tags and dm devices are simply there afterwards.
       this.#shouldLook = true
+      this.#lastDiskMs = this.#nowMs()
       return true
     }
   }
@@ -140,6 +157,7 @@ class RootWaiter {
       // Its contents may be others now: a medium, a loop device's file, a fresh mkfs.
       this.#scanner.forget(event.devpath.slice(event.devpath.lastIndexOf('/') + 1).replaceAll('!', '/'))
       this.#shouldLook = true
+      this.#lastDiskMs = this.#nowMs()
     }
     if (this.#spec.kind === 'tag') this.#shouldLook = true
     const modalias = event.action === 'add' ? event.values.get('MODALIAS') : undefined
@@ -166,8 +184,9 @@ class RootWaiter {
   /** Milliseconds until the next tick or the end, whichever is first; at least 1, since poll(2) rounds down. */
   #waitMs(): number {
     const limit = this.#limitMs()
-    const end = limit === null ? this.#nextTickMs : Math.min(this.#nextTickMs, this.#startMs + limit)
-    return Math.max(1, Math.ceil(end - this.#nowMs()))
+    const settled = this.#lastDiskMs + settleMs
+    const ends = [this.#nextTickMs, ...(limit === null ? [] : [this.#startMs + limit]), ...(this.#isSettled() ? [] : [settled])]
+    return Math.max(1, Math.ceil(Math.min(...ends) - this.#nowMs()))
   }
 
   #limitMs(): number | null {

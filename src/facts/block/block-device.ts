@@ -50,6 +50,9 @@ export interface BlockDevice extends DeviceFacts, DeviceContents {
   /** From the table of its disk, or from the kernel. */
   readonly partUuid: string | null
   readonly partLabel: string | null
+  /** From the table of its disk; null where that was not read. */
+  readonly partType: string | null
+  readonly partTypeAttributes: number
 }
 
 /** Contents of a device that nobody has looked at. */
@@ -71,5 +74,7 @@ export function makeBlockDevice(
     path: `/dev/${facts.name}`,
     partUuid: facts.kernelPartUuid ?? entry?.uuid ?? null,
     partLabel: facts.kernelPartLabel ?? entry?.label ?? null,
+    partType: entry?.partitionType ?? null,
+    partTypeAttributes: entry?.typeAttributes ?? 0,
   }
 }

@@ -4,7 +4,7 @@
 // a person needs to write a root= that works.
 
 import type { BlockDevice } from './block-device.ts'
-import { compareNames } from './match-root.ts'
+import { compareNames } from './names.ts'
 import { sizeText } from './probe-superblock.ts'
 
 /** One line per device, with a heading line; empty devices (size 0) are left out. `[]` when there is none. */

@@ -36,6 +36,6 @@ export function device(name: string, fields: Partial<BlockDevice> = {}): BlockDe
 
 /** A GPT with one entry per PARTUUID, numbered from 1. */
 export function gpt(uuids: readonly string[], damaged: string | null = null): PartitionTable {
-  const entries = uuids.map((uuid, i) => ({ number: i + 1, startSector: 2048, sectors: 2048, uuid, label: null, partitionType: '' }))
+  const entries = uuids.map((uuid, i) => ({ number: i + 1, startSector: 2048, sectors: 2048, uuid, label: null, partitionType: '', typeAttributes: 0 }))
   return { type: 'gpt', id: 'd15c0000-0000-4000-8000-000000000000', entries, damaged }
 }

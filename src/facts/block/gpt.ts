@@ -5,7 +5,7 @@
 // only. All three are told as damage, with the partitions that would be there.
 // Source: UEFI specification 2.10 chapter 5, block/partitions/efi.c.
 
-import { guidAt, hasText, le32, le64, utf16At, type ReadAt } from './bytes.ts'
+import { guidAt, hasText, le16, le32, le64, utf16At, type ReadAt } from './bytes.ts'
 import { crc32, withZeros } from './checksum.ts'
 import { isProtectiveMbr } from './mbr.ts'
 import type { PartitionEntry, PartitionTable } from './partition-table.ts'
@@ -78,6 +78,7 @@ function parseEntries(bytes: Uint8Array, entrySize: number): PartitionEntry[] {
       uuid: guidAt(bytes, at + 16),
       label: utf16At(bytes, at + 56, 36),
       partitionType,
+      typeAttributes: le16(bytes, at + 54),
     })
   }
   return entries

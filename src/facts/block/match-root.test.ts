@@ -2,7 +2,8 @@
 
 import t from 'tap'
 import { device, filesystem, gpt } from './device-for-tests.ts'
-import { compareNames, matchRoot } from './match-root.ts'
+import { matchRoot } from './match-root.ts'
+import { compareNames } from './names.ts'
 import { nearMisses } from './near-misses.ts'
 import { parseRootSpec, type RootSpec } from './root-spec.ts'
 import { superblock } from './superblock.ts'

@@ -5,6 +5,8 @@
 // never a device that another one is built on, mapped devices first, then by name.
 
 import type { BlockDevice } from './block-device.ts'
+import { findByType } from './gpt-auto.ts'
+import { compareNames } from './names.ts'
 import { decodeUdev, type RootSpec } from './root-spec.ts'
 
 export type RootMatch =
@@ -21,9 +23,12 @@ export type RootMatch =
       /** What is there but not complete, or null: "btrfs has 1 of its 2 devices". */
       readonly detail: string | null
     }
+  /** Several, and nothing says which; `detail` lists them. gpt-auto only. */
+  | { readonly outcome: 'ambiguous'; readonly detail: string }
 
 /** Finds the root among devices. A tag is not among them: see findTag in src/boot/devices. */
 export function matchRoot(spec: RootSpec, devices: readonly BlockDevice[]): RootMatch {
+  if (spec.kind === 'gpt-auto') return matchGptAuto(spec, devices)
   const matching = candidates(spec, devices)
   const used = new Set(devices.flatMap(d => d.slaves))
   const usable = spec.kind === 'name' || spec.kind === 'number' ? matching : matching.filter(d => !used.has(d.name))
@@ -40,7 +45,8 @@ export function matchRoot(spec: RootSpec, devices: readonly BlockDevice[]): Root
 }
 
 /** How much of the devices has to be read before a spec can be matched. */
-export function needsReading(spec: RootSpec): 'nothing' | 'tables' | 'superblocks' {
+export function needsReading(spec: RootSpec): 'nothing' | 'types' | 'tables' | 'superblocks' {
+  if (spec.kind === 'gpt-auto') return 'types'
   if (spec.kind === 'uuid' || spec.kind === 'label') return 'superblocks'
   return spec.kind === 'partuuid' || spec.kind === 'partlabel' ? 'tables' : 'nothing'
 }
@@ -65,8 +71,17 @@ function candidates(spec: RootSpec, devices: readonly BlockDevice[]): BlockDevic
     case 'partlabel':
       return devices.filter(d => sameLabel(d.partLabel, spec.label))
     case 'tag':
+    case 'gpt-auto':
       return []
   }
+}
+
+function matchGptAuto(spec: RootSpec & { readonly kind: 'gpt-auto' }, devices: readonly BlockDevice[]): RootMatch {
+  const found = findByType('root', spec.arch, spec.esp, devices)
+  const [device, second] = found.partitions
+  if (device === undefined) return { outcome: 'notYet', detail: found.detail }
+  if (second !== undefined) return { outcome: 'ambiguous', detail: found.detail ?? '' }
+  return { outcome: 'found', device, members: [device], others: [] }
 }
 
 const isMountable = (d: BlockDevice): boolean => d.superblock?.usage === 'filesystem'
@@ -95,17 +110,4 @@ function rank(device: BlockDevice): number {
 /** Mapped devices first, then by name with numbers as numbers: vda2 before vda10. */
 function byPreference(a: BlockDevice, b: BlockDevice): number {
   return rank(a) - rank(b) || compareNames(a.name, b.name)
-}
-
-/** Orders device names with their numbers as numbers. (Not Intl.Collator: its first use costs PID 1 124 ms.) */
-export function compareNames(a: string, b: string): number {
-  const left = a.match(/\d+|\D+/g) ?? []
-  const right = b.match(/\d+|\D+/g) ?? []
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const l = left[i] ?? ''
-    const r = right[i] ?? ''
-    const difference = /^\d/.test(l) && /^\d/.test(r) ? Number(l) - Number(r) : l < r ? -1 : l > r ? 1 : 0
-    if (difference !== 0) return difference
-  }
-  return left.length - right.length
 }

@@ -109,5 +109,6 @@ function entry(p: Found, id: string | null): PartitionEntry {
     uuid: id === null ? null : `${id}-${p.number.toString(16).padStart(2, '0')}`,
     label: null,
     partitionType: `0x${p.type.toString(16)}`,
+    typeAttributes: 0,
   }
 }

@@ -5,6 +5,7 @@
 
 import { editDistance } from '../nearest.ts'
 import type { BlockDevice } from './block-device.ts'
+import { gptAutoMisses } from './gpt-auto.ts'
 import { matchRoot } from './match-root.ts'
 import type { RootSpec } from './root-spec.ts'
 
@@ -23,6 +24,8 @@ export function nearMisses(spec: RootSpec, devices: readonly BlockDevice[]): str
 
 function bySpec(spec: RootSpec, devices: readonly BlockDevice[]): string[] {
   switch (spec.kind) {
+    case 'gpt-auto':
+      return gptAutoMisses(spec, devices)
     case 'uuid':
       return nearIds('UUID', spec.uuid, devices)
     case 'partuuid':

@@ -15,6 +15,8 @@ export interface PartitionEntry {
   readonly label: string | null
   /** GPT: the type's GUID; MBR: '0x83'. */
   readonly partitionType: string
+  /** GPT: bits 48 to 63 of the attributes, which belong to the type (gpt-auto.ts); 0 for MBR. */
+  readonly typeAttributes: number
 }
 
 export interface PartitionTable {

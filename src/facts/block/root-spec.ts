@@ -22,6 +22,8 @@ export type RootSpec =
   | { readonly kind: 'partlabel'; readonly label: string }
   /** `fstype` null: whichever of the two has this tag. */
   | { readonly kind: 'tag'; readonly tag: string; readonly fstype: TagFilesystem | null }
+  /** By the type of the partition (gpt-auto.ts). `esp`: PARTUUID of the partition that the firmware booted from, or null. */
+  | { readonly kind: 'gpt-auto'; readonly arch: string; readonly esp: string | null }
 
 export type RootSpecResult =
   | { readonly spec: RootSpec; readonly error: null }
@@ -60,6 +62,8 @@ export function parseRootSpec(value: string, fstype: string | null): RootSpecRes
 /** How a spec is written for a person: 'UUID=…', '/dev/vda1', 'virtiofs:root'. */
 export function rootSpecText(spec: RootSpec): string {
   switch (spec.kind) {
+    case 'gpt-auto':
+      return 'gpt-auto'
     case 'name':
       return `/dev/${spec.name}`
     case 'mapper':
