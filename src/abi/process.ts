@@ -132,6 +132,8 @@ export const TIOCSCTTY = 0x540e
 /** Bytes that a terminal has not sent yet, into an int. */
 export const TIOCOUTQ = 0x5411
 export const BLKGETSIZE64 = 0x80081272
+/** Write-protects a block device, from an int. <linux/fs.h> */
+export const BLKROSET = 0x125d
 
 /** Flag of field 9 of proc_pid_stat(5): a kernel thread. include/linux/sched.h. */
 export const PF_KTHREAD = 0x00200000

@@ -15,6 +15,7 @@ import type { Failure } from './rescue/failure.ts'
 import { rescue } from './rescue/rescue.ts'
 import type { RescueContext, RescueOutcome } from './rescue/session.ts'
 import { readRulesFile } from '../processes/judge.ts'
+import { findRootCandidates } from './root-candidates.ts'
 import { createDevices } from './root-search.ts'
 
 function traceLines(state: BootState): string[] {
@@ -41,6 +42,7 @@ function contextOf(state: BootState): RescueContext {
     loadModule: (name) => devices.loadModule(name),
     loadFilesystem: (type) => devices.loadFilesystem(type),
     findDevice: (spec) => devices.findDevice(spec),
+    findRoots: () => findRootCandidates(state.kernel, (type) => devices.loadFilesystem(type)),
     exec: (path, argv) => handOver(state.kernel, { op: 'exec', path, argv, env: { HOME: '/', TERM: 'linux', PATH: '/bin' }, kind: 'plain' }, state.start),
   }
 }

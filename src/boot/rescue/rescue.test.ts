@@ -12,7 +12,7 @@ import type { Plan, Step } from '../../plan/step.ts'
 import { readParameters } from '../parameters.ts'
 import type { Failure } from './failure.ts'
 import { rescue } from './rescue.ts'
-import type { RescueContext, RescueOutcome } from './session.ts'
+import type { RescueContext, RescueOutcome, RootCandidates } from './session.ts'
 import { ScriptedKernel, Stopped } from './scripted-kernel.ts'
 import type { Script } from './scripted-kernel.ts'
 
@@ -35,6 +35,14 @@ const noRoot: Failure = {
 }
 const stop: Failure = { point: 'pre-switch', plan: null, stepIndex: null, error: null, refusal: null, report: [] }
 
+const roots: RootCandidates = {
+  roots: [
+    { text: "/dev/vda2  ext4  'Debian GNU/Linux 13 (trixie)'", settings: { root: 'UUID=2' } },
+    { text: '/dev/vdb  btrfs', settings: { root: '/dev/vdb', rootflags: 'subvol=@' } },
+  ],
+  remarks: ['cannot look into /dev/vdc: EIO'],
+}
+
 interface Result {
   readonly outcome: RescueOutcome | null
   readonly kernel: ScriptedKernel
@@ -51,6 +59,7 @@ function play(failure: Failure, script: Script, commandLine = 'root=UUID=1 ro', 
     describeMounts: () => ['rootfs on /'],
     describeProcesses: () => ['1 fulcrum'],
     describeDevices: () => devices,
+    findRoots: () => roots,
     describeTrace: () => ['  0.1 s mount /proc'],
     loadModule: (name) => {
       if (name === 'nosuch') throw new Error("Cannot find a module 'nosuch'")
@@ -252,4 +261,22 @@ t.test('rd.shell=0 takes no commands', async (t) => {
   const key = play(noRoot, { typed: ['x'], terminal: true, keyAfterMs: 500 }, 'rd.shell=0 fulcrum.panic=3')
   t.same(key.kernel.acts, ['sync', 'reboot 1234567'], 'a key does not stop the reboot')
   t.equal(play(stop, { typed: [] }, 'rd.shell=0 rd.break').outcome?.action, 'continue', 'a stop is passed')
+})
+
+t.test('a root is chosen by its number', async (t) => {
+  const refusal = { reason: 'root-not-found', detail: 'Cannot find the root', remedy: 'choose another' } as const
+  const missing: Failure = { ...noRoot, error: null, refusal }
+  const first = play(missing, { typed: ['3', '0', 'set rw', '1'] })
+  t.match(first.kernel.output, /number boots one:\n {2}1 {2}\/dev\/vda2 {2}ext4 {2}'Debian GNU\/Linux 13 \(trixie\)'\n {2}2 .*\n {2}\(cannot look into \/dev\/vdc: EIO\)\n/)
+  t.match(answers(first.kernel)[0], /Cannot choose 3: the list ends at 2/)
+  t.match(answers(first.kernel)[1], /Cannot choose 0/)
+  t.same(first.outcome, { action: 'retry', settings: { rw: true, root: 'UUID=2' } })
+  const second = play(missing, { typed: ['set rootfstype=xfs', '2'] }, 'root=UUID=1 rootflags=noatime')
+  t.same(second.outcome?.settings, { rootfstype: 'auto', rootflags: 'subvol=@', root: '/dev/vdb' })
+  t.same(play(missing, { typed: ['1'] }, 'root=UUID=1 rootflags=subvol=x').outcome?.settings, { rootflags: 'defaults', root: 'UUID=2' }, 'flags of another root are dropped')
+  const asked = play(noRoot, { typed: ['1', 'roots', '2'] })
+  t.notMatch(asked.kernel.output.split('fulcrum> ')[0], /boots one/, 'only where the root is what is missing')
+  t.match(answers(asked.kernel)[0], /nothing is listed; 'roots' looks again/)
+  t.equal(asked.outcome?.settings['root'], '/dev/vdb')
+  t.notMatch(play(missing, { typed: [] }, 'root=UUID=1 rd.shell=0').kernel.output, /boots one/)
 })

@@ -17,6 +17,7 @@ import type { Console } from './console.ts'
 import { describeFailure, isBreak } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { mountCommands } from './mount-command.ts'
+import { chooseRoot, isAboutRoot, offerRoots, rootCommands } from './roots-command.ts'
 import { UsageError } from './session.ts'
 import type { RescueCommand, RescueContext, RescueOutcome, Session } from './session.ts'
 import { splitWords } from './split-words.ts'
@@ -37,7 +38,7 @@ const helpCommand: RescueCommand = {
 
 /** Every command of the console, in the order of `help`. */
 export function rescueCommands(): readonly RescueCommand[] {
-  return [helpCommand, ...showCommands, ...mountCommands, ...actCommands, ...leaveCommands]
+  return [helpCommand, ...showCommands, ...mountCommands, ...rootCommands, ...actCommands, ...leaveCommands]
 }
 
 /** Runs one line; the outcome when it leaves the console. Never throws. */
@@ -50,6 +51,7 @@ function runLine(session: Session, line: string): RescueOutcome | undefined {
   }
   const [name, ...args] = split.words
   if (name === undefined || name.startsWith('#')) return undefined
+  if (/^\d+$/.test(name) && args.length === 0) return chooseRoot(session, Number(name))
   const command = rescueCommands().find((candidate) => candidate.name === name)
   try {
     if (command !== undefined) return command.run(session, args) ?? undefined
@@ -92,7 +94,7 @@ function rebootUnattended(kernel: Kernel, console: Console): void {
 /** Shows what stopped the boot and takes commands. Synchronous; returns only to try again or to go on. */
 export function rescue(kernel: Kernel, failure: Failure, context: RescueContext): RescueOutcome {
   const console = openConsole(kernel)
-  const session: Session = { kernel, console, failure, context, settings: {} }
+  const session: Session = { kernel, console, failure, context, settings: {}, roots: [] }
   const { rebootAfterS, rescueShell } = context.parameters
   if (isBreak(failure) && !rescueShell) {
     console.print(`Cannot stop at '${failure.point}': the command line forbids commands (rd.shell=0), ignoring`)
@@ -106,6 +108,7 @@ export function rescue(kernel: Kernel, failure: Failure, context: RescueContext)
     console.print('The command line forbids commands here (rd.shell=0)')
     for (;;) console.pause()
   }
+  if (isAboutRoot(failure)) offerRoots(session)
   const next = isBreak(failure) ? "'continue' goes on" : "change something (root=/dev/NAME) and 'retry'"
   console.print(`Rescue console: 'help' lists the commands, 'why' repeats this, ${next}`)
   for (let ask = true; ; ) {

@@ -17,6 +17,20 @@ export type RescueOutcome =
   | { readonly action: 'retry'; readonly settings: Settings }
   | { readonly action: 'continue'; readonly settings: Settings }
 
+/** A file system that looks like a root. */
+export interface RootCandidate {
+  /** One line: device, type, system, label. */
+  readonly text: string
+  /** What has to be set to boot it. */
+  readonly settings: Settings
+}
+
+export interface RootCandidates {
+  readonly roots: readonly RootCandidate[]
+  /** What could not be looked into, and why. */
+  readonly remarks: readonly string[]
+}
+
 /** What the boot lends to the console: facts that other modules read, and acts that are theirs. */
 export interface RescueContext {
   /** The command line as it holds now, earlier settings included. */
@@ -33,6 +47,8 @@ export interface RescueContext {
   loadFilesystem(type: string): void
   /** Path and probed type of a specifier such as UUID=…, or null when there is no such device. */
   findDevice(spec: string): { readonly path: string; readonly type: string | null } | null
+  /** Looks into the file systems there are, changing nothing. Takes seconds. May throw. */
+  findRoots(): RootCandidates
   /** Replaces PID 1, with everything of this process cleaned up. Returns only by throwing. */
   exec(path: string, argv: readonly string[]): never
 }
@@ -44,6 +60,8 @@ export interface Session {
   readonly failure: Failure
   readonly context: RescueContext
   readonly settings: Record<string, string | true>
+  /** What a number at the prompt boots; of the last `roots`. */
+  roots: readonly RootCandidate[]
 }
 
 /** One command of the console. Whatever it throws is printed. */
