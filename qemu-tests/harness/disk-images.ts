@@ -17,6 +17,8 @@ export interface DiskSpec {
   /** `none`: a disk with bytes on it that are no file system. */
   readonly fileSystem: FileSystem | 'none'
   readonly table?: 'none' | 'gpt' | 'mbr'
+  /** GPT only: type and attributes of the partition, as sfdisk takes them. */
+  readonly partition?: { readonly type: string; readonly attributes?: string }
   readonly tree: Tree
   /** A folder that the tree is put on top of, and a key that changes when the folder does. */
   readonly base?: { readonly folder: string; readonly key: string }
@@ -116,13 +118,13 @@ function writeAt(path: string, offset: number, bytes: Buffer): void {
   }
 }
 
-function wrapInTable(table: 'gpt' | 'mbr', content: string, image: string): void {
+function wrapInTable(table: 'gpt' | 'mbr', { type = 'linux', attributes }: Partial<NonNullable<DiskSpec['partition']>>, content: string, image: string): void {
   const bytes = Math.ceil(statSync(content).size / MIB) * MIB
   writeFileSync(image, '')
   truncateSync(image, PARTITION_START + bytes + MIB)
   const script = table === 'gpt'
     ? ['label: gpt', 'label-id: 0f0c0000-0000-4000-8000-0000000000dd',
-      `start=2048, size=${bytes / 512}, type=linux, uuid=${PARTUUID}, name="${PARTLABEL}"`]
+      `start=2048, size=${bytes / 512}, type=${type}, uuid=${PARTUUID}, name="${PARTLABEL}"${attributes === undefined ? '' : `, attrs="${attributes}"`}`]
     : ['label: dos', `label-id: 0x${MBR_ID}`, `start=2048, size=${bytes / 512}, type=83`]
   runTool('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', image], { input: `${script.join('\n')}\n` })
   runTool('dd', [`if=${content}`, `of=${image}`, 'bs=1M', `seek=${PARTITION_START / MIB}`, 'conv=notrunc,sparse', 'status=none'])
@@ -165,7 +167,7 @@ export function diskImage(spec: DiskSpec): DiskImage {
       const content = table === 'none' ? temporary : `${temporary}.fs`
       try {
         makeFileSystem(spec, folder, content)
-        if (table !== 'none') wrapInTable(table, content, temporary)
+        if (table !== 'none') wrapInTable(table, spec.partition ?? {}, content, temporary)
       } finally {
         if (content !== temporary) rmSync(content, { force: true })
       }

@@ -38,11 +38,14 @@ interface Wanted {
   readonly target: string
 }
 
+/** Where the boot stands while it looks for one. */
+const POINTS = { root: 'root-device', '/usr': 'usr' } as const
+
 function parseSpec(state: BootState, loader: ModuleLoader, wanted: Wanted): RootSpec {
   if (wanted.spec === GPT_AUTO && wanted.role === 'root') return gptAutoSpec(state, loader)
   const parsed = parseRootSpec(wanted.spec, wanted.fstypes.length === 1 ? (wanted.fstypes[0] ?? null) : null)
   if (parsed.spec !== null) return parsed.spec
-  throw refusalFailure('root-device', { reason: 'root-invalid', detail: parsed.error, remedy: "correct it: root=UUID=…, 'help' and 'blk' show what there is" }, null, [])
+  throw refusalFailure(POINTS[wanted.role], { reason: 'root-invalid', detail: parsed.error, remedy: "correct it: root=UUID=…, 'help' and 'blk' show what there is" }, null, [])
 }
 
 function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: RootSpec): FoundRoot {
@@ -62,10 +65,10 @@ function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: Root
   if (result.outcome === 'ambiguous') throw refusalFailure('root-device', ambiguous(result.detail), null, result.report)
   if (parameters.root === null && wanted.role === 'root') {
     const detail = `Cannot look for the root: the command line has no root=, and ${noRootPartition(spec)}`
-    throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, result.report.slice(1))
+    throw refusalFailure(POINTS[wanted.role], { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, result.report.slice(1))
   }
   throw refusalFailure(
-    'root-device',
+    POINTS[wanted.role],
     {
       reason: 'root-not-found',
       detail: `Cannot find the ${wanted.role === 'root' ? 'root' : "file system for '/usr'"}: ${rootSpecText(spec)} did not appear`,
@@ -82,7 +85,7 @@ function typesFor(wanted: Wanted, found: FoundRoot): readonly string[] {
   if (superblock === null || superblock.usage !== 'filesystem') {
     const seen = superblock === null ? 'nothing that is known' : `'${superblock.type}'`
     throw refusalFailure(
-      'root-device',
+      POINTS[wanted.role],
       { reason: 'root-no-filesystem', detail: `Cannot mount '${found.source}': there is ${seen} on it, not a file system`, remedy: 'name another device with root=…, or the type with rootfstype=' },
       null, describeDevices([found.device]),
     )

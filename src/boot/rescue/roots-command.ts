@@ -12,8 +12,8 @@ import type { RescueCommand, RescueOutcome, Session, Settings } from './session.
 const ABOUT_ROOT: readonly RefusalReason[] = ['root-not-given', 'root-not-found', 'root-ambiguous', 'root-invalid', 'root-no-filesystem', 'init-missing']
 
 /** Whether another root may be the answer. */
-export function isAboutRoot({ refusal }: Failure): boolean {
-  return refusal !== null && ABOUT_ROOT.includes(refusal.reason)
+export function isAboutRoot({ refusal, point }: Failure): boolean {
+  return refusal !== null && point !== 'usr' && ABOUT_ROOT.includes(refusal.reason)
 }
 
 function showRoots(session: Session): void {
