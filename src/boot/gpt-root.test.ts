@@ -67,6 +67,18 @@ t.test('several: refused with the list; the disk that was booted from decides', 
   t.equal(source(booted(uuid('vda', 1))), '/dev/vda2 rw')
 })
 
+t.test('"the only one" is not told before the disks have come', async (t) => {
+  const late = boot('rw', (k) => {
+    plugTable(k, 'vda', 0, [{ type: ROOT }])
+    k.world.after(600_000n, () => {
+      plugTable(k, 'vdb', 16, [{ type: ROOT }])
+      const strings = ['add@/devices/virtual/block/vdb', 'ACTION=add', 'DEVPATH=/devices/virtual/block/vdb', 'SUBSYSTEM=block', 'DEVNAME=vdb', 'DEVTYPE=disk', 'SEQNUM=1']
+      k.world.uevents.push(Buffer.from(strings.map((s) => `${s}\0`).join('')))
+    })
+  })
+  t.match(late.output, /vda1, vdb1 \[root-ambiguous\]/)
+})
+
 t.test('/usr beside it is mounted, unless the command line or fstab names one', async (t) => {
   const tables = (k: ModelKernel): void => {
     plugTable(k, 'vda', 0, [{ type: ROOT }, { type: USR }])
