@@ -76,7 +76,7 @@ export const genericGroups: readonly ModuleGroup[] = [
     reason: 'file systems',
     paths: inDirectory(
       'fs', 'ext4/ext4', 'ext2/ext2', 'xfs/xfs', 'btrfs/btrfs', 'erofs/erofs', 'squashfs/squashfs', 'f2fs/f2fs', 'jfs/jfs',
-      'fat/*', 'exfat/exfat', 'isofs/isofs', 'udf/udf', 'overlayfs/overlay', 'fuse/fuse', '9p/9p', 'netfs/netfs',
+      'fat/*', 'efivarfs/efivarfs', 'exfat/exfat', 'isofs/isofs', 'udf/udf', 'overlayfs/overlay', 'fuse/fuse', '9p/9p', 'netfs/netfs',
       'nls/nls_cp437', 'nls/nls_ascii', 'nls/nls_iso8859-1', 'nls/nls_utf8', 'nls/nls_ucs2_utils', 'bcachefs/bcachefs',
     ),
   },
