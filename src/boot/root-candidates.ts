@@ -10,7 +10,8 @@ import type { BlockDevice } from '../facts/block/block-device.ts'
 import { sortDevices } from '../facts/block/describe-devices.ts'
 import { LOOK_OPTIONS, OS_RELEASE_PATHS, ROOT_SIGNS, ROOT_SUBVOLUMES, systemName } from '../facts/block/root-signs.ts'
 import { chaseInRoot } from '../facts/chase.ts'
-import { makeDev, parseMountInfo } from '../facts/mountinfo.ts'
+import { makeDev } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { inRoot } from '../facts/paths.ts'
 import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -76,7 +77,7 @@ function look(kernel: Kernel, device: BlockDevice, type: string): Look | null {
 
 /** Devices that are mounted: write protection would hit what uses them. */
 function inUse(kernel: Kernel): ReadonlySet<string> {
-  return new Set(parseMountInfo(kernel.readText('/proc/self/mountinfo')).flatMap((m) => [m.source, String(m.dev)]))
+  return new Set(readOwnMounts(kernel).flatMap((m) => [m.source, String(m.dev)]))
 }
 
 /** One that can be looked into: whole, not in use, and of a type that roots have. */

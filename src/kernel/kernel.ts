@@ -159,7 +159,7 @@ export interface MountCalls {
   mountSetattr(dirfd: number, path: string, flags: number, attributes: MountAttributes): void
   /** fsopen(2): the context of a file system that is not made yet. The descriptor is close-on-exec. */
   fsopen(fstype: string): Fd
-  /** fsconfig(2): a key with a text, a descriptor, or as a flag (null).. */
+  /** fsconfig(2): a key with a text, a descriptor, or as a flag (null). */
   fsconfig(context: Fd, key: string, value: string | { readonly fd: Fd } | null): void
   /** FSCONFIG_CMD_CREATE and fsmount(2): the mount, attached nowhere. `attributes`: MOUNT_ATTR_*. */
   fsmount(context: Fd, attributes: number): Fd

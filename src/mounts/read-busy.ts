@@ -7,6 +7,7 @@
 import { O_PATH } from '../abi/process.ts'
 import type { MountNode, MountTree } from '../facts/mounts/mount-tree.ts'
 import { printable } from '../facts/mounts/printable.ts'
+import { mountIdIn } from '../facts/own-mounts.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseSwaps } from '../shutdown/read-stack.ts'
@@ -33,17 +34,12 @@ export interface Busy {
   readonly unknown: number
 }
 
-function idIn(fdinfo: string): number | null {
-  const found = /^mnt_id:\s+(\d+)$/m.exec(fdinfo)?.[1]
-  return found === undefined ? null : Number(found)
-}
-
 /** The mount that a magic link of /proc is on. */
 function mountOf(kernel: Doors, link: string): number | null {
   return attempt(() => {
     const fd = kernel.open(link, O_PATH)
     try {
-      return idIn(kernel.readText(`/proc/self/fdinfo/${fd}`))
+      return mountIdIn(kernel.readText(`/proc/self/fdinfo/${fd}`))
     } finally {
       kernel.close(fd)
     }
@@ -68,7 +64,7 @@ function usesOf(kernel: Doors, pid: number, mount: MountNode): ProcessUse[] | nu
   const on: (readonly [string, string])[] = ['cwd', 'root', 'exe'].filter((what) => mountOf(kernel, `${base}/${what}`) === mount.id).map((what) => [what, what])
   for (const fd of descriptors) {
     const info = attempt(() => kernel.readText(`${base}/fdinfo/${fd}`))
-    if (info !== null && idIn(info) === mount.id) on.push([`fd ${fd}`, `fd/${fd}`])
+    if (info !== null && mountIdIn(info) === mount.id) on.push([`fd ${fd}`, `fd/${fd}`])
   }
   for (const range of mapsOf(attempt(() => kernel.readText(`${base}/maps`)) ?? '', mount)) {
     if (mountOf(kernel, `${base}/map_files/${range}`) === mount.id) on.push(['map', `map_files/${range}`])

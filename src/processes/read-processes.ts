@@ -5,6 +5,7 @@
 
 import { O_PATH } from '../abi/process.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
+import { mountIdIn } from '../facts/own-mounts.ts'
 import { attempt, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { needsMount } from './origin.ts'
@@ -31,8 +32,8 @@ function exeMount(kernel: ProcessDoors, pid: number): ExeFacts['mount'] {
     try {
       const answer = attempt(() => kernel.statmount({ fd }))
       if (answer !== null) return { dev: answer.dev, fstype: answer.fstype }
-      const id = /^mnt_id:\s+(\d+)$/m.exec(kernel.readText(`/proc/self/fdinfo/${fd}`))?.[1]
-      const found = parseMountInfo(kernel.readText(`/proc/${pid}/mountinfo`)).find((m) => m.id === Number(id))
+      const id = mountIdIn(kernel.readText(`/proc/self/fdinfo/${fd}`))
+      const found = parseMountInfo(kernel.readText(`/proc/${pid}/mountinfo`)).find((m) => m.id === id)
       return found === undefined ? null : { dev: found.dev, fstype: found.fstype }
     } finally {
       kernel.close(fd)

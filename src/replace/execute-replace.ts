@@ -11,7 +11,8 @@ import { O_PATH } from '../abi/process.ts'
 import { withLoopDevice } from '../execute/mount-image.ts'
 import type { Trace } from '../execute/trace.ts'
 import { mountPathPrefixes } from '../facts/mount-path.ts'
-import { parseMountInfo, splitDev } from '../facts/mountinfo.ts'
+import { splitDev } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { recordText } from '../facts/replace/record.ts'
 import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
@@ -78,7 +79,7 @@ function makeDirectories(run: Run, path: string): void {
 /** Unmounts what a descriptor is on, if a way back before has not done so. */
 function unmountByFd(kernel: Kernel, fd: Fd): void {
   const id = mountIdOf(kernel, fd)
-  if (parseMountInfo(kernel.readText('/proc/self/mountinfo')).some((m) => m.id === id)) kernel.umount2(`/proc/self/fd/${fd}`, MNT_DETACH)
+  if (readOwnMounts(kernel).some((m) => m.id === id)) kernel.umount2(`/proc/self/fd/${fd}`, MNT_DETACH)
 }
 
 function privateDirectory(run: Run, path: string, isMount: boolean): void {
@@ -125,7 +126,7 @@ function beneath(run: Run, handle: string, target: string): void {
 
 function checkBeneath(run: Run, old: string, handle: string): void {
   const [upper, lower] = [old, handle].map((name) => mountIdOf(run.kernel, fdOf(run, name)))
-  const found = parseMountInfo(run.kernel.readText('/proc/self/mountinfo')).find((m) => m.id === upper)
+  const found = readOwnMounts(run.kernel).find((m) => m.id === upper)
   if (found === undefined || found.parentId !== lower) throw new Error('another mount came on top meanwhile; try again')
 }
 

@@ -1,9 +1,9 @@
-// Makes a file system and its mount by fsopen(2), fsconfig(2) and fsmount(2), attached nowhere.
+// What a plan says of a new file system, made: attached nowhere.
 //
-// The context of a file system says in words why it will not be made; the words are put behind the error.
+// Overlays get their layers as descriptors, so that no path of them can change meanwhile.  fsconfig(2)
 
-import { attempt } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { newMount } from '../kernel/new-mount.ts'
 import { placeKind } from './places.ts'
 import type { FsSettings } from '../plan/replace-step.ts'
 
@@ -12,33 +12,9 @@ const VALUE_BYTES = 255
 
 type Pairs = readonly (readonly [key: string, value: string | null])[]
 
-/** What the context has to say, without the letters e, w and i in front. */
-function messages(kernel: Kernel, context: Fd): string {
-  const lines: string[] = []
-  const buffer = new Uint8Array(4096)
-  for (let i = 0; i < 16; i += 1) {
-    const count = attempt(() => kernel.read(context, buffer, null))
-    if (count === null || count === 0) break
-    lines.push(new TextDecoder().decode(buffer.subarray(0, count)).trim().replace(/^[ewi] /, ''))
-  }
-  return lines.join('; ')
-}
-
-/** Returns the mount. Throws SyscallError, or Error with the words of the kernel. */
+/** Returns the mount. Throws SyscallError. */
 export function makeFs(kernel: Kernel, fstype: string, first: Pairs, settings: FsSettings): Fd {
-  const context = kernel.fsopen(fstype)
-  try {
-    for (const [key, value] of first) kernel.fsconfig(context, key, value)
-    for (const flag of settings.flags) kernel.fsconfig(context, flag, null)
-    for (const [key, value] of settings.data) kernel.fsconfig(context, key, value)
-    return kernel.fsmount(context, settings.attributes)
-  } catch (error) {
-    const why = messages(kernel, context)
-    if (why === '' || !(error instanceof Error)) throw error
-    throw new Error(`${error.message}: ${why}`, { cause: error })
-  } finally {
-    kernel.close(context)
-  }
+  return newMount(kernel, fstype, [...first, ...settings.flags.map((flag) => [flag, null] as const), ...settings.data], settings.attributes)
 }
 
 /**

@@ -6,7 +6,8 @@ import { MNT_DETACH } from '../abi/mount.ts'
 import { O_PATH, S_IFDIR, S_IFMT } from '../abi/process.ts'
 import type { Trace } from '../execute/trace.ts'
 import type { Mount } from '../facts/mountinfo.ts'
-import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Namespaces } from '../facts/mounts/namespaces.ts'
 import type { Refusal } from '../facts/refusal.ts'
 import { isSeenElsewhere, judgeNamespaces } from '../facts/replace/judge-namespaces.ts'
@@ -46,8 +47,6 @@ export type ReplaceOutcome = { readonly report: ReplaceReport; readonly refusal:
 
 const refuse = (reason: Refusal['reason'], detail: string, remedy: string): ReplaceOutcome => ({ report: null, refusal: { reason, detail, remedy } })
 const words = ({ fstype, source, root }: Mount): MountWords => ({ fstype, source, root })
-const mountsOf = (kernel: Kernel): Mount[] => parseMountInfo(kernel.readText('/proc/self/mountinfo'))
-
 interface Swap {
   readonly target: string
   readonly old: MountedThing & MountWords
@@ -91,7 +90,7 @@ function replaceLocked(kernel: Kernel, request: ReplaceRequest, trace: Trace, sa
     return { report: null, refusal }
   }
   tidyDirectory(kernel)
-  const fresh = mountsOf(kernel).find((m) => m.id === id)
+  const fresh = readOwnMounts(kernel).find((m) => m.id === id)
   if (fresh === undefined) throw new Error(`Cannot find the new mount on '${plan.target}': it was unmounted meanwhile`)
   return report(kernel, { target: plan.target, old: facts.old, fresh, before }, { action: request.keepOld ? 'pending' : 'replaced', window: plan.name === 'window', notes: plan.notes })
 }
@@ -118,7 +117,7 @@ interface Pending {
 function findPending(kernel: Kernel, target: string): Pending | null {
   const path = attempt(() => kernel.realpath(target))
   if (path === null) return null
-  const mounts = mountsOf(kernel)
+  const mounts = readOwnMounts(kernel)
   const top = topMountAt(mounts, path)
   const lower = mounts.find((m) => m.id === top?.parentId && m.id !== top.id)
   if (top === undefined || lower === undefined || lower.mountPoint !== path) return null
@@ -177,7 +176,7 @@ function rollBackLocked(kernel: Kernel, target: string, trace: Trace): ReplaceOu
   if (pending !== null) return rollBackPending(kernel, pending, trace)
   const path = attempt(() => kernel.realpath(target)) ?? target
   const kept = readRecord(kernel, path)?.kept ?? null
-  if (kept === null || topMountAt(mountsOf(kernel), kept) === undefined) return nothingPending(target, 'nothing-to-roll-back')
+  if (kept === null || topMountAt(readOwnMounts(kernel), kept) === undefined) return nothingPending(target, 'nothing-to-roll-back')
   const outcome = replaceLocked(kernel, { ...AGAIN, source: { kind: 'path', path: kept, recursive: false }, target: path }, trace)
   if (outcome.report === null) return outcome
   forgetReplacement(kernel, path)
@@ -187,7 +186,7 @@ function rollBackLocked(kernel: Kernel, target: string, trace: Trace): ReplaceOu
 /** The kept peer of the new mount, if it still is one. */
 function openPeer(kernel: Kernel, path: string, lower: Mount): Fd | null {
   const place = readRecord(kernel, path)?.peer ?? null
-  const mount = place === null ? undefined : topMountAt(mountsOf(kernel), place)
+  const mount = place === null ? undefined : topMountAt(readOwnMounts(kernel), place)
   if (place === null || mount?.optional.shared === undefined || mount.optional.shared !== lower.optional.shared) return null
   return kernel.open(place, O_PATH)
 }
@@ -195,7 +194,7 @@ function openPeer(kernel: Kernel, path: string, lower: Mount): Fd | null {
 function rollBackPending(kernel: Kernel, { path, top, lower }: Pending, trace: Trace): ReplaceOutcome {
   const before = readNamespaces(kernel)
   const isSeen = isSeenElsewhere(before, lower)
-  const submounts = mountsOf(kernel).some((m) => m.parentId === lower.id && m.id !== top.id)
+  const submounts = readOwnMounts(kernel).some((m) => m.parentId === lower.id && m.id !== top.id)
   const peer = openPeer(kernel, path, lower)
   if (!isSeen && (!submounts || peer !== null)) {
     const isDirectory = (kernel.stat(path).mode & S_IFMT) === S_IFDIR

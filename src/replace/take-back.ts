@@ -10,7 +10,8 @@ import {
   OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE,
 } from '../abi/mount.ts'
 import { O_PATH } from '../abi/process.ts'
-import { childrenOf, parseMountInfo } from '../facts/mountinfo.ts'
+import { childrenOf } from '../facts/mountinfo.ts'
+import { mountIdIn, readOwnMounts } from '../facts/own-mounts.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { enterStaging } from './staging.ts'
 
@@ -41,14 +42,14 @@ const detached = (kernel: Kernel, from: number, path: string): Fd =>
 
 /** mountinfo's id of the mount that a descriptor is on. proc_pid_fdinfo(5) */
 export function mountIdOf(kernel: Pick<Kernel, 'readText'>, fd: Fd): number {
-  return Number(/^mnt_id:\s*(\d+)$/m.exec(kernel.readText(`/proc/self/fdinfo/${fd}`))?.[1])
+  return mountIdIn(kernel.readText(`/proc/self/fdinfo/${fd}`)) ?? NaN
 }
 
 /** Unmounts the lower mount and its submounts; what lies on its root stays. Throws Error when it cannot be done unseen. */
 export function takeBack(kernel: Kernel, tucked: TuckedMount): void {
   const { target, mountId, isDirectory, fd, stage } = tucked
   const cannot = (why: string): Error => new Error(`Cannot take the new mount away from beneath '${target}': ${why}`)
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const lower = mounts.find((m) => m.id === mountId)
   if (lower === undefined) return
   const parent = mounts.find((m) => m.id === lower.parentId)

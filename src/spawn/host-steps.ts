@@ -8,6 +8,7 @@ import { O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFCHR, S_IFREG } from '../abi/process
 import { makeDev } from '../facts/mountinfo.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { newMount } from '../kernel/new-mount.ts'
 import type { Handle, HostStep, TreeNode } from '../plan/run/run-plan.ts'
 import { makeCgroup, removeCgroup } from './cgroup.ts'
 import { openTerminal } from './terminal.ts'
@@ -79,14 +80,8 @@ export class HostSteps {
   }
 
   #newMount({ fstype, options, attributes }: Extract<HostStep, { op: 'new-mount' }>): Fd {
-    const kernel = this.#kernel
-    const context = kernel.fsopen(fstype)
-    try {
-      for (const [key, value] of options) kernel.fsconfig(context, key, value !== null && typeof value === 'object' ? { fd: this.fd(value.handle) } : value)
-      return kernel.fsmount(context, attributes)
-    } finally {
-      kernel.close(context)
-    }
+    const settings = options.map(([key, value]) => [key, value !== null && typeof value === 'object' ? { fd: this.fd(value.handle) } : value] as const)
+    return newMount(this.#kernel, fstype, settings, attributes)
   }
 
   #ensure(path: string, mode: number): void {

@@ -6,10 +6,11 @@
 
 import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_REC, OPEN_TREE_CLOEXEC, OPEN_TREE_NAMESPACE } from '../abi/mount.ts'
 import { CLONE_FILES, CLONE_NEWNS, CLONE_VFORK, CLONE_VM, O_CLOEXEC, O_RDONLY } from '../abi/process.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
+import { newMount } from '../kernel/new-mount.ts'
 import { waitReadable } from '../kernel/wait-readable.ts'
 import { calls, handle } from '../plan/run/calls.ts'
 import type { ChildCall } from '../plan/run/run-plan.ts'
@@ -18,15 +19,11 @@ import { errorOfCall } from './spawn-error.ts'
 
 /** Makes the template; the caller closes the descriptor. Throws SyscallError: EINVAL in a chroot(2) to what is no mount. */
 export function makeTemplate(kernel: Kernel): Fd {
-  const context = kernel.fsopen('tmpfs')
-  let tree: Fd | undefined
+  const tree = newMount(kernel, 'tmpfs', [['size', '4k'], ['nr_inodes', '2'], ['mode', '555']], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
   try {
-    for (const [key, value] of [['size', '4k'], ['nr_inodes', '2'], ['mode', '555']] as const) kernel.fsconfig(context, key, value)
-    tree = kernel.fsmount(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
     return namespaceOf(kernel, tree)
   } finally {
-    kernel.close(context)
-    if (tree !== undefined) kernel.close(tree)
+    kernel.close(tree)
   }
 }
 
@@ -53,7 +50,7 @@ function onTopOf(mountPoints: readonly string[]): readonly ChildCall[] {
 
 /** Mount points directly below the rootfs, the last one first; null where the root is another mount. */
 function mountsOfInitramfs(kernel: Kernel): string[] | null {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const root = mounts.find(({ mountPoint, fstype }) => mountPoint === '/' && fstype === 'rootfs')
   return root === undefined ? null : mounts.filter(({ id, parentId }) => parentId === root.id && id !== root.id).map(({ mountPoint }) => mountPoint).reverse()
 }

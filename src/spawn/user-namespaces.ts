@@ -6,7 +6,7 @@
 import { CLONE_NEWUSER, CLONE_VM, O_RDONLY, PR_SET_PDEATHSIG, SIGKILL } from '../abi/process.ts'
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
-import { waitReadable } from '../kernel/wait-readable.ts'
+import { killAndReap } from './running.ts'
 
 export class UserNamespaces {
   readonly #kernel: Kernel
@@ -39,9 +39,7 @@ export class UserNamespaces {
       kernel.writeFile(`${proc}/gid_map`, gidMap)
       return kernel.open(`${proc}/ns/user`, O_RDONLY)
     } finally {
-      kernel.pidfdSendSignal(table.pidfd, SIGKILL)
-      waitReadable(kernel, table.pidfd)
-      kernel.reap(table.pid)
+      killAndReap(kernel, table.pid, table.pidfd)
       kernel.close(table.pidfd)
       table.release()
     }

@@ -9,8 +9,9 @@ import { attempt, isErrno } from '../../kernel/errors.ts'
 import type { Fd, Kernel } from '../../kernel/kernel.ts'
 import { headLength, probeSuperblock } from '../block/probe-superblock.ts'
 import type { Superblock } from '../block/superblock.ts'
-import { childrenOf, parseMountInfo, rootMount, splitDev, topMountAt } from '../mountinfo.ts'
+import { childrenOf, rootMount, splitDev, topMountAt } from '../mountinfo.ts'
 import type { Mount } from '../mountinfo.ts'
+import { readOwnMounts } from '../own-mounts.ts'
 import { inRoot } from '../paths.ts'
 import { parseRecord, recordName } from './record.ts'
 import { REPLACE_DIRECTORY } from './replace-types.ts'
@@ -120,7 +121,7 @@ function pathsOf({ source }: ReplaceRequest): { readonly sources: readonly strin
 
 /** Reads the facts for a request. Throws SyscallError when /proc is not mounted. */
 export function readReplaceFacts(kernel: Kernel, request: ReplaceRequest): ReplaceFacts {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const target = readPathFacts(kernel, request.target, false)
   const old = target.kind === 'missing' ? null : topMountAt(mounts, target.path) ?? null
   const parent = old === null ? null : mounts.find((m) => m.id === old.parentId && m.id !== old.id) ?? null

@@ -3,6 +3,7 @@
 // They tell of the machine or change it, whoever's namespaces one is in. The same set as of other container runtimes
 // (docs/containers.md). Which of them there are is a matter of the kernel's configuration, not of the container.
 
+import { S_IFDIR, S_IFMT } from '../../abi/process.ts'
 import type { FileCalls } from '../../kernel/kernel.ts'
 
 /** 'masked': empty and read-only; 'read-only': to be looked at. */
@@ -19,8 +20,6 @@ export const MASKED: readonly string[] = [
 ]
 /** Read-only for a container. */
 export const READ_ONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
-const S_IFMT = 0o170000
-const S_IFDIR = 0o040000
 
 /** Looks at this process's /proc and /sys, which have to be mounted. */
 export function readKernelFiles(kernel: Pick<FileCalls, 'exists' | 'lstat'>): KernelFile[] {

@@ -6,8 +6,9 @@
 import { S_IFDIR, S_IFMT } from '../../abi/process.ts'
 import { attempt } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { isAbsoluteRoot, mountContaining, parseMountInfo, rootMount } from '../mountinfo.ts'
+import { isAbsoluteRoot, mountContaining, rootMount } from '../mountinfo.ts'
 import type { Mount } from '../mountinfo.ts'
+import { readOwnMounts } from '../own-mounts.ts'
 import { findProgram } from './find-program.ts'
 import type { IdRange, Presence, RunFacts, RunFeatures, RunRequest } from './run-types.ts'
 import { seenRoot } from './seen-root.ts'
@@ -21,13 +22,11 @@ const NEVER_IDMAPPED = new Set([0x9fa0, 0x62656572, 0x858458f6, 0x01021997, 0x69
 /** What is mounted in a container, or may be. */
 const CONTAINER_DIRECTORIES = ['/proc', '/sys', '/dev', '/run', '/tmp', '/usr', '/var', '/etc', '/etc/resolv.conf']
 
-const mountInfo = (kernel: Pick<Kernel, 'readText'>): Mount[] => parseMountInfo(kernel.readText('/proc/self/mountinfo'))
-
 /** By statmount(2) where there is one, which costs the same for any number of mounts. */
 function hostRoot(kernel: Doors): RunFacts['hostRoot'] {
   const top = attempt(() => kernel.statmountDetails(kernel.uniqueMountId('/')))
   if (top !== null) return top.mountPoint !== '/' ? 'chroot' : top.parentId === top.id ? 'absolute' : 'mount'
-  const mounts = mountInfo(kernel)
+  const mounts = readOwnMounts(kernel)
   if (rootMount(mounts) === undefined) return 'chroot'
   return isAbsoluteRoot(mounts) ? 'absolute' : 'mount'
 }
@@ -39,12 +38,12 @@ function readControllers(kernel: Pick<Kernel, 'readText'>, cgroup2: string): str
 /** Where systemd has it, alone or beside cgroup v1; else wherever it is. */
 export function cgroup2Mount(kernel: Pick<Kernel, 'readText' | 'statfs'>): string | null {
   const usual = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) => attempt(() => kernel.statfs(path).type) === CGROUP2_SUPER_MAGIC)
-  return usual ?? mountInfo(kernel).find((mount) => mount.fstype === 'cgroup2' && mount.root === '/')?.mountPoint ?? null
+  return usual ?? readOwnMounts(kernel).find((mount) => mount.fstype === 'cgroup2' && mount.root === '/')?.mountPoint ?? null
 }
 
 /** Whether nothing can be written there whoever tries: by statmount(2) where there is one, else from mountinfo. */
 function isReadOnly(kernel: Doors, path: string): boolean {
-  const mount = attempt(() => kernel.statmountDetails(kernel.uniqueMountId(path))) ?? mountContaining(mountInfo(kernel), kernel.realpath(path))
+  const mount = attempt(() => kernel.statmountDetails(kernel.uniqueMountId(path))) ?? mountContaining(readOwnMounts(kernel), kernel.realpath(path))
   return mount !== undefined && (mount.options.includes('ro') || mount.superOptions.includes('ro'))
 }
 
