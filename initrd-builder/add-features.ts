@@ -18,19 +18,27 @@ export interface FeatureModules {
 
 /** Adds the features by name. Throws BuilderError for an unknown one, or one the sysroot cannot serve. */
 export function addFeatures(names: readonly string[], tree: ImageTree, collector: Collector, sysroot: Sysroot): FeatureModules {
-  const chosen = [...new Set(names)].map(name => {
-    const feature = findFeature(name)
-    if (feature === undefined) {
-      const known = features.map(({ name }) => name).join("', '")
-      throw new BuilderError('usage', `Cannot add feature '${name}': there is none of that name, there are '${known}'`)
-    }
-    return feature
-  })
+  const chosen = withNeeds(names)
   for (const feature of chosen) addPrograms(feature, tree, collector, sysroot)
   return {
     wanted: chosen.flatMap(({ name, modules }) => (modules ?? []).map(module => ({ name: module, reason: `feature '${name}'` }))),
     load: chosen.flatMap(({ load }) => load ?? []),
   }
+}
+
+/** The features by name, each behind those that it needs, once. */
+function withNeeds(names: readonly string[], chosen: Feature[] = []): Feature[] {
+  for (const name of names) {
+    const feature = findFeature(name)
+    if (feature === undefined) {
+      const known = features.map(({ name }) => name).join("', '")
+      throw new BuilderError('usage', `Cannot add feature '${name}': there is none of that name, there are '${known}'`)
+    }
+    if (chosen.includes(feature)) continue
+    withNeeds(feature.needs ?? [], chosen)
+    chosen.push(feature)
+  }
+  return chosen
 }
 
 function addPrograms(feature: Feature, tree: ImageTree, collector: Collector, sysroot: Sysroot): void {
@@ -47,6 +55,8 @@ function addPrograms(feature: Feature, tree: ImageTree, collector: Collector, sy
     const found = feature.anyPrograms.filter(program => collector.addProgram(program, { reason }))
     if (found.length === 0) throw lacking(`'${feature.anyPrograms.join("', '")}'`)
   }
+  for (const program of feature.optionalPrograms ?? []) collector.addProgram(program, { reason })
+  for (const file of feature.optionalFiles ?? []) collector.add(file, { reason })
   for (const link of feature.links ?? []) {
     if (feature.linkTo !== undefined && !tree.has(`/bin/${link}`)) {
       tree.add(`/bin/${link}`, { type: 'symlink', target: feature.linkTo }, reason)

@@ -11,6 +11,12 @@ export interface Feature {
   readonly programs?: readonly string[]
   /** At least one must be there; all that are get in. */
   readonly anyPrograms?: readonly string[]
+  /** Taken if the sysroot has them. */
+  readonly optionalPrograms?: readonly string[]
+  /** Files and directories of the sysroot, taken if it has them: configuration, plugins. */
+  readonly optionalFiles?: readonly string[]
+  /** Features that come along. */
+  readonly needs?: readonly string[]
   /** Debian packages that bring the programs, for the error. */
   readonly packages?: readonly string[]
   /** Names in /bin that link to `linkTo` where no program of that name is in the image. */

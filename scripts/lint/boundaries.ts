@@ -55,7 +55,7 @@ export const mainThread: FileRule = (file) => {
 const PURE = [
   /^src\/(abi|plan|kmod)\//,
   /^src\/facts\//,
-  /^src\/boot\/parameters\.ts$/,
+  /^src\/boot\/(parameters\.ts$|words\/)/,
   /^src\/processes\/(process-facts|origin|policy|rules|rules-file|dependencies)\.ts$/,
   /^src\/shutdown\/(arguments|stack-facts|stack-graph|plan-round)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,

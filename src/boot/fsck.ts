@@ -6,13 +6,13 @@
 
 import type { Kernel, RunResult } from '../kernel/kernel.ts'
 import type { BootParameters } from './parameters.ts'
+import { findTool, TOOL_PATH } from './tool.ts'
 
 /** What became of a check. */
 export type FsckOutcome =
   | { readonly kind: 'none'; readonly why: string }
   | { readonly kind: 'clean' | 'repaired' | 'reboot' | 'errors' | 'failed'; readonly program: string; readonly status: number | null; readonly output: string }
 
-const DIRECTORIES: readonly string[] = ['/sbin', '/bin', '/usr/sbin', '/usr/bin']
 /** Types whose check before a mount does nothing (fsck.xfs, fsck.btrfs) or that cannot be written. */
 const NEVER: readonly string[] = ['xfs', 'btrfs', 'erofs', 'squashfs', 'iso9660', 'virtiofs', '9p']
 
@@ -36,8 +36,8 @@ export function fsck(
   if (parameters.fsckMode === 'skip') return { kind: 'none', why: 'fsck.mode=skip' }
   if (NEVER.includes(type)) return { kind: 'none', why: `'${type}' is not checked before a mount` }
   if (readOnlyDevice) return { kind: 'none', why: `'${device}' is read-only` }
-  const program = DIRECTORIES.map((directory) => `${directory}/fsck.${type}`).find((path) => kernel.exists(path))
+  const program = findTool(kernel, `fsck.${type}`)
   if (program === undefined) return { kind: 'none', why: `the image has no 'fsck.${type}'` }
   const force = parameters.fsckMode === 'force' ? ['-f'] : []
-  return judge(program, kernel.run(program, [REPAIR[parameters.fsckRepair], ...force, device], { env: { PATH: DIRECTORIES.join(':') } }))
+  return judge(program, kernel.run(program, [REPAIR[parameters.fsckRepair], ...force, device], { env: { PATH: TOOL_PATH } }))
 }

@@ -5,33 +5,11 @@
 // Man pages: bootparam(7), kernel-command-line(7), dracut.cmdline(7).
 
 import { normalKey } from '../facts/cmdline.ts'
-
-/** Whose word it is: the kernel itself reads those of 'kernel' as well. */
-export type ParameterOwner = 'kernel' | 'systemd' | 'dracut' | 'fulcrum'
-
-export interface Parameter {
-  readonly key: string
-  /** Other spellings of the same. */
-  readonly aliases: readonly string[]
-  /** What stands behind '=', for instance 'SECONDS'; empty for a word without a value. */
-  readonly value: string
-  /** The value that holds when the word is missing, as text. */
-  readonly default: string
-  readonly owner: ParameterOwner
-  /** One or two sentences without full stop at the end. */
-  readonly summary: string
-}
-
-function parameter(
-  owner: ParameterOwner,
-  key: string,
-  value: string,
-  fallback: string,
-  summary: string,
-  aliases: readonly string[] = [],
-): Parameter {
-  return { key, aliases, value, default: fallback, owner, summary }
-}
+import { blockParameters } from './words/block-words.ts'
+import { layerParameters } from './words/layer-words.ts'
+import { networkParameters } from './words/network-words.ts'
+import { parameter } from './words/parameter.ts'
+import type { Parameter } from './words/parameter.ts'
 
 /** Every parameter that PID 1 understands, in the order in which it is documented. */
 export const parameters: readonly Parameter[] = [
@@ -96,6 +74,9 @@ export const parameters: readonly Parameter[] = [
   parameter('systemd', 'fsck.repair', 'preen|yes|no', 'preen',
     'What fsck may repair: what is safe, everything, nothing',
   ),
+  ...blockParameters,
+  ...layerParameters,
+  ...networkParameters,
   parameter('fulcrum', 'fulcrum.switch', 'auto|move|pivot', 'auto',
     'How to switch: MS_MOVE and chroot, or pivot_root',
   ),

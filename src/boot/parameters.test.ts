@@ -18,6 +18,7 @@ t.test('defaults', async (t) => {
     root: null, gptAuto: true, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
     fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true, shutdownTimeoutMs: null,
+    block: { none: null }, layers: { none: null }, network: { none: null },
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })

@@ -5,13 +5,21 @@
 // Man pages: bootparam(7), kernel-command-line(7), dracut.cmdline(7), docs/man/fulcrum.7.
 
 import type { CommandLine } from '../facts/cmdline.ts'
-import { lastWord, normalKey, parseBoolean, wordsOf } from '../facts/cmdline.ts'
+import { lastWord, normalKey, wordsOf } from '../facts/cmdline.ts'
 import { nearest } from '../facts/nearest.ts'
 import { keeps } from '../facts/switch-types.ts'
 import type { EngineChoice, Keep } from '../facts/switch-types.ts'
 import { parseRuleWord, RULE_WORD } from '../processes/rules.ts'
 import type { Rule } from '../processes/rules.ts'
 import { findParameter, parameters } from './parameter-table.ts'
+import { readBlockWords } from './words/block-words.ts'
+import type { BlockWords } from './words/block-words.ts'
+import { readLayerWords } from './words/layer-words.ts'
+import type { LayerWords } from './words/layer-words.ts'
+import { readNetworkWords } from './words/network-words.ts'
+import type { NetworkWords } from './words/network-words.ts'
+import { isOneOf, unquote, WordReader } from './words/reader.ts'
+import type { ParameterProblem } from './words/reader.ts'
 
 /** Where rd.break= can stop a boot, in the order in which they are passed. */
 export const breakPoints = ['cmdline', 'pre-mount', 'mount', 'pre-switch'] as const
@@ -68,15 +76,13 @@ export interface BootParameters {
   readonly dryRun: boolean
   /** Whether systemd is told when the initramfs began and ended. */
   readonly timestamps: boolean
+  /** LUKS, LVM, md. */
+  readonly block: BlockWords
+  /** dm-verity, overlay, image files, resume. */
+  readonly layers: LayerWords
+  readonly network: NetworkWords
   /** fulcrum.shutdown_timeout=, which /shutdown reads again: here so that a bad value is told at the boot. */
   readonly shutdownTimeoutMs: number | null
-}
-
-/** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
-export interface ParameterProblem {
-  readonly key: string
-  readonly value: string | null
-  readonly detail: string
 }
 
 const breakAliases: Readonly<Record<string, BreakPoint>> = {
@@ -87,95 +93,9 @@ const breakAliases: Readonly<Record<string, BreakPoint>> = {
   cleanup: 'pre-switch',
 }
 
-function isOneOf<T extends string>(choices: readonly T[], text: string): text is T {
-  return choices.some((choice) => choice === text)
-}
-
-/** Milliseconds of '5', '1.5', '30s', '200ms' or '2min'; a plain number means seconds. */
-function parseTimeMs(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|sec|min|m)?$/.exec(text)
-  if (match === null) return undefined
-  const factor = match[2] === 'ms' ? 1 : match[2] === 'min' || match[2] === 'm' ? 60_000 : 1000
-  return Math.round(Number(match[1]) * factor)
-}
-
-/** Reads values of one line; what cannot be understood goes to `problems` once. */
-class Reader {
-  readonly problems: ParameterProblem[] = []
-  readonly #line: CommandLine
-
-  constructor(line: CommandLine) {
-    this.#line = line
-  }
-
-  problem(key: string, value: string | null, expected: string): void {
-    const shown = value === null ? `'${key}' without a value` : `'${key}=${value}'`
-    this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ignoring` })
-  }
-
-  #spellings(key: string): readonly string[] {
-    return [key, ...(findParameter(key)?.aliases ?? [])]
-  }
-
-  /** Text of the last word; null when missing. An empty or missing value is a problem. */
-  text(key: string): string | null {
-    const word = lastWord(this.#line, ...this.#spellings(key))
-    if (word === undefined) return null
-    if (word.value === null || word.value === '') {
-      this.problem(word.key, word.value, `'${findParameter(key)?.value ?? 'a value'}' behind '='`)
-      return null
-    }
-    return word.value
-  }
-
-  /** Every comma-separated part of every word in order; an empty value forgets what came before. */
-  list(key: string): string[] {
-    let all: string[] = []
-    for (const word of wordsOf(this.#line, ...this.#spellings(key))) {
-      if (word.value === null) this.problem(word.key, null, `'${findParameter(key)?.value ?? 'a list'}' behind '='`)
-      else if (word.value === '') all = []
-      else all.push(...word.value.split(',').filter((part) => part !== ''))
-    }
-    return all
-  }
-
-  boolean(key: string, fallback: boolean): boolean {
-    const word = lastWord(this.#line, ...this.#spellings(key))
-    if (word === undefined) return fallback
-    const value = parseBoolean(word.value)
-    if (value === undefined) this.problem(word.key, word.value, "a boolean ('yes' or 'no')")
-    return value ?? fallback
-  }
-
-  choice<T extends string>(key: string, choices: readonly T[]): T | null {
-    const text = this.text(key)
-    if (text === null || isOneOf(choices, text)) return text
-    this.problem(key, text, choices.map((choice) => `'${choice}'`).join(' or '))
-    return null
-  }
-
-  timeMs(key: string): number | null {
-    const text = this.text(key)
-    if (text === null) return null
-    const ms = parseTimeMs(text)
-    if (ms === undefined) this.problem(key, text, 'a number of seconds')
-    return ms ?? null
-  }
-
-  integer(key: string): number | null {
-    const text = this.text(key)
-    if (text === null) return null
-    if (!/^[+-]?\d{1,9}$/.test(text)) {
-      this.problem(key, text, 'a whole number of seconds')
-      return null
-    }
-    return Number(text)
-  }
-}
-
 const defaultRootTimeoutMs = 90_000
 
-function readRootTimeout(read: Reader, line: CommandLine, delayMs: number): number | null {
+function readRootTimeout(read: WordReader, line: CommandLine, delayMs: number): number | null {
   const timeout = read.timeMs('rd.timeout')
   if (timeout !== null) return timeout === 0 ? null : Math.max(timeout, delayMs)
   const rootwait = lastWord(line, 'rootwait')
@@ -186,13 +106,13 @@ function readRootTimeout(read: Reader, line: CommandLine, delayMs: number): numb
   return seconds === null ? Math.max(defaultRootTimeoutMs, delayMs) : Math.max(seconds, delayMs)
 }
 
-function readRebootAfter(read: Reader): number | null {
+function readRebootAfter(read: WordReader): number | null {
   const ours = read.integer('fulcrum.panic')
   const seconds = ours ?? read.integer('panic') ?? 0
   return seconds === 0 ? null : Math.max(seconds, 0)
 }
 
-function readBreaks(read: Reader, line: CommandLine): BreakPoint[] {
+function readBreaks(read: WordReader, line: CommandLine): BreakPoint[] {
   const found = new Set<BreakPoint>()
   for (const word of wordsOf(line, 'rd.break')) {
     if (word.value === '') found.clear()
@@ -205,20 +125,20 @@ function readBreaks(read: Reader, line: CommandLine): BreakPoint[] {
   return breakPoints.filter((point) => found.has(point))
 }
 
-function readLogLevel(read: Reader, line: CommandLine): LogLevel {
+function readLogLevel(read: WordReader, line: CommandLine): LogLevel {
   const asked = read.choice('fulcrum.log', logLevels)
   if (asked !== null) return asked
   if (read.boolean('debug', false)) return 'debug'
   return lastWord(line, 'quiet') === undefined ? 'normal' : 'quiet'
 }
 
-function readUsr(read: Reader): BootParameters['usr'] {
+function readUsr(read: WordReader): BootParameters['usr'] {
   const source = read.text('mount.usr')
   if (source === null) return null
   return { source: unquote(source), fstypes: read.list('mount.usrfstype'), flags: read.text('mount.usrflags') ?? '' }
 }
 
-function readFsckMode(read: Reader, line: CommandLine): BootParameters['fsckMode'] {
+function readFsckMode(read: WordReader, line: CommandLine): BootParameters['fsckMode'] {
   const word = lastWord(line, 'fsck.mode', 'fastboot', 'forcefsck')
   if (word?.key === 'fastboot') return 'skip'
   if (word?.key === 'forcefsck') return 'force'
@@ -228,7 +148,7 @@ function readFsckMode(read: Reader, line: CommandLine): BootParameters['fsckMode
   return mode ?? 'auto'
 }
 
-function readProcessRules(read: Reader): Rule[] {
+function readProcessRules(read: WordReader): Rule[] {
   const rules: Rule[] = []
   for (const word of read.list('fulcrum.process')) {
     const rule = parseRuleWord(word)
@@ -238,15 +158,10 @@ function readProcessRules(read: Reader): Rule[] {
   return rules
 }
 
-function readSecrets(read: Reader): string[] {
+function readSecrets(read: WordReader): string[] {
   const paths = read.list('fulcrum.secret')
   for (const path of paths) if (!path.startsWith('/')) read.problem('fulcrum.secret', path, 'an absolute path')
   return paths.filter((path) => path.startsWith('/'))
-}
-
-/** root=LABEL="My Disk": the kernel keeps quotes inside a word, people mean the text. */
-function unquote(text: string): string {
-  return text.replaceAll('"', '')
 }
 
 function misspelt(line: CommandLine): ParameterProblem[] {
@@ -266,7 +181,7 @@ export function readParameters(line: CommandLine): {
   readonly values: BootParameters
   readonly problems: readonly ParameterProblem[]
 } {
-  const read = new Reader(line)
+  const read = new WordReader(line, findParameter)
   const root = read.text('root')
   const rootDelayMs = read.timeMs('rootdelay') ?? 0
   const values: BootParameters = {
@@ -294,6 +209,9 @@ export function readParameters(line: CommandLine): {
     processMarks: read.boolean('fulcrum.process_marks', true),
     dryRun: read.boolean('fulcrum.dry_run', false),
     timestamps: read.boolean('fulcrum.timestamps', true),
+    block: readBlockWords(read),
+    layers: readLayerWords(read),
+    network: readNetworkWords(read),
     shutdownTimeoutMs: read.timeMs('fulcrum.shutdown_timeout'),
   }
   return { values, problems: [...read.problems, ...misspelt(line)] }

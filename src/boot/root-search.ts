@@ -22,21 +22,15 @@ import type { ModuleLoader } from './devices/index.ts'
 import { fsck } from './fsck.ts'
 import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
 import { mountFilesystem } from './mount-root.ts'
-
-/** A root that is there: on a block device, or behind a tag. `source` is what mount(2) takes. */
-type FoundRoot =
-  | { readonly kind: 'block'; readonly source: string; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
-  | { readonly kind: 'tag'; readonly source: string; readonly fstype: string }
-
-/** One file system to find and mount: the root, or /usr. */
-interface Wanted {
-  readonly role: 'root' | '/usr'
-  readonly spec: string
-  readonly fstypes: readonly string[]
-  readonly options: string
-  readonly readOnly: boolean
-  readonly target: string
-}
+import { connectNetwork, networkRoot } from './network/network-root.ts'
+import { createAssemblers } from './storage/assemblers.ts'
+import { createAssembly } from './storage/assembly.ts'
+import type { Assembly } from './storage/assembly.ts'
+import type { FoundRoot, MountedRoot, RootContext, Wanted } from './storage/context.ts'
+import { imageRoot } from './storage/image-root.ts'
+import { overlayRoot } from './storage/overlay.ts'
+import { resumeFromSwap } from './storage/resume.ts'
+import { verified } from './storage/verity.ts'
 
 /** Where the boot stands while it looks for one. */
 const POINTS = { root: 'root-device', '/usr': 'usr' } as const
@@ -48,13 +42,15 @@ function parseSpec(state: BootState, loader: ModuleLoader, wanted: Wanted): Root
   throw refusalFailure(POINTS[wanted.role], { reason: 'root-invalid', detail: parsed.error, remedy: "correct it: root=UUID=…, 'help' and 'blk' show what there is" }, null, [])
 }
 
-function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: RootSpec): FoundRoot {
+/** The devices' side of one boot: what was put together stays so over retries, what failed is tried again. */
+interface Search extends RootContext {
+  readonly assembly: Assembly
+}
+
+/** Waits for what a specifier names. Throws BootFailure. */
+function find({ state, loader, assembly }: Search, spec: RootSpec, what: { readonly point: string; readonly name: string }, timeoutMs: number | null): FoundRoot {
   const { parameters, log, trace } = state
-  const wait = {
-    timeoutMs: parameters.root === null && wanted.role === 'root' ? notGivenTimeoutMs(parameters) : parameters.rootTimeoutMs,
-    rootdelayMs: parameters.rootDelayMs,
-    onProgress: (line: string): void => log.warn(line),
-  }
+  const wait = { timeoutMs, rootdelayMs: parameters.rootDelayMs, assembly, onProgress: (line: string): void => log.warn(line) }
   const result = trace.measure('root-device', rootSpecText(spec), () => waitForRoot(state.kernel, loader, spec, wait), (r) => ({ outcome: r.outcome }))
   if (result.outcome === 'tag') return { kind: 'tag', source: result.tag, fstype: result.fstype }
   if (result.outcome === 'block') {
@@ -63,19 +59,40 @@ function find(state: BootState, loader: ModuleLoader, wanted: Wanted, spec: Root
     return { kind: 'block', source: device.path, device, members }
   }
   if (result.outcome === 'ambiguous') throw refusalFailure('root-device', ambiguous(result.detail), null, result.report)
-  if (parameters.root === null && wanted.role === 'root') {
+  const report = [...assembly.problems(), ...result.report]
+  if (parameters.root === null && spec.kind === 'gpt-auto') {
     const detail = `Cannot look for the root: the command line has no root=, and ${noRootPartition(spec)}`
-    throw refusalFailure(POINTS[wanted.role], { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, result.report.slice(1))
+    throw refusalFailure(what.point, { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, [...assembly.problems(), ...result.report.slice(1)])
   }
   throw refusalFailure(
-    POINTS[wanted.role],
+    what.point,
     {
       reason: 'root-not-found',
-      detail: `Cannot find the ${wanted.role === 'root' ? 'root' : "file system for '/usr'"}: ${rootSpecText(spec)} did not appear`,
+      detail: `Cannot find ${what.name}: ${rootSpecText(spec)} did not appear`,
       remedy: "choose another with root=… and 'retry'; 'blk' shows the devices, 'load MODULE' loads a driver",
     },
-    null, result.report,
+    null, report,
   )
+}
+
+const NAMES = { root: 'the root', '/usr': "the file system for '/usr'" } as const
+
+function findWanted(search: Search, wanted: Wanted, spec: RootSpec): FoundRoot {
+  const { parameters } = search.state
+  const timeoutMs = parameters.root === null && wanted.role === 'root' ? notGivenTimeoutMs(parameters) : parameters.rootTimeoutMs
+  return find(search, spec, { point: POINTS[wanted.role], name: NAMES[wanted.role] }, timeoutMs)
+}
+
+function waitForDevice(search: Search, text: string, what: string, timeoutMs: number | null): BlockDevice {
+  const point = 'root-device'
+  const { spec, error } = parseRootSpec(text, null)
+  const refuse = (detail: string): BootFailure =>
+    refusalFailure(point, { reason: 'root-invalid', detail, remedy: "correct it on the kernel command line; 'help' and 'blk' show what there is" }, null, [])
+  if (spec === null) throw refuse(error)
+  if (spec.kind === 'tag') throw refuse(`Cannot use '${text}' for ${what}: it names no block device`)
+  const found = find(search, spec, { point, name: what }, timeoutMs)
+  if (found.kind === 'tag') throw refuse(`Cannot use '${text}' for ${what}: it names no block device`)
+  return found.device
 }
 
 function typesFor(wanted: Wanted, found: FoundRoot): readonly string[] {
@@ -132,17 +149,14 @@ function diagnosis(found: FoundRoot, types: readonly string[], failures: readonl
 }
 
 /** What was mounted; `auto` is the partition when its type alone told that it is the root. */
-interface MountedRoot {
-  readonly source: string
-  readonly type: string
-  readonly options: string
-  readonly auto: BlockDevice | null
-}
+type Mounted = MountedRoot & { readonly auto: BlockDevice | null }
 
-function mount(state: BootState, loader: ModuleLoader, asked: Wanted): MountedRoot {
+function mount(search: Search, asked: Wanted): Mounted {
+  const { state, loader } = search
   const spec = parseSpec(state, loader, asked)
-  const found = find(state, loader, asked, spec)
-  const auto = spec.kind === 'gpt-auto' && found.kind === 'block' ? found.device : null
+  const seen = findWanted(search, asked, spec)
+  const auto = spec.kind === 'gpt-auto' && seen.kind === 'block' ? seen.device : null
+  const found = verified(search, asked, seen)
   if (auto !== null) state.log.info(`the root is ${auto.path}, by the type of the partition`)
   const wanted = auto !== null && markedReadOnly(state, auto) ? { ...asked, readOnly: true } : asked
   const types = typesFor(wanted, found)
@@ -186,6 +200,14 @@ export function createDevices(state: BootState): Devices {
   const { kernel, trace, log } = state
   let autoRoot: BlockDevice | null = null
   const loader = createModuleLoader(kernel, state.kernelRelease, { words: state.givenLine.words })
+  const assemblers = createAssemblers(state, loader)
+  const beginSearch = (): Search => {
+    const search: Search = {
+      state, loader, assembly: createAssembly(state, assemblers),
+      waitForDevice: (spec, what, timeoutMs) => waitForDevice(search, spec, what, timeoutMs),
+    }
+    return search
+  }
   return {
     loadListed: () => {
       const names = [...state.parameters.preload, ...state.image.modules]
@@ -201,20 +223,26 @@ export function createDevices(state: BootState): Devices {
     },
     mountRoot: () => {
       const { parameters } = state
+      const search = beginSearch()
+      connectNetwork(search)
+      resumeFromSwap(search)
       if (parameters.root === null && !parameters.gptAuto) {
         const detail = 'Cannot look for the root: the command line has no root='
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))
       }
       const wanted: Wanted = { role: 'root', spec: parameters.root ?? GPT_AUTO, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly, target: SYSROOT }
-      const { auto, ...mounted } = inPhase('root-device', () => mount(state, loader, wanted))
+      const special = inPhase('root-device', () => networkRoot(search, wanted) ?? imageRoot(search, wanted))
+      const { auto, ...mounted } = special?.kind === 'mounted'
+        ? { ...special, auto: null }
+        : inPhase('root-device', () => mount(search, special === null ? wanted : { ...wanted, spec: special.spec }))
       autoRoot = auto
-      return mounted
+      return overlayRoot(search, { source: mounted.source, type: mounted.type, options: mounted.options })
     },
     mountUsr: () => {
       const wanted = inPhase('usr', () => wantedUsr(state, autoRoot))
       if (wanted === null) return
       try {
-        inPhase('usr', () => mount(state, loader, wanted))
+        inPhase('usr', () => mount(beginSearch(), wanted))
       } catch (error) {
         if (!hasOption(wanted.options, 'nofail')) throw error
         log.warn(`${error instanceof BootFailure ? error.message : errorLine(error)}; '/usr' is marked nofail, ignoring`)

@@ -4,7 +4,7 @@
 // parameters.  Man pages: fulcrum-cmdline(1), bootparam(7).
 
 import { findParameter, parameters } from '../boot/parameter-table.ts'
-import type { Parameter } from '../boot/parameter-table.ts'
+import type { Parameter } from '../boot/words/parameter.ts'
 import { readParameters } from '../boot/parameters.ts'
 import type { BootParameters } from '../boot/parameters.ts'
 import { parseCommandLine, wordText } from '../facts/cmdline.ts'

@@ -5,7 +5,7 @@
 // MADV_DONTFORK and the child would die on return to JavaScript (docs/node-as-pid1.md). posix_spawn(3), poll(2), pidfd_open(2).
 
 import * as koffi from 'koffi'
-import { O_CLOEXEC, O_RDONLY, O_RDWR, POLLIN, RLIMIT_NOFILE, SIGKILL } from '../abi/process.ts'
+import { MFD_CLOEXEC, O_CLOEXEC, O_RDONLY, O_RDWR, POLLIN, RLIMIT_NOFILE, SIGKILL } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
 import type { RunOptions, RunResult } from './kernel.ts'
 import type { Libc } from './ffi-libc.ts'
@@ -26,7 +26,7 @@ const signalNames: Readonly<Record<number, string>> = { 1: 'SIGHUP', 2: 'SIGINT'
 
 interface Wiring {
   /** Descriptors for 1 and 2 of the child, or null to inherit. */
-  readonly output: { readonly out: number; readonly err: number } | null
+  readonly output: { readonly out: number; readonly err: number; readonly input: number | null } | null
   readonly terminal: string | null
   readonly session: boolean
 }
@@ -58,7 +58,8 @@ export function spawn(
       // dup2 onto itself clears close-on-exec in posix_spawn: Node marks 0 to 2 that way.
       if (wiring.output === null) for (const fd of [0, 1, 2]) dup2(fd, fd)
       else {
-        libc.raw('int posix_spawn_file_actions_addopen(void *, int, const char *, int, int)', actions, 0, '/dev/null', O_RDONLY, 0)
+        if (wiring.output.input !== null) dup2(wiring.output.input, 0)
+        else libc.raw('int posix_spawn_file_actions_addopen(void *, int, const char *, int, int)', actions, 0, '/dev/null', O_RDONLY, 0)
         dup2(wiring.output.out, 1)
         dup2(wiring.output.err, 2)
       }
@@ -147,6 +148,14 @@ function notStarted(error: unknown): RunResult {
   return { code: null, signal: null, stdout: '', stderr: '', error: error instanceof Error ? error.message : String(error) }
 }
 
+/** A file in memory with these bytes, at its beginning: unlike a pipe it never makes the writer wait. */
+function inputFile(libc: Libc, bytes: Uint8Array): number {
+  const fd = libc.call('memfd_create', 'int memfd_create(const char *, unsigned int)', ['input', MFD_CLOEXEC], [])
+  // At an offset of its own, so that the child's reading begins at 0.
+  libc.call('pwrite', 'long pwrite64(int, const void *, size_t, long)', [fd, Buffer.from(bytes), bytes.length, 0], [fd, bytes.length])
+  return fd
+}
+
 /** Runs a program to its end; see Kernel.run. */
 export function run(libc: Libc, path: string, args: readonly string[], options: RunOptions, softNofile: bigint): RunResult {
   const capture = (options.stdio ?? 'capture') === 'capture' && options.terminal === undefined
@@ -155,15 +164,19 @@ export function run(libc: Libc, path: string, args: readonly string[], options: 
   const sinks: Buffer[][] = [[], []]
   const deadline = options.timeoutMs === undefined ? null : performance.now() + options.timeoutMs
   let pid: number
+  let input: number | null = null
   try {
     if (capture) for (const _ of sinks) pipes.push(pipe(libc))
     const [out, err] = pipes
-    const output = out === undefined || err === undefined ? null : { out: out.write, err: err.write }
+    if (capture && options.input !== undefined) input = inputFile(libc, options.input)
+    const output = out === undefined || err === undefined ? null : { out: out.write, err: err.write, input }
     const terminal = options.terminal ?? null
     pid = spawn(libc, path, args, options.env, softNofile, { output, terminal, session: terminal !== null })
   } catch (error) {
     for (const { read, write } of pipes) [read, write].forEach(close)
     return notStarted(error)
+  } finally {
+    if (input !== null) close(input)
   }
   for (const { write } of pipes) close(write)
   // KERNEL(5.3): -1 on older ones, which poll(2) leaves out.

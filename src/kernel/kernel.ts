@@ -73,6 +73,8 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** A terminal device: the program gets a session of its own with it as controlling terminal on descriptors 0 to 2. */
   readonly terminal?: string
+  /** With 'capture': what it reads from descriptor 0, at most a few pages (default: end of file at once). Never on disk. */
+  readonly input?: Uint8Array
 }
 
 /**

@@ -141,6 +141,8 @@ t.test('run: the child is as clean as one of init', async (t) => {
 })
 
 t.test('run: a time-out kills; without one a process that stays behind does not hold it up', async (t) => {
+  t.equal(sh('cat; readlink /proc/self/fd/0', { input: Buffer.from('secret\0word') }).stdout, 'secret\0word/memfd:input (deleted)\n', 'its input is in memory only')
+  t.equal(sh('cat').stdout, '', 'without input: end of file')
   t.match(k.run('/bin/sleep', ['60'], { env: {}, timeoutMs: 20 }), { code: null, signal: 'SIGKILL', error: 'timed out after 20 ms' })
   t.match(sh('exec >&- 2>&-; exec sleep 60', { env: { PATH: '/bin:/usr/bin' }, timeoutMs: 20 }), { signal: 'SIGKILL', error: /timed out/ }, 'also when the pipes are closed')
   t.match(sh('exit 4', { timeoutMs: 60_000 }), { code: 4, error: undefined })

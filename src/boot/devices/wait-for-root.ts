@@ -7,6 +7,7 @@
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { rootSpecText, type RootSpec, type TagFilesystem } from '../../facts/block/root-spec.ts'
 import type { Uevent } from '../../facts/block/uevent.ts'
+import type { Assembly } from '../storage/assembly.ts'
 import { isRootRelevant, lastRank, listBusDevices, rootRank } from './coldplug.ts'
 import type { DeviceKernel } from './device-kernel.ts'
 import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
@@ -24,6 +25,8 @@ export interface WaitOptions {
   onProgress(line: string): void
   /** Asked once a second: true ends the wait as a time-out does. */
   readonly shouldStop?: () => boolean
+  /** What puts devices together while the root is not there; the time it takes does not count. */
+  readonly assembly?: Assembly
 }
 
 export type RootWait =
@@ -56,7 +59,7 @@ class RootWaiter {
   readonly #options: WaitOptions
   readonly #monitor: UeventMonitor
   readonly #scanner: DeviceScanner
-  readonly #startMs: number
+  #startMs: number
   #nextTickMs: number
   /** When a disk appeared or could have: the last event, or the last module. */
   #lastDiskMs: number
@@ -84,8 +87,10 @@ class RootWaiter {
     this.#queueAll()
     for (;;) {
       this.#take(this.#monitor.next(0))
-      const found = this.#shouldLook ? this.#look() : null
+      const looked = this.#shouldLook
+      const found = looked ? this.#look() : null
       if (found !== null) return found
+      if (looked && this.#assemble()) continue
       if (this.#loadNext()) continue
       const timedOut = this.#isOver()
       if (timedOut) return { outcome: 'timeout', report: this.#report() }
@@ -115,6 +120,21 @@ class RootWaiter {
       this.#options.onProgress(`${rootSpecText(this.#spec)} is on ${name} and on ${others} too: using ${name}`)
     }
     return { outcome: 'block', device: match.device, members: match.members }
+  }
+
+  /** One task of the assembly. A person who types, or a disk that is slow to unlock, takes nothing from the wait. */
+  #assemble(): boolean {
+    const { assembly } = this.#options
+    if (assembly === undefined) return false
+    const before = this.#nowMs()
+    const isLoading = this.#waiting.some(rank => rank.length > 0)
+    if (!assembly.step(() => this.#scanner.scan(), isLoading ? null : before - this.#lastDiskMs)) return false
+    const spent = this.#nowMs() - before
+    this.#startMs += spent
+    this.#nextTickMs += spent
+    this.#shouldLook = true
+    this.#lastDiskMs = this.#nowMs()
+    return true
   }
 
   /** Whether "the only one" can be told: all drivers are loaded and no disk came for a while. Others need not wait for that. */

@@ -1,0 +1,20 @@
+// The words of the kernel command line about encrypted disks, volume groups and RAID, and what they mean.
+//
+// Table and reader side by side, so that a word is added in one place. Pure: part of parameters.ts.
+// Man pages: dracut.cmdline(7), kernel-command-line(7), docs/man/fulcrum.7.
+
+import type { Parameter } from './parameter.ts'
+import type { WordReader } from './reader.ts'
+
+/** What the command line asks for about encrypted disks, volume groups and RAID. */
+export interface BlockWords {
+  /** The words as given, until there is one. */
+  readonly none: null
+}
+
+export const blockParameters: readonly Parameter[] = []
+
+/** Reads them; every value is usable whatever the line says. */
+export function readBlockWords(_read: WordReader): BlockWords {
+  return { none: null }
+}

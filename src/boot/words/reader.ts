@@ -1,0 +1,109 @@
+// WordReader: the words of one kernel command line as values of a type, with a problem for each that is none.
+//
+// A bad value never stops a boot. What spellings a key has is looked up among all parameters, which are handed in:
+// this file is below their tables.  bootparam(7), kernel-command-line(7)
+
+import type { CommandLine } from '../../facts/cmdline.ts'
+import { lastWord, parseBoolean, wordsOf } from '../../facts/cmdline.ts'
+import type { Parameter } from './parameter.ts'
+
+/** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
+export interface ParameterProblem {
+  readonly key: string
+  readonly value: string | null
+  readonly detail: string
+}
+
+/** Whether a text is one of the choices. */
+export function isOneOf<T extends string>(choices: readonly T[], text: string): text is T {
+  return choices.some((choice) => choice === text)
+}
+
+/** Milliseconds of '5', '1.5', '30s', '200ms' or '2min'; a plain number means seconds. */
+function parseTimeMs(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|sec|min|m)?$/.exec(text)
+  if (match === null) return undefined
+  const factor = match[2] === 'ms' ? 1 : match[2] === 'min' || match[2] === 'm' ? 60_000 : 1000
+  return Math.round(Number(match[1]) * factor)
+}
+
+/** Reads values of one line; what cannot be understood goes to `problems` once. */
+export class WordReader {
+  readonly problems: ParameterProblem[] = []
+  readonly line: CommandLine
+  readonly #find: (key: string) => Parameter | undefined
+
+  constructor(line: CommandLine, find: (key: string) => Parameter | undefined) {
+    this.line = line
+    this.#find = find
+  }
+
+  problem(key: string, value: string | null, expected: string): void {
+    const shown = value === null ? `'${key}' without a value` : `'${key}=${value}'`
+    this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ignoring` })
+  }
+
+  #spellings(key: string): readonly string[] {
+    return [key, ...(this.#find(key)?.aliases ?? [])]
+  }
+
+  /** Text of the last word; null when missing. An empty or missing value is a problem. */
+  text(key: string): string | null {
+    const word = lastWord(this.line, ...this.#spellings(key))
+    if (word === undefined) return null
+    if (word.value === null || word.value === '') {
+      this.problem(word.key, word.value, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
+      return null
+    }
+    return word.value
+  }
+
+  /** Every comma-separated part of every word in order; an empty value forgets what came before. */
+  list(key: string): string[] {
+    let all: string[] = []
+    for (const word of wordsOf(this.line, ...this.#spellings(key))) {
+      if (word.value === null) this.problem(word.key, null, `'${this.#find(key)?.value ?? 'a list'}' behind '='`)
+      else if (word.value === '') all = []
+      else all.push(...word.value.split(',').filter((part) => part !== ''))
+    }
+    return all
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    const word = lastWord(this.line, ...this.#spellings(key))
+    if (word === undefined) return fallback
+    const value = parseBoolean(word.value)
+    if (value === undefined) this.problem(word.key, word.value, "a boolean ('yes' or 'no')")
+    return value ?? fallback
+  }
+
+  choice<T extends string>(key: string, choices: readonly T[]): T | null {
+    const text = this.text(key)
+    if (text === null || isOneOf(choices, text)) return text
+    this.problem(key, text, choices.map((choice) => `'${choice}'`).join(' or '))
+    return null
+  }
+
+  timeMs(key: string): number | null {
+    const text = this.text(key)
+    if (text === null) return null
+    const ms = parseTimeMs(text)
+    if (ms === undefined) this.problem(key, text, 'a number of seconds')
+    return ms ?? null
+  }
+
+  integer(key: string): number | null {
+    const text = this.text(key)
+    if (text === null) return null
+    if (!/^[+-]?\d{1,9}$/.test(text)) {
+      this.problem(key, text, 'a whole number of seconds')
+      return null
+    }
+    return Number(text)
+  }
+}
+
+/** root=LABEL="My Disk": the kernel keeps quotes inside a word, people mean the text. */
+export function unquote(text: string): string {
+  return text.replaceAll('"', '')
+}
