@@ -3,13 +3,12 @@
 // when its disk image is made, so that changing a test does not fetch Debian again.
 // Man pages: mmdebstrap(1), mkinitramfs(8).
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory, makeAtomically, withCacheLock } from './cache.ts'
+import { makeDebianTree } from './debian-tree.ts'
 import { KERNEL_SERIES, ensureKernel } from './kernel.ts'
 import type { Kernel } from './kernel.ts'
-import { debianArchitecture, ensureDebianPackages } from './packages.ts'
-import { openPrivateApt } from './private-apt.ts'
 import { runTool } from './run-tool.ts'
 
 const RELEASE = 'trixie'
@@ -36,23 +35,7 @@ function describe(kernels: readonly Kernel[]): string {
 }
 
 function makeTree(tree: string, kernels: readonly Kernel[]): void {
-  const apt = openPrivateApt()
-  const tar = `${tree}.tar`
-  const sources = `${tree}.list`
-  const option = `[signed-by=${apt.keyring}]`
-  const lines = [`deb ${option} ${apt.mirrors.main} ${RELEASE} main`]
-  if (apt.mirrors.security !== undefined) lines.push(`deb ${option} ${apt.mirrors.security} ${RELEASE}-security main`)
-  try {
-    writeFileSync(sources, `${lines.join('\n')}\n`)
-    const excludes = ['man', 'doc', 'locale', 'info'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`)
-    runTool('mmdebstrap', ['--mode=root', '--variant=minbase', `--architectures=${debianArchitecture()}`,
-      `--include=${PACKAGES.join(',')}`, ...excludes, RELEASE, tar, sources], { show: true })
-    mkdirSync(tree, { recursive: true })
-    runTool('tar', ['-xpf', tar, '-C', tree, '--numeric-owner'])
-  } finally {
-    rmSync(tar, { force: true })
-    rmSync(sources, { force: true })
-  }
+  makeDebianTree(tree, RELEASE, PACKAGES)
   const modules = join(tree, 'usr/lib/modules')
   mkdirSync(modules, { recursive: true })
   for (const kernel of kernels) {
@@ -71,7 +54,6 @@ export function ensureDebianRoot(): DebianRoot {
   if (existsSync(tree)) return { tree, key }
   return withCacheLock('debian-root', () => {
     if (!existsSync(tree)) {
-      ensureDebianPackages(['mmdebstrap', 'debian-archive-keyring'])
       process.stderr.write(`Making a Debian root of '${RELEASE}' with systemd\n`)
       makeAtomically(tree, (temporary) => makeTree(temporary, kernels))
     }
