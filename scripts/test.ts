@@ -105,9 +105,12 @@ function needsBuild(file: TestFile): boolean {
   return file.tier !== 'unit' || file.path.startsWith('bundle/')
 }
 
-/** Guests and namespaces one at a time: they share the machine's one KVM-less CPU budget and its mounts. */
+/**
+ * Namespaces one at a time: they share the machine's mounts. Two files of guests: there is one QEMU at a time whatever
+ * is started (run-guest.ts locks), and meanwhile the other file makes its images and looks at its disks.
+ */
 function tierWorkers(tier: Tier): number {
-  return tier === 'unit' ? 2 : 1
+  return tier === 'unit' || tier === 'qemu' ? 2 : 1
 }
 
 /** Test files lead process groups of their own, so Ctrl-C in a terminal does not reach them by itself. */
