@@ -43,11 +43,8 @@ function tryTakeLock(path: string): boolean {
   }
 }
 
-/**
- * Runs `work` while this process alone holds the cache's lock `name`. Waits for another holder; takes over from
- * one that died. Not re-entrant.
- */
-export function withCacheLock<T>(name: string, work: () => T): T {
+/** Takes the cache's lock `name` and returns what gives it back. Waits for another holder; takes over from one that died. */
+function takeLock(name: string): () => void {
   const path = join(cacheDirectory('locks'), `${name.replaceAll('/', '_')}.lock`)
   let said = false
   while (!tryTakeLock(path)) {
@@ -72,10 +69,29 @@ export function withCacheLock<T>(name: string, work: () => T): T {
     said = true
     sleepMs(300)
   }
+  return () => rmSync(path, { force: true })
+}
+
+/**
+ * Runs `work` while this process alone holds the cache's lock `name`. Waits for another holder; takes over from
+ * one that died. Not re-entrant.
+ */
+export function withCacheLock<T>(name: string, work: () => T): T {
+  const release = takeLock(name)
   try {
     return work()
   } finally {
-    rmSync(path, { force: true })
+    release()
+  }
+}
+
+/** The same for work that is asynchronous; a second such work of this process under the same name would wait for ever. */
+export async function withCacheLockHeld<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const release = takeLock(name)
+  try {
+    return await work()
+  } finally {
+    release()
   }
 }
 

@@ -1,0 +1,70 @@
+// The disks of the scenarios with LVM, md and btrfs: one guest makes them all.
+//
+// `stack1`, `stack2`: a mirror (md), on it a volume group `stack` with the root, on it LUKS where asked for. `lvm1`,
+// `lvm2`: volume group `vg0` with a /usr in a thin pool. `mirror1`, `mirror2`: a mirror with the root on it, by itself.
+// `btrfs1`, `btrfs2`: a /usr in one file system on two devices.
+import { diskImage } from './disk-images.ts'
+import { madeDisks } from './made-disks.ts'
+import type { MadeDisks } from './made-disks.ts'
+import { smallRoot } from './small-root.ts'
+
+/** The key file of the encrypted root. */
+export const KEY = 'the key of the tests'
+const NAMES = ['stack1', 'stack2', 'lvm1', 'lvm2', 'mirror1', 'mirror2', 'btrfs1', 'btrfs2'] as const
+
+export type BlockDisk = (typeof NAMES)[number]
+
+const SCRIPT = `
+mdadm --create /dev/md/stack --run --metadata=1.2 --bitmap=none --homehost=any --name=stack --level=1 --raid-devices=2 --assume-clean $stack1 $stack2
+pvcreate -qq -y /dev/md/stack
+vgcreate -qq stack /dev/md/stack
+lvcreate -qq -y -an -l 100%FREE -n root stack
+lvchange -ay stack/root
+printf '%s' '${KEY}' > /run/key
+cryptsetup luksFormat --type luks2 --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k --luks2-keyslots-size 256k --uuid 0f0c0000-0000-4000-8000-0000000c1bf5 --key-file /run/key /dev/stack/root
+cryptsetup open --key-file /run/key /dev/stack/root secret
+dd if=$source0 of=/dev/mapper/secret bs=1M conv=fsync
+cryptsetup close secret
+vgchange -an stack
+mdadm --stop /dev/md/stack
+
+pvcreate -qq -y $lvm1 $lvm2
+vgcreate -qq vg0 $lvm1 $lvm2
+lvcreate -qq -y --type thin-pool -L 80m -n pool vg0
+lvcreate -qq -y --type thin -V 64m --thinpool pool -n usr vg0
+lvcreate -qq -y -L 8m -n other vg0
+dd if=$source1 of=/dev/vg0/usr bs=1M conv=fsync
+vgchange -an vg0
+
+mdadm --create /dev/md/mirror --run --metadata=1.2 --bitmap=none --homehost=any --name=mirror --level=1 --raid-devices=2 --assume-clean $mirror1 $mirror2
+dd if=$source2 of=/dev/md/mirror bs=1M conv=fsync
+mdadm --stop /dev/md/mirror
+
+mkfs.btrfs -q -f -L btrfs-usr -d raid0 -m raid1 $btrfs1 $btrfs2
+btrfs device scan
+mkdir /run/from /run/to
+mount -t ext4 -o ro $source1 /run/from
+mount -t btrfs $btrfs1 /run/to
+cp -a /run/from/. /run/to/
+umount /run/to /run/from
+`
+
+/** The disks, and the images that their file systems were copied from. */
+export async function blockDisks(): Promise<MadeDisks<BlockDisk>> {
+  const root = smallRoot()
+  const fstab = (line: string): typeof root => ({ ...root, 'etc/fstab': { type: 'text', text: `${line}\n` } })
+  const usr = { 'share/marker': { type: 'text', text: 'separate usr\n' }, bin: { type: 'directory' }, sbin: { type: 'directory' } } as const
+  const sources = [
+    diskImage({ fileSystem: 'ext4', tree: fstab('/dev/vg0/usr /usr ext4 defaults 0 0'), label: 'stack-root' }),
+    diskImage({ fileSystem: 'ext4', tree: usr, label: 'lvm-usr', sizeMiB: 32 }),
+    diskImage({ fileSystem: 'ext4', tree: fstab('LABEL=btrfs-usr /usr btrfs defaults 0 0'), label: 'mirror-root' }),
+  ]
+  return madeDisks({
+    name: 'block',
+    disks: NAMES.map((name) => ({ name, sizeMiB: name.startsWith('btrfs') ? 128 : 72 })),
+    sources: sources.map(({ path }) => path),
+    programs: ['mdadm', 'lvm', 'pvcreate', 'vgcreate', 'vgchange', 'lvcreate', 'lvchange', 'dmsetup', 'thin_check', 'cryptsetup', 'mkfs.btrfs', 'btrfs'],
+    modules: ['raid1', 'dm_mod', 'dm_crypt', 'dm_thin_pool', 'dm_snapshot', 'algif_skcipher', 'xts', 'aes_generic', 'ext4', 'btrfs'],
+    script: SCRIPT,
+  })
+}
