@@ -12,7 +12,18 @@ import { projectRoot } from './project.ts'
 
 const MAN = path.join(projectRoot, 'docs/man')
 
-/** Man pages as 'man/NAME.SECTION', completions as 'completions/fulcrum.SHELL'. */
+/** Hooks of programs that make an initramfs: each a folder of initrd-builder whose files keep their paths. */
+const GENERATORS = ['initramfs-tools', 'mkinitcpio']
+
+function filesBelow(folder: string): [string, string][] {
+  const names = fs.readdirSync(path.join(projectRoot, 'initrd-builder', folder), { recursive: true, withFileTypes: true })
+  return names.filter((entry) => entry.isFile()).map((entry): [string, string] => {
+    const file = path.join(entry.parentPath, entry.name)
+    return [path.relative(path.join(projectRoot, 'initrd-builder'), file), fs.readFileSync(file, 'utf8')]
+  }).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Man pages as 'man/NAME.SECTION', completions as 'completions/fulcrum.SHELL', hooks as 'initramfs-tools/hooks/fulcrum'. */
 export async function installedTexts(): Promise<Map<string, string>> {
   const commands = (await Promise.all(commandTable.map((entry) => entry.load()))).map(describeOptions)
   const pages = fs.readdirSync(MAN).filter((name) => /\.\d$/.test(name)).sort()
@@ -20,6 +31,7 @@ export async function installedTexts(): Promise<Map<string, string>> {
     ['completions/fulcrum.bash', bashCompletions(commands)],
     ['completions/fulcrum.fish', fishCompletions(commands)],
     ['completions/fulcrum.zsh', zshCompletions(commands)],
+    ...GENERATORS.flatMap(filesBelow),
     ...pages.map((name): [string, string] => [`man/${name}`, fs.readFileSync(path.join(MAN, name), 'utf8')]),
   ])
 }

@@ -3,7 +3,7 @@
 // Only the packed program has them in itself. What is done is a plan (src/install/plan-install.ts); --dry-run prints it.
 
 import { applyInstall } from '../install/apply-install.ts'
-import { defaultComponents, layOut, standInDirectory } from '../install/layout.ts'
+import { defaultComponents, generators, layOut, standInDirectory } from '../install/layout.ts'
 import type { Component, Payload } from '../install/layout.ts'
 import { readPayload } from '../install/payload.ts'
 import { planInstall } from '../install/plan-install.ts'
@@ -18,14 +18,21 @@ import type { Command, CommandIo } from './command.ts'
 import { parseInstallOptions, reportFailure, reportRefusal } from './install-options.ts'
 import type { InstallOptions } from './install-options.ts'
 
-/** What is named, or the usual and what is there already. The stand-ins are links to the program. */
+/** What is named, or the usual and what is there already. Everything but pages and completions needs the program. */
 function choose(named: readonly Component[], recorded: ReadonlySet<string>): Component[] {
   const usual = named.length > 0 ? named : defaultComponents
-  const links: readonly Component[] = recorded.has('stand-ins') && named.length === 0 ? ['stand-ins'] : []
-  const chosen = new Set([...usual, ...links])
-  if (chosen.has('stand-ins') && !recorded.has('program')) chosen.add('program')
+  const needing: readonly Component[] = ['stand-ins', ...generators]
+  const there = named.length === 0 ? needing.filter((it) => recorded.has(it)) : []
+  const chosen = new Set([...usual, ...there])
+  if (needing.some((it) => chosen.has(it)) && !recorded.has('program')) chosen.add('program')
   return [...chosen]
 }
+
+/** What a component needs to come into effect. */
+const NEXT: readonly (readonly [Component, string])[] = [
+  ['initramfs-tools', "'update-initramfs -u' puts it into the initramfs"],
+  ['mkinitcpio', "Add 'fulcrum' as the last of HOOKS in /etc/mkinitcpio.conf; 'mkinitcpio -P' puts it into the initramfs"],
+]
 
 function report(options: InstallOptions, plan: InstallPlan, chosen: readonly Component[], io: CommandIo): void {
   const { place, dryRun } = options
@@ -46,6 +53,7 @@ function report(options: InstallOptions, plan: InstallPlan, chosen: readonly Com
     io.stdout(`fulcrum ${VERSION} is installed in ${at(place.prefix)}: ${counts.join(', ')}\n`)
     if (chosen.includes('stand-ins')) io.stdout(`The stand-ins are in ${standInDirectory(place.prefix)}; put it in front of PATH where they are wanted\n`)
   }
+  if (!options.json && !dryRun) for (const [component, next] of NEXT) if (chosen.includes(component)) io.stdout(`${next}\n`)
   for (const path of plan.kept) io.stderr(`fulcrum install: Cannot remove '${at(path)}' of an earlier version: it was changed since; keeping it\n`)
 }
 
@@ -105,6 +113,8 @@ Components, by default the first three and what is installed already:
   man            PREFIX/share/man
   completions    of bash, zsh and fish, below PREFIX/share
   stand-ins      switch_root, run-init and pivot_root in PREFIX/lib/fulcrum/bin, to put in front of PATH
+  initramfs-tools  its hook, in /etc/initramfs-tools, with --prefix /usr in /usr/share/initramfs-tools
+  mkinitcpio     its hooks, in /etc/initcpio, with --prefix /usr in /usr/lib/initcpio
 `,
   run(args, io) {
     let options: InstallOptions

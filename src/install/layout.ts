@@ -5,7 +5,7 @@
 
 import { basename } from 'node:path/posix'
 
-export const components = ['program', 'man', 'completions', 'stand-ins'] as const
+export const components = ['program', 'man', 'completions', 'stand-ins', 'initramfs-tools', 'mkinitcpio'] as const
 export type Component = (typeof components)[number]
 
 /** What is installed when nothing is named. */
@@ -22,7 +22,7 @@ export function isComponent(name: string): name is Component {
 export interface Payload {
   readonly program: Uint8Array
   readonly addon: Uint8Array
-  /** Man pages and completions by their path in the package: 'man/fulcrum.1', 'completions/fulcrum.bash'. */
+  /** By their path in the package: 'man/fulcrum.1', 'completions/fulcrum.bash', 'initramfs-tools/hooks/fulcrum'. */
   readonly texts: ReadonlyMap<string, string>
 }
 
@@ -36,6 +36,24 @@ const COMPLETIONS: Readonly<Record<string, string>> = {
   'completions/fulcrum.zsh': 'share/zsh/site-functions/_fulcrum',
   'completions/fulcrum.fish': 'share/fish/vendor_completions.d/fulcrum.fish',
 }
+
+/** What a program that makes an initramfs reads of others: where packages put it, where an administrator does. */
+interface Generator {
+  readonly packaged: string
+  readonly local: string
+  readonly mode: number
+}
+
+const GENERATORS: Readonly<Partial<Record<Component, Generator>>> = {
+  'initramfs-tools': { packaged: '/usr/share/initramfs-tools', local: '/etc/initramfs-tools', mode: 0o755 },
+  mkinitcpio: { packaged: '/usr/lib/initcpio', local: '/etc/initcpio', mode: 0o644 },
+}
+
+/** The generators' components, each of which needs the program. */
+export const generators: readonly Component[] = components.filter((it) => GENERATORS[it] !== undefined)
+
+/** In the texts of generators' hooks: where the program is. */
+const PREFIX = '@PREFIX@'
 
 /** Where the manifest is. */
 export function manifestPath(prefix: string): string {
@@ -60,9 +78,20 @@ function placeOf(name: string): { component: Component; path: string } | null {
   return standIns.includes(page) ? { component: 'stand-ins', path: `lib/fulcrum/${man}` } : { component: 'man', path: man }
 }
 
+/** A file of a generator: 'initramfs-tools/hooks/fulcrum'. A package's prefix is /usr; anything else is an administrator's. */
+function generatorFile(name: string, text: string, prefix: string): WantedFile | null {
+  const component = generators.find((it) => name.startsWith(`${it}/`))
+  const generator = component === undefined ? undefined : GENERATORS[component]
+  if (component === undefined || generator === undefined) return null
+  const base = prefix === '/usr' ? generator.packaged : generator.local
+  return { path: `${base}${name.slice(component.length)}`, component, mode: generator.mode, data: text.replaceAll(PREFIX, prefix === '/' ? '' : prefix) }
+}
+
 /** The files of these components, in the order in which they are put in place: the program comes after what it loads. */
 export function layOut(payload: Payload, prefix: string, wanted: readonly Component[]): WantedFile[] {
   const texts = [...payload.texts].flatMap(([name, data]): WantedFile[] => {
+    const hook = generatorFile(name, data, prefix)
+    if (hook !== null) return [hook]
     const place = placeOf(name)
     return place === null ? [] : [{ path: below(prefix, place.path), component: place.component, mode: 0o644, data }]
   })
