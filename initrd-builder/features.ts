@@ -36,6 +36,13 @@ const shellApplets = `
   uniq vi watch wc which xargs xxd yes zcat
 `.trim().split(/\s+/)
 
+/** What cryptsetup makes by default and what else people have; absent ones are built in, or not there. */
+const luksModules = [
+  'dm_crypt', 'dm_integrity', 'algif_skcipher',
+  ...['aes', 'xts', 'ecb', 'cbc', 'essiv', 'ctr', 'lrw', 'gcm', 'authenc', 'hmac', 'sha1', 'sha256', 'sha512', 'serpent', 'twofish', 'camellia', 'adiantum', 'xchacha12', 'aegis128']
+    .map(name => `crypto-${name}`),
+]
+
 export const features: readonly Feature[] = [
   {
     name: 'shell',
@@ -50,6 +57,11 @@ export const features: readonly Feature[] = [
       'fsck.exfat', 'fsck.f2fs', 'fsck.jfs', 'fsck.erofs',
     ],
     packages: ['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools'],
+  },
+  {
+    name: 'luks',
+    summary: 'encrypted devices: cryptsetup, /etc/crypttab, dm-crypt and its algorithms',
+    programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab'], modules: luksModules,
   },
   {
     name: 'virtio-console',

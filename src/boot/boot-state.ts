@@ -38,6 +38,8 @@ export interface Devices {
   mountRoot(): { readonly source: string; readonly type: string; readonly options: string }
   /** Mounts /usr if the command line or the root's fstab asks for one. Throws BootFailure. */
   mountUsr(): void
+  /** Overwrites the passphrases that persons typed. Never throws. */
+  forgetSecrets(): void
   /** Lines about every block device. */
   describe(): string[]
   loadModule(name: string): string[]

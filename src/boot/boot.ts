@@ -170,6 +170,7 @@ function attempt(state: BootState): never {
   point(state, 'pre-mount')
   const root = rootByHook(state.kernel, before) ?? devices.mountRoot()
   devices.mountUsr()
+  devices.forgetSecrets()
   point(state, 'mount')
   const plan = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = plan
@@ -221,6 +222,7 @@ function bootLoop(first: BootState, firstFailure: Failure | null): never {
   for (;;) {
     if (failure !== null) {
       state.rescues += 1
+      state.devices?.forgetSecrets()
       openRescue(state, failure)
     }
     try {

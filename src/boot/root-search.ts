@@ -248,6 +248,9 @@ export function createDevices(state: BootState): Devices {
         log.warn(`${error instanceof BootFailure ? error.message : errorLine(error)}; '/usr' is marked nofail, ignoring`)
       }
     },
+    forgetSecrets: () => {
+      for (const assembler of assemblers) assembler.forget?.()
+    },
     describe: () => describeDevices(scanDevices(kernel)),
     loadModule: (name) => {
       const before = loader.trace().length

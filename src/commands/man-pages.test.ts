@@ -63,7 +63,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'new-root-missing': true, 'new-root-not-directory': true, 'new-root-is-root': true, 'not-initramfs': true, 'not-pid1': true,
     'init-missing': true, 'init-not-executable': true, 'init-wrong-architecture': true, 'init-interpreter-missing': true,
     'mount-point-missing': true, 'pivot-impossible': true, 'no-permission': true, 'root-not-given': true, 'root-invalid': true,
-    'root-not-found': true, 'root-ambiguous': true, 'root-no-filesystem': true, 'fsck-errors': true, 'image-truncated': true,
+    'root-not-found': true, 'root-ambiguous': true, 'root-no-filesystem': true, 'root-locked': true, 'fsck-errors': true, 'image-truncated': true,
     'in-initramfs': true, 'not-main-root': true, 'initramfs-not-kept': true, 'initramfs-not-found': true, 'shutdown-missing': true,
     'bind-source-missing': true, 'working-directory-missing': true, 'command-not-found': true, 'command-not-executable': true, 'cgroup-missing': true,
     'kernel-too-old': true, 'id-not-mapped': true, 'root-not-idmappable': true,

@@ -31,6 +31,7 @@ export type RefusalReason =
   | 'root-not-found'
   | 'root-ambiguous'
   | 'root-no-filesystem'
+  | 'root-locked'
   | 'fsck-errors'
   | 'image-truncated'
   | 'in-initramfs'

@@ -128,7 +128,7 @@ class RootWaiter {
     if (assembly === undefined) return false
     const before = this.#nowMs()
     const isLoading = this.#waiting.some(rank => rank.length > 0)
-    if (!assembly.step(() => this.#scanner.scan(), isLoading ? null : before - this.#lastDiskMs)) return false
+    if (!assembly.step(() => this.#scanner.scan(), isLoading ? null : before - this.#lastDiskMs, this.#spec)) return false
     const spent = this.#nowMs() - before
     this.#startMs += spent
     this.#nextTickMs += spent

@@ -1,11 +1,12 @@
 // The assemblers that a boot has: one line for each kind of device that is made of others.
 //
-// An assembler of which the image has no tool answers no tasks.
+// An assembler of which the image has no tool is not made: it costs nothing then.
 
 import type { BootState } from '../boot-state.ts'
 import type { ModuleLoader } from '../devices/index.ts'
 import type { Assembler } from './assembly.ts'
+import { createLuks } from './luks.ts'
 
-export function createAssemblers(_state: BootState, _loader: ModuleLoader): readonly Assembler[] {
-  return []
+export function createAssemblers(state: BootState, loader: ModuleLoader): readonly Assembler[] {
+  return [createLuks(state, loader)].filter((assembler) => assembler !== null)
 }

@@ -5,8 +5,10 @@
 // told again when the wait is over.
 
 import type { BlockDevice } from '../../facts/block/block-device.ts'
+import type { RootSpec } from '../../facts/block/root-spec.ts'
 import { errorLine } from '../../kernel/errors.ts'
 import type { Trace } from '../../execute/trace.ts'
+import { BootFailure } from '../boot-failure.ts'
 import type { Log } from '../log.ts'
 
 /** One thing to do. */
@@ -20,23 +22,30 @@ export interface Task {
    * is needed; 'late' when no disk has come for a while: what is incomplete is used as it is (a degraded array).
    */
   readonly when: 'now' | 'ask' | 'late'
-  /** Throws Error when it failed: a line for a person. */
+  /** Milliseconds without a new disk after which 'ask' or 'late' is due, where it is not the usual. */
+  readonly quietMs?: number
+  /** Throws Error when it failed: a line for a person; BootFailure when there is no use in waiting on. */
   run(): void
 }
 
 /** What can be done with the devices that there are. Called after each change; cheap, and without effects. */
 export interface Assembler {
   readonly name: string
-  tasks(devices: readonly BlockDevice[]): readonly Task[]
+  /** `wanted` is what is waited for. */
+  tasks(devices: readonly BlockDevice[], wanted: RootSpec): readonly Task[]
+  /** A new wait begins: what was given up in another may be tried again. */
+  begin?(): void
+  /** What persons typed is overwritten: nothing more is to be found, or the boot failed. */
+  forget?(): void
 }
 
 export interface Assembly {
   /**
    * Runs the next task, if there is one. `look` reads the devices and is not called when nothing could be put together;
    * `quietMs`: since when nothing has come, or null while drivers are still to
-   * be loaded. True when something was done, so that it is worth looking again.
+   * be loaded. True when something was done, so that it is worth looking again. Throws BootFailure.
    */
-  step(look: () => readonly BlockDevice[], quietMs: number | null): boolean
+  step(look: () => readonly BlockDevice[], quietMs: number | null, wanted: RootSpec): boolean
   /** What could not be done, for the report of a wait that was in vain. */
   problems(): readonly string[]
 }
@@ -46,7 +55,7 @@ const LATE_MS = 5000
 
 function isDue(task: Task, quietMs: number | null): boolean {
   if (task.when === 'now') return true
-  return quietMs !== null && (task.when === 'ask' || quietMs >= LATE_MS)
+  return quietMs !== null && quietMs >= (task.quietMs ?? (task.when === 'ask' ? 0 : LATE_MS))
 }
 
 const ORDER: readonly Task['when'][] = ['now', 'ask', 'late']
@@ -60,11 +69,12 @@ export interface AssemblyTools {
 export function createAssembly({ log, trace }: AssemblyTools, assemblers: readonly Assembler[]): Assembly {
   const tried = new Set<string>()
   const problems: string[] = []
+  for (const assembler of assemblers) assembler.begin?.()
   return {
-    step(look, quietMs) {
+    step(look, quietMs, wanted) {
       if (assemblers.length === 0) return false
       const devices = look()
-      const open = assemblers.flatMap((a) => a.tasks(devices)).filter((task) => !tried.has(task.key) && isDue(task, quietMs))
+      const open = assemblers.flatMap((a) => a.tasks(devices, wanted)).filter((task) => !tried.has(task.key) && isDue(task, quietMs))
       const task = ORDER.map((when) => open.find((one) => one.when === when)).find((one) => one !== undefined)
       if (task === undefined) return false
       tried.add(task.key)
@@ -72,6 +82,7 @@ export function createAssembly({ log, trace }: AssemblyTools, assemblers: readon
       try {
         trace.measure('assembly', task.text, () => task.run())
       } catch (error) {
+        if (error instanceof BootFailure) throw error
         problems.push(errorLine(error))
         log.warn(errorLine(error))
       }

@@ -3,18 +3,19 @@
 // Table and reader side by side, so that a word is added in one place. Pure: part of parameters.ts.
 // Man pages: dracut.cmdline(7), kernel-command-line(7), docs/man/fulcrum.7.
 
+import { luksParameters, readLuksWords } from './luks-words.ts'
+import type { LuksWords } from './luks-words.ts'
 import type { Parameter } from './parameter.ts'
 import type { WordReader } from './reader.ts'
 
 /** What the command line asks for about encrypted disks, volume groups and RAID. */
 export interface BlockWords {
-  /** The words as given, until there is one. */
-  readonly none: null
+  readonly luks: LuksWords
 }
 
-export const blockParameters: readonly Parameter[] = []
+export const blockParameters: readonly Parameter[] = [...luksParameters]
 
 /** Reads them; every value is usable whatever the line says. */
-export function readBlockWords(_read: WordReader): BlockWords {
-  return { none: null }
+export function readBlockWords(read: WordReader): BlockWords {
+  return { luks: readLuksWords(read) }
 }

@@ -5,6 +5,7 @@
 
 import type { CommandLine } from '../../facts/cmdline.ts'
 import { lastWord, parseBoolean, wordsOf } from '../../facts/cmdline.ts'
+import { parseTimeMs } from '../../facts/time-span.ts'
 import type { Parameter } from './parameter.ts'
 
 /** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
@@ -17,14 +18,6 @@ export interface ParameterProblem {
 /** Whether a text is one of the choices. */
 export function isOneOf<T extends string>(choices: readonly T[], text: string): text is T {
   return choices.some((choice) => choice === text)
-}
-
-/** Milliseconds of '5', '1.5', '30s', '200ms' or '2min'; a plain number means seconds. */
-function parseTimeMs(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|sec|min|m)?$/.exec(text)
-  if (match === null) return undefined
-  const factor = match[2] === 'ms' ? 1 : match[2] === 'min' || match[2] === 'm' ? 60_000 : 1000
-  return Math.round(Number(match[1]) * factor)
 }
 
 /** Reads values of one line; what cannot be understood goes to `problems` once. */
