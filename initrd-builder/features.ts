@@ -64,6 +64,28 @@ export const features: readonly Feature[] = [
     programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab'], modules: luksModules,
   },
   {
+    name: 'verity',
+    summary: 'roots and /usr that are proven block by block: roothash=, usrhash=',
+    programs: ['veritysetup'], packages: ['cryptsetup-bin'],
+    modules: ['dm-mod', 'dm-verity', 'sha256', 'crypto-sha256', 'crypto-sha512', 'reed_solomon'],
+  },
+  {
+    name: 'overlay',
+    summary: 'an overlay over the root: overlay=',
+    modules: ['overlay'],
+  },
+  {
+    name: 'live',
+    summary: 'roots in image files: root=live:, with an overlay over them',
+    needs: ['overlay'],
+    modules: ['loop', 'squashfs', 'erofs', 'isofs', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859-1', 'nls_utf8', 'exfat', 'sr_mod', 'usb-storage', 'uas'],
+  },
+  {
+    name: 'resume',
+    summary: 'resuming from a hibernation image in swap: resume=',
+    modules: ['crypto-lzo', 'crypto-lz4', 'lzo', 'lz4'],
+  },
+  {
     name: 'virtio-console',
     summary: 'virtio serial ports and console, loaded at start',
     modules: ['virtio_pci', 'virtio_console'], load: ['virtio_pci', 'virtio_console'],

@@ -9,6 +9,8 @@ export const LOOP_CONFIGURE = 0x4c0a
 export const LO_FLAGS_READ_ONLY = 1
 /** The device lets go of its file at the last close or unmount. */
 export const LO_FLAGS_AUTOCLEAR = 4
+/** Reads and writes of the file do not go through its page cache, where its file system can do that. */
+export const LO_FLAGS_DIRECT_IO = 16
 
 const CONFIG_BYTES = 304
 const FLAGS_AT = 60

@@ -28,6 +28,13 @@ export interface BootContext {
   readonly returned: Returned | null
 }
 
+/** A root that was mounted, as the record of the boot has it. */
+export interface MountedRoot {
+  readonly source: string
+  readonly type: string
+  readonly options: string
+}
+
 /** The devices' side of the boot, made once modules can be loaded. */
 export interface Devices {
   /** Loads what the image lists and rd.driver.pre names, then a driver for every device there is. */
@@ -35,11 +42,17 @@ export interface Devices {
   /** Loads the drivers of all devices, also those that lead to no root: a person needs a keyboard. Never throws. */
   loadForPerson(): void
   /** Waits for the root device, checks it, mounts it on SYSROOT. Throws BootFailure. */
-  mountRoot(): { readonly source: string; readonly type: string; readonly options: string }
+  mountRoot(): MountedRoot
+  /** Lays an overlay over the root on SYSROOT, whoever mounted it, if the command line asks for one. Throws BootFailure. */
+  overlay(mounted: MountedRoot): MountedRoot
   /** Mounts /usr if the command line or the root's fstab asks for one. Throws BootFailure. */
   mountUsr(): void
   /** Overwrites the passphrases that persons typed. Never throws. */
   forgetSecrets(): void
+  /** Reads what this init needs from end to end, if the root or /usr is verified. Throws BootFailure. */
+  proveInit(init: string): void
+  /** Takes back what was mounted and put together below the root, before the next try. Never throws. */
+  takeBack(): void
   /** Lines about every block device. */
   describe(): string[]
   loadModule(name: string): string[]

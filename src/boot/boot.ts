@@ -168,7 +168,7 @@ function attempt(state: BootState): never {
   inPhase('modules', () => devices.loadListed())
   const before = sysrootMountId(state.kernel)
   point(state, 'pre-mount')
-  const root = rootByHook(state.kernel, before) ?? devices.mountRoot()
+  const root = devices.overlay(rootByHook(state.kernel, before) ?? devices.mountRoot())
   devices.mountUsr()
   devices.forgetSecrets()
   point(state, 'mount')
@@ -187,6 +187,7 @@ function attempt(state: BootState): never {
   // A break or a hook may have changed mounts: the plan is made of facts that are true now.
   const current = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = current
+  if (current.exec !== null) devices.proveInit(current.exec.path)
   const initramfs = inPhase('pre-switch', () => readInitramfsDevices(state))
   endProcessesBeforeSwitch(state, keepOf(current))
   trace.note('switch', current.name, { reason: current.reason })
@@ -203,6 +204,7 @@ function reset(state: BootState): void {
       // Not mounted, or busy: the next mount says so.
     }
   }
+  state.devices?.takeBack()
 }
 
 /** The console for a failure. One that cannot even be told must not make PID 1 spin, nor keep it from trying again. */

@@ -10,6 +10,7 @@ import { findParameter, parameters } from './parameter-table.ts'
 import { readParameters } from './parameters.ts'
 import type { BootParameters } from './parameters.ts'
 import { luksParameters } from './words/luks-words.ts'
+import { layerCases } from './words/layer-cases-for-tests.ts'
 
 const read = (text: string): BootParameters => readParameters(parseCommandLine(text)).values
 const problems = (text: string): string[] => readParameters(parseCommandLine(text)).problems.map((p) => p.detail)
@@ -20,12 +21,16 @@ t.test('defaults', async (t) => {
     logLevel: 'normal', rebootAfterS: null, breaks: [], rescueShell: true, blacklist: [], preload: [], usr: null,
     fsckMode: 'auto', fsckRepair: 'preen', engine: 'auto', keep: null, secrets: [], dryRun: false, processRules: [], processMarks: true, timestamps: true, shutdownTimeoutMs: null,
     block: read('').block,
-    layers: { none: null }, network: { none: null },
+    layers: {
+      verity: { root: null, '/usr': null }, overlay: null, overlayReadOnly: false, overlayReset: false,
+      live: { directory: 'LiveOS', image: 'squashfs.img', toRam: false, isoFile: null }, resume: null,
+    }, network: { none: null },
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })
 
 t.test('each word has its effect, and a bad value a problem and the default', async (t) => {
+  const defaults = read('')
   const cases: readonly (readonly [string, Partial<BootParameters>, number])[] = [
     ['root=UUID=0A-b root=/dev/vda1', { root: '/dev/vda1' }, 0],
     ['root=LABEL="my disk"', { root: 'LABEL=my disk' }, 0],
@@ -89,8 +94,8 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['fulcrum.dry_run=no', { dryRun: false }, 0],
     ['fulcrum.timestamps=no', { timestamps: false }, 0],
     ['fulcrum.shutdown_timeout=20', { shutdownTimeoutMs: 20_000 }, 0], ['fulcrum.shutdown_timeout=soon', { shutdownTimeoutMs: null }, 1],
+    ...layerCases.map(([text, layers, count]) => [text, { layers: { ...defaults.layers, ...layers } }, count] as const),
   ]
-  const defaults = read('')
   for (const [text, expected, count] of cases) {
     t.same(read(text), { ...defaults, ...expected }, text)
     t.equal(problems(text).length, count, `${text}: problems`)

@@ -28,9 +28,10 @@ import { createAssembly } from './storage/assembly.ts'
 import type { Assembly } from './storage/assembly.ts'
 import type { FoundRoot, MountedRoot, RootContext, Wanted } from './storage/context.ts'
 import { imageRoot } from './storage/image-root.ts'
-import { overlayRoot } from './storage/overlay.ts'
+import { overlayRoot, wantedOverlay } from './storage/overlay.ts'
 import { resumeFromSwap } from './storage/resume.ts'
-import { verified } from './storage/verity.ts'
+import { corrupted, verified } from './storage/verity.ts'
+import { readInitWholly } from './storage/verified-init.ts'
 
 /** Where the boot stands while it looks for one. */
 const POINTS = { root: 'root-device', '/usr': 'usr' } as const
@@ -151,12 +152,12 @@ function diagnosis(found: FoundRoot, types: readonly string[], failures: readonl
 /** What was mounted; `auto` is the partition when its type alone told that it is the root. */
 type Mounted = MountedRoot & { readonly auto: BlockDevice | null }
 
-function mount(search: Search, asked: Wanted): Mounted {
+function mount(search: Search, given: Wanted): Mounted {
   const { state, loader } = search
+  const asked = verified(search, given)
   const spec = parseSpec(state, loader, asked)
-  const seen = findWanted(search, asked, spec)
-  const auto = spec.kind === 'gpt-auto' && seen.kind === 'block' ? seen.device : null
-  const found = verified(search, asked, seen)
+  const found = findWanted(search, asked, spec)
+  const auto = spec.kind === 'gpt-auto' && found.kind === 'block' ? found.device : null
   if (auto !== null) state.log.info(`the root is ${auto.path}, by the type of the partition`)
   const wanted = auto !== null && markedReadOnly(state, auto) ? { ...asked, readOnly: true } : asked
   const types = typesFor(wanted, found)
@@ -178,9 +179,11 @@ function mount(search: Search, asked: Wanted): Mounted {
 }
 
 /** /usr from mount.usr=, from the root's fstab, or beside a root that was found by its type; null when there is none. */
-function wantedUsr(state: BootState, root: BlockDevice | null): Wanted | null {
+function wantedUsr(state: BootState, root: BlockDevice | null, overlaid: boolean): Wanted | null {
   const { kernel, parameters } = state
-  const base = { role: '/usr', target: `${SYSROOT}/usr`, readOnly: parameters.readOnly } as const
+  // An overlay over the root does not reach what is mounted on it.
+  const base = { role: '/usr', target: `${SYSROOT}/usr`, readOnly: parameters.readOnly || overlaid } as const
+  const isVerified = parameters.layers.verity['/usr'] !== null
   if (parameters.usr !== null) return { ...base, spec: parameters.usr.source, fstypes: parameters.usr.fstypes, options: parameters.usr.flags }
   let text = ''
   try {
@@ -189,6 +192,7 @@ function wantedUsr(state: BootState, root: BlockDevice | null): Wanted | null {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) state.log.warn(`${errorLine(error)}, ignoring`)
   }
   const entry = usrEntry(parseFstab(text).entries)
+  if (entry === null && isVerified) return { ...base, spec: '/dev/mapper/usr', fstypes: [], options: '' }
   const beside = entry === null && root !== null ? usrByType(state, root) : null
   if (beside !== null) return { ...base, spec: beside.path, fstypes: [], options: '', readOnly: base.readOnly || markedReadOnly(state, beside) }
   if (entry === null) return null
@@ -199,12 +203,16 @@ function wantedUsr(state: BootState, root: BlockDevice | null): Wanted | null {
 export function createDevices(state: BootState): Devices {
   const { kernel, trace, log } = state
   let autoRoot: BlockDevice | null = null
+  /** A file system that was mounted may have changed: an image that knows it as it was must not go on with it. */
+  let mayResume = true
+  const undos: (() => void)[] = []
   const loader = createModuleLoader(kernel, state.kernelRelease, { words: state.givenLine.words })
   const assemblers = createAssemblers(state, loader)
   const beginSearch = (): Search => {
     const search: Search = {
       state, loader, assembly: createAssembly(state, assemblers),
       waitForDevice: (spec, what, timeoutMs) => waitForDevice(search, spec, what, timeoutMs),
+      onRetry: (undo) => void undos.push(undo),
     }
     return search
   }
@@ -225,21 +233,38 @@ export function createDevices(state: BootState): Devices {
       const { parameters } = state
       const search = beginSearch()
       connectNetwork(search)
-      resumeFromSwap(search)
+      if (mayResume) resumeFromSwap(search)
+      mayResume = false
       if (parameters.root === null && !parameters.gptAuto) {
         const detail = 'Cannot look for the root: the command line has no root='
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))
       }
-      const wanted: Wanted = { role: 'root', spec: parameters.root ?? GPT_AUTO, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly, target: SYSROOT }
+      const wanted: Wanted = { role: 'root', spec: parameters.root ?? GPT_AUTO, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly || wantedOverlay(search) !== null, target: SYSROOT }
       const special = inPhase('root-device', () => networkRoot(search, wanted) ?? imageRoot(search, wanted))
       const { auto, ...mounted } = special?.kind === 'mounted'
         ? { ...special, auto: null }
         : inPhase('root-device', () => mount(search, special === null ? wanted : { ...wanted, spec: special.spec }))
       autoRoot = auto
-      return overlayRoot(search, { source: mounted.source, type: mounted.type, options: mounted.options })
+      return { source: mounted.source, type: mounted.type, options: mounted.options }
+    },
+    overlay: (mounted) => overlayRoot(beginSearch(), mounted),
+    proveInit: (init) => {
+      const { root, '/usr': usr } = state.parameters.layers.verity
+      if (root === null && usr === null) return
+      const bad = trace.measure('verity', init, () => readInitWholly(kernel, SYSROOT, init), (b) => ({ unreadable: b?.path ?? 'none' }))
+      if (bad !== null) throw corrupted(kernel, `'${bad.path}', which init needs: it cannot be read, so it is not what the root hash is for`, bad.error)
+    },
+    takeBack: () => {
+      for (let undo = undos.pop(); undo !== undefined; undo = undos.pop()) {
+        try {
+          undo()
+        } catch (error) {
+          log.debug(`${errorLine(error)}, ignoring`)
+        }
+      }
     },
     mountUsr: () => {
-      const wanted = inPhase('usr', () => wantedUsr(state, autoRoot))
+      const wanted = inPhase('usr', () => wantedUsr(state, autoRoot, wantedOverlay(beginSearch()) !== null))
       if (wanted === null) return
       try {
         inPhase('usr', () => mount(beginSearch(), wanted))

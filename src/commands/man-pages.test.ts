@@ -70,6 +70,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'target-missing': true, 'not-mount-point': true, 'beneath-impossible': true, 'source-unusable': true, 'kind-mismatch': true,
     'submount-place-missing': true, 'nothing-to-finish': true, 'nothing-to-roll-back': true,
     'file-not-ours': true, 'not-installed': true, 'not-packed': true, 'outside-of-root': true,
+    'verity-failed': true, 'verity-corrupted': true, 'image-not-found': true,
   }
   const text = readFileSync(join(docs, 'errors.md'), 'utf8')
   const rows = new Map([...text.matchAll(/^\| `?([\w-]+)`? \| (.*?) \| (.*?) \|$/gm)].map(([, key = '', , remedy = '']) => [key, remedy]))

@@ -3,7 +3,7 @@
 // The device is configured to let go of the file with the last user, so that the mount is all that holds it
 // once this is done: an unmount takes everything back. The file may be deleted while it is mounted.  loop(4).
 
-import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
+import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
 import { MS_RDONLY } from '../abi/mount.ts'
 import { O_RDONLY, O_RDWR } from '../abi/process.ts'
 import { isErrno } from '../kernel/errors.ts'
@@ -20,6 +20,16 @@ const TRIES = 8
  * Returns what `use` does. Throws SyscallError with nothing left behind.
  */
 export function withLoopDevice<T>(kernel: LoopDoors, file: string, readOnly: boolean, use: (device: string) => T): T {
+  return attach(kernel, file, (readOnly ? LO_FLAGS_READ_ONLY : 0) | LO_FLAGS_AUTOCLEAR, use)
+}
+
+/** Attaches a free loop device to `file`, for as long as nobody lets go of it (LOOP_CLR_FD). Returns its node. Throws SyscallError. */
+export function attachLoopDevice(kernel: LoopDoors, file: string, readOnly: boolean): string {
+  return attach(kernel, file, (readOnly ? LO_FLAGS_READ_ONLY : 0) | LO_FLAGS_DIRECT_IO, (device) => device)
+}
+
+function attach<T>(kernel: LoopDoors, file: string, flags: number, use: (device: string) => T): T {
+  const readOnly = (flags & LO_FLAGS_READ_ONLY) !== 0
   const access = readOnly ? O_RDONLY : O_RDWR
   const backing = kernel.open(file, access)
   try {
@@ -27,7 +37,7 @@ export function withLoopDevice<T>(kernel: LoopDoors, file: string, readOnly: boo
       const device = freeDevice(kernel)
       const fd = kernel.open(device, access)
       try {
-        kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, (readOnly ? LO_FLAGS_READ_ONLY : 0) | LO_FLAGS_AUTOCLEAR, file))
+        kernel.ioctl(fd, LOOP_CONFIGURE, loopConfig(backing, flags, file))
         return use(device)
       } catch (error) {
         if (left === 0 || !isErrno(error, 'EBUSY')) throw error

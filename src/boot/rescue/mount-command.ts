@@ -8,6 +8,7 @@ import { parseMountOptions } from '../../facts/mount-options.ts'
 import { isErrno } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from './session.ts'
+import { makeDirectories } from '../make-directories.ts'
 import type { RescueCommand } from './session.ts'
 
 /** Splits arguments into operands and the values of options; 't' and 'o' take one. */
@@ -31,13 +32,6 @@ function parse(args: readonly string[], valued: string, flags: string): { operan
 /** The types in /proc/filesystems that live on a block device, in the kernel's order. */
 function blockTypes(kernel: Kernel): string[] {
   return kernel.readText('/proc/filesystems').split('\n').filter((line) => line.startsWith('\t')).map((line) => line.trim())
-}
-
-function makeDirectories(kernel: Kernel, path: string): void {
-  if (kernel.exists(path)) return
-  const parent = path.slice(0, Math.max(1, path.lastIndexOf('/')))
-  if (parent !== path) makeDirectories(kernel, parent)
-  kernel.mkdir(path, 0o755)
 }
 
 /** Whether a type in an automatic search is simply the wrong one. */

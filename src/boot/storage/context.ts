@@ -4,8 +4,10 @@
 // that none of them knows the others.
 
 import type { BlockDevice } from '../../facts/block/block-device.ts'
-import type { BootState } from '../boot-state.ts'
+import type { BootState, MountedRoot } from '../boot-state.ts'
 import type { ModuleLoader } from '../devices/index.ts'
+
+export type { MountedRoot }
 
 /** A root that is there: on a block device, or behind a tag. `source` is what mount(2) takes. */
 export type FoundRoot =
@@ -24,13 +26,6 @@ export interface Wanted {
   readonly target: string
 }
 
-/** A root that was mounted, as the record of the boot has it. */
-export interface MountedRoot {
-  readonly source: string
-  readonly type: string
-  readonly options: string
-}
-
 /** What becomes of a root= that is not simply a device: it is mounted already, or it is on this device. */
 export type SpecialRoot =
   | ({ readonly kind: 'mounted' } & MountedRoot)
@@ -44,4 +39,6 @@ export interface RootContext {
    * then. `what` is for messages: "the swap of resume=". Throws BootFailure, also for a specifier that names none.
    */
   waitForDevice(spec: string, what: string, timeoutMs: number | null): BlockDevice
+  /** Says how something is taken back before the next try of the boot: last said, first done. What it throws is not told. */
+  onRetry(undo: () => void): void
 }

@@ -3,7 +3,7 @@
 // A bad value never stops a boot. What spellings a key has is looked up among all parameters, which are handed in:
 // this file is below their tables.  bootparam(7), kernel-command-line(7)
 
-import type { CommandLine } from '../../facts/cmdline.ts'
+import type { CommandLine, CommandLineWord } from '../../facts/cmdline.ts'
 import { lastWord, parseBoolean, wordsOf } from '../../facts/cmdline.ts'
 import { parseTimeMs } from '../../facts/time-span.ts'
 import type { Parameter } from './parameter.ts'
@@ -38,6 +38,11 @@ export class WordReader {
 
   #spellings(key: string): readonly string[] {
     return [key, ...(this.#find(key)?.aliases ?? [])]
+  }
+
+  /** The last word of this key or an alias of it, whatever its value. */
+  last(key: string): CommandLineWord | undefined {
+    return lastWord(this.line, ...this.#spellings(key))
   }
 
   /** Text of the last word; null when missing. An empty or missing value is a problem. */

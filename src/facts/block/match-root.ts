@@ -63,9 +63,9 @@ function candidates(spec: RootSpec, devices: readonly BlockDevice[]): BlockDevic
     case 'number':
       return devices.filter(d => d.major === spec.major && d.minor === spec.minor && d.sizeBytes > 0)
     case 'uuid':
-      return devices.filter(d => isMountable(d) && sameId(d.superblock?.uuid, spec.uuid))
+      return devices.filter(d => isNamed(d) && sameId(d.superblock?.uuid, spec.uuid))
     case 'label':
-      return devices.filter(d => isMountable(d) && sameLabel(d.superblock?.label, spec.label))
+      return devices.filter(d => isNamed(d) && sameLabel(d.superblock?.label, spec.label))
     case 'partuuid':
       return devices.filter(d => sameId(d.partUuid, spec.uuid)).flatMap(d => atOffset(d, spec.offset, devices))
     case 'partlabel':
@@ -84,7 +84,9 @@ function matchGptAuto(spec: RootSpec & { readonly kind: 'gpt-auto' }, devices: r
   return { outcome: 'found', device, members: [device], others: [] }
 }
 
-const isMountable = (d: BlockDevice): boolean => d.superblock?.usage === 'filesystem'
+/** Swap has ids of its own, for resume=; what else is no file system (LUKS, LVM) is named by what is in it. */
+const isNamed = ({ superblock }: BlockDevice): boolean =>
+  superblock !== null && (superblock.usage === 'filesystem' || superblock.type === 'swap' || superblock.type === 'swsuspend')
 
 const sameId = (seen: string | null | undefined, wanted: string): boolean =>
   seen !== null && seen !== undefined && seen.toLowerCase() === wanted.toLowerCase()
