@@ -42,6 +42,11 @@ const luksModules = [
   ...['aes', 'xts', 'ecb', 'cbc', 'essiv', 'ctr', 'lrw', 'gcm', 'authenc', 'hmac', 'sha1', 'sha256', 'sha512', 'serpent', 'twofish', 'camellia', 'adiantum', 'xchacha12', 'aegis128']
     .map(name => `crypto-${name}`),
 ]
+/** Wired cards, of virtual machines first. What a kernel does not have costs nothing; their firmware comes along. */
+const networkDrivers = `
+  virtio_net vmxnet3 hv_netvsc xen_netfront ena gve e1000 e1000e igb igc ixgbe ixgbevf i40e ice r8169 8139cp 8139too tg3 bnx2 bnxt_en
+  broadcom realtek atlantic alx atl1c sky2 forcedeth mlx4_en mlx5_core be2net r8152 ax88179_178a asix cdc_ether smsc95xx lan78xx
+`.trim().split(/\s+/)
 
 export const features: readonly Feature[] = [
   {
@@ -99,6 +104,28 @@ export const features: readonly Feature[] = [
     name: 'virtiofs',
     summary: 'a root shared by the host over virtiofs, loaded at start',
     modules: ['virtio_pci', 'virtiofs'], load: ['virtio_pci', 'virtiofs'],
+  },
+  {
+    name: 'network',
+    summary: 'drivers of wired network cards, DHCP by busybox; the features of network roots bring it along',
+    programs: ['busybox'], optionalPrograms: ['getent'], packages: ['busybox-static', 'busybox'],
+    modules: ['af_packet', 'ipv6', ...networkDrivers],
+  },
+  {
+    name: 'nfs',
+    summary: 'an NFS root, versions 3 and 4, by the kernel alone',
+    needs: ['network'], modules: ['nfs', 'nfsv3', 'nfsv4', 'nfs_layout_flexfiles', 'nfs_layout_nfsv41_files'],
+  },
+  {
+    name: 'nbd',
+    summary: 'a root on a network block device',
+    needs: ['network'], programs: ['nbd-client'], packages: ['nbd-client'], modules: ['nbd'],
+  },
+  {
+    name: 'iscsi',
+    summary: 'a root on an iSCSI disk, by iscsistart',
+    needs: ['network'], programs: ['iscsistart'], packages: ['open-iscsi'], optionalFiles: ['/etc/iscsi/initiatorname.iscsi'],
+    modules: ['iscsi_tcp', 'iscsi_ibft', 'sd_mod', 'crypto-crc32c'],
   },
 ]
 

@@ -56,6 +56,7 @@ const PURE = [
   /^src\/(abi|plan|kmod)\//,
   /^src\/facts\//,
   /^src\/boot\/(parameters\.ts$|words\/)/,
+  /^src\/boot\/network\/(ip-address|parse-ip|parse-netroot|parse-lease|network-files|interface-names|rtnetlink|plan-[a-z]+)\.ts$/,
   /^src\/processes\/(process-facts|origin|policy|rules|rules-file|dependencies)\.ts$/,
   /^src\/shutdown\/(arguments|stack-facts|stack-graph|plan-round)\.ts$/,
   /^initrd-builder\/(cpio|elf|image)\//,

@@ -125,6 +125,7 @@ export const MODULE_INIT_COMPRESSED_FILE = 4
 export const AF_NETLINK = 16
 export const SOCK_DGRAM = 2
 export const SOCK_CLOEXEC = O_CLOEXEC
+export const NETLINK_ROUTE = 0
 export const NETLINK_KOBJECT_UEVENT = 15
 
 /** ioctl(2) on terminals and block devices. */

@@ -25,6 +25,7 @@ import type { BootSummary } from './boot-record.ts'
 import { endProcessesBeforeSwitch } from './end-processes.ts'
 import { handOver } from './hand-over.ts'
 import { runHooks } from './hooks.ts'
+import { hideSecrets } from './network/parse-netroot.ts'
 import type { BreakPoint } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescueFrom } from './rescue-context.ts'
@@ -123,7 +124,7 @@ function readInitramfsDevices(state: BootState): readonly string[] {
 /** How this program was started, but for what we told ourselves. */
 function startRecord({ argv, env, returned }: BootState): Pick<BootSummary, 'initArgv' | 'initEnv' | 'returns'> {
   const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && !pair[0].startsWith('FULCRUM_'))
-  return { initArgv: argv, initEnv: Object.fromEntries(given), returns: returned?.returns ?? 0 }
+  return { initArgv: argv, initEnv: Object.fromEntries(given.map(([key, value]) => [key, /password$/i.test(key) ? '***' : hideSecrets(value)])), returns: returned?.returns ?? 0 }
 }
 
 function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices: readonly string[]): never {
@@ -136,7 +137,7 @@ function finish(state: BootState, plan: Plan, root: BootSummary['root'], devices
   const summary: BootSummary = {
     version: VERSION,
     kernelRelease: state.kernelRelease,
-    commandLine: state.givenLine.text,
+    commandLine: hideSecrets(state.givenLine.text),
     initUs: Number(state.start.monotonicUs),
     handOverUs: Number(kernel.monotonicUs()),
     root,

@@ -15,6 +15,9 @@ import { layerCases } from './words/layer-cases-for-tests.ts'
 const read = (text: string): BootParameters => readParameters(parseCommandLine(text)).values
 const problems = (text: string): string[] => readParameters(parseCommandLine(text)).problems.map((p) => p.detail)
 
+/** Tested in network-words.test.ts. */
+const NO_NETWORK = read('').network
+
 t.test('defaults', async (t) => {
   t.same(read(''), {
     root: null, gptAuto: true, rootFstypes: [], rootFlags: '', readOnly: true, rootTimeoutMs: 90_000, rootDelayMs: 0, init: null,
@@ -24,7 +27,7 @@ t.test('defaults', async (t) => {
     layers: {
       verity: { root: null, '/usr': null }, overlay: null, overlayReadOnly: false, overlayReset: false,
       live: { directory: 'LiveOS', image: 'squashfs.img', toRam: false, isoFile: null }, resume: null,
-    }, network: { none: null },
+    }, network: NO_NETWORK,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')
 })

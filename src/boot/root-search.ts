@@ -232,7 +232,7 @@ export function createDevices(state: BootState): Devices {
     mountRoot: () => {
       const { parameters } = state
       const search = beginSearch()
-      connectNetwork(search)
+      const network = inPhase('network', () => connectNetwork(search))
       if (mayResume) resumeFromSwap(search)
       mayResume = false
       if (parameters.root === null && !parameters.gptAuto) {
@@ -240,10 +240,10 @@ export function createDevices(state: BootState): Devices {
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))
       }
       const wanted: Wanted = { role: 'root', spec: parameters.root ?? GPT_AUTO, fstypes: parameters.rootFstypes, options: parameters.rootFlags, readOnly: parameters.readOnly || wantedOverlay(search) !== null, target: SYSROOT }
-      const special = inPhase('root-device', () => networkRoot(search, wanted) ?? imageRoot(search, wanted))
+      const special = inPhase('root-device', () => networkRoot(search, wanted, network) ?? imageRoot(search, wanted))
       const { auto, ...mounted } = special?.kind === 'mounted'
         ? { ...special, auto: null }
-        : inPhase('root-device', () => mount(search, special === null ? wanted : { ...wanted, spec: special.spec }))
+        : inPhase('root-device', () => mount(search, special === null ? wanted : { ...wanted, ...special }))
       autoRoot = auto
       return { source: mounted.source, type: mounted.type, options: mounted.options }
     },

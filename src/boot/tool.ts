@@ -19,6 +19,8 @@ export interface ToolOptions {
   readonly input?: Uint8Array
   /** Added to PATH. */
   readonly env?: Readonly<Record<string, string>>
+  /** The arguments for records and messages, where a secret is among them; default as they are. */
+  readonly shown?: readonly string[]
 }
 
 /** A tool that ended with another status than 0, or could not be run. The message is one line for a person. */
@@ -50,13 +52,13 @@ export function runTool(
   options: ToolOptions = {},
 ): string {
   const path = findTool(kernel, name)
-  if (path === undefined) throw new ToolFailure(name, args, null, '', `the image has no '${name}'; build it with the feature that brings it ('fulcrum build --feature list')`)
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, input, env = {} } = options
+  if (path === undefined) throw new ToolFailure(name, options.shown ?? args, null, '', `the image has no '${name}'; build it with the feature that brings it ('fulcrum build --feature list')`)
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, input, env = {}, shown = args } = options
   const run = (): ReturnType<Kernel['run']> =>
     kernel.run(path, args, { env: { PATH: TOOL_PATH, ...env }, timeoutMs, ...(input === undefined ? {} : { input }) })
-  const result = trace.measure('tool', [name, ...args].join(' '), run, (r) => ({ status: r.code ?? 'none' }))
+  const result = trace.measure('tool', [name, ...shown].join(' '), run, (r) => ({ status: r.code ?? 'none' }))
   if (result.code === 0) return result.stdout
   const output = `${result.stderr}${result.stdout}`.trim()
   const end = result.error ?? (result.signal === null ? `exit status ${result.code}` : `ended by ${result.signal}`)
-  throw new ToolFailure(name, args, result.code, output, output === '' ? end : `${output.split('\n').at(-1)} (${end})`)
+  throw new ToolFailure(name, shown, result.code, output, output === '' ? end : `${output.split('\n').at(-1)} (${end})`)
 }

@@ -62,3 +62,6 @@ export type RefusalReason =
   | 'not-installed'
   | 'not-packed'
   | 'outside-of-root'
+  | 'network-not-up'
+  | 'network-unsupported'
+  | 'server-not-reached'

@@ -204,6 +204,10 @@ export interface ProcessCalls {
   deleteModule(name: string, flags: number): void
   /** Opens a netlink socket bound to the kernel's uevent group. */
   openUeventSocket(): Fd
+  /** Opens an rtnetlink socket that reads without waiting, bound to these groups (RTMGRP_*; 0: answers only). */
+  openRouteSocket(groups: number): Fd
+  /** Makes a TCP connection and closes it: whether somebody listens. 4 or 16 bytes; ETIMEDOUT when the time is over. */
+  probeTcp(address: Uint8Array, port: number, timeoutMs: number): void
   prctl(option: number, argument: number): number
   /** Drops a capability from the inheritable set and the bounding set, as klibc run-init -d does. */
   dropCapabilities(numbers: readonly number[]): void

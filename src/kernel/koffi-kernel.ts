@@ -4,8 +4,8 @@
 // on mounts koffi-mount-calls.ts. Sections 2 and 3 of the manual; kernel.ts has the contract of each method.
 
 import {
-  AF_NETLINK, CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, O_CLOEXEC, O_NONBLOCK, P_ALL, PR_CAPBSET_DROP,
-  SIG_SETMASK, SOCK_DGRAM, WEXITED, WNOHANG, WNOWAIT,
+  CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, P_ALL, PR_CAPBSET_DROP, SIG_SETMASK,
+  WEXITED, WNOHANG, WNOWAIT,
 } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
 import { BoundedCalls } from './ffi-bounded.ts'
@@ -16,6 +16,7 @@ import { armCrashExec } from './ffi-crash.ts'
 import { execInProcess } from './ffi-exec-in-process.ts'
 import { makeCall } from './make-call.ts'
 import { Libc } from './ffi-libc.ts'
+import { openNetlinkSocket, probeTcp } from './ffi-sockets.ts'
 import { run, spawn } from './ffi-spawn.ts'
 import { KoffiMountCalls } from './koffi-mount-calls.ts'
 import { toFd } from './kernel.ts'
@@ -90,12 +91,13 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
     this.#libc.call('delete_module', 'long syscall(long, const char *, unsigned int)', [this.#libc.numbers.delete_module, name, flags], [name, flags])
   }
   openUeventSocket(): Fd {
-    const fd = this.#libc.call('socket', 'int socket(int, int, int)', [AF_NETLINK, SOCK_DGRAM | O_CLOEXEC | O_NONBLOCK, NETLINK_KOBJECT_UEVENT], [raw('AF_NETLINK')])
-    const address = Buffer.alloc(12) // struct sockaddr_nl: family u16, pad u16, pid u32, groups u32
-    address.writeUInt16LE(AF_NETLINK, 0)
-    address.writeUInt32LE(1, 8)
-    this.#libc.call('bind', 'int bind(int, const void *, unsigned int)', [fd, address, address.length], [fd, raw('sockaddr_nl')])
-    return toFd(fd)
+    return openNetlinkSocket(this.#libc, NETLINK_KOBJECT_UEVENT, 1)
+  }
+  openRouteSocket(groups: number): Fd {
+    return openNetlinkSocket(this.#libc, NETLINK_ROUTE, groups)
+  }
+  probeTcp(address: Uint8Array, port: number, timeoutMs: number): void {
+    probeTcp(this.#libc, address, port, timeoutMs)
   }
   prctl(option: number, argument: number): number {
     return this.#libc.call('prctl', 'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)', [option, argument, 0, 0, 0], [option, argument])

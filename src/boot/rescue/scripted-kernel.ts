@@ -233,6 +233,8 @@ export class ScriptedKernel implements Kernel {
   finitModule(): void { this.#unsupported('finit_module') }
   deleteModule(): void { this.#unsupported('delete_module') }
   openUeventSocket(): Fd { return this.#unsupported('socket') }
+  openRouteSocket(): Fd { return this.#unsupported('socket') }
+  probeTcp(): void { this.#unsupported('connect') }
   prctl(): number { return this.#unsupported('prctl') }
   dropCapabilities(): void { this.#unsupported('capset') }
   setHostname(): void { this.#unsupported('sethostname') }

@@ -29,7 +29,7 @@ export interface Wanted {
 /** What becomes of a root= that is not simply a device: it is mounted already, or it is on this device. */
 export type SpecialRoot =
   | ({ readonly kind: 'mounted' } & MountedRoot)
-  | { readonly kind: 'device'; readonly spec: string }
+  | { readonly kind: 'device'; readonly spec: string; /** Instead of rootfstype= and rootflags=, where it is told here. */ readonly fstypes?: readonly string[]; readonly options?: string }
 
 export interface RootContext {
   readonly state: BootState

@@ -56,6 +56,15 @@ export class WordReader {
     return word.value
   }
 
+  /** The value of every word, in order and as it stands. */
+  texts(key: string): string[] {
+    return wordsOf(this.line, ...this.#spellings(key)).flatMap((word) => {
+      if (word.value !== null && word.value !== '') return [word.value]
+      this.problem(word.key, word.value, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
+      return []
+    })
+  }
+
   /** Every comma-separated part of every word in order; an empty value forgets what came before. */
   list(key: string): string[] {
     let all: string[] = []

@@ -134,6 +134,8 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
         world.loadedModules.splice(i, 1)
       }),
     openUeventSocket: () => door.call('socket', [], () => door.install({ kind: 'uevent', loc: proc.root, flags: 2, offset: 0 })),
+    openRouteSocket: () => door.call('socket', [], () => { throw new Errno('EAFNOSUPPORT') }),
+    probeTcp: () => door.call('connect', [], () => { throw new Errno('ENETUNREACH') }),
     prctl: (option, argument) => door.call('prctl', [option, argument], () => 0),
     dropCapabilities: (numbers) =>
       door.call('capset', [numbers.join(',')], () => {
