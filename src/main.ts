@@ -32,8 +32,8 @@ const name = basename(process.argv0)
 function isInit(kernel: Kernel): boolean {
   if (process.pid !== 1) return false
   if (name === 'init' || name === 'linuxrc') return true
-  // `exec chroot /run/rootfs fulcrum return` comes from a running root.
-  if (args[0] === 'shutdown' || args[0] === 'return') return false
+  // `exec chroot /run/rootfs fulcrum return` comes from a running root, `exec fulcrum switch` from the script that is /init.
+  if (['shutdown', 'return', 'switch', 'switch_root'].includes(args[0] ?? '')) return false
   return name === 'fulcrum' && kernel.exists('/etc/initrd-release') && !kernel.exists('/run/.containerenv') && !args.includes('--help') && !args.includes('--version')
 }
 

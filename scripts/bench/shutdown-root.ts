@@ -15,7 +15,8 @@ import { ensureDebianRoot } from '../setup/debian-root.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { runTool } from '../setup/run-tool.ts'
 import { WITNESSES } from './common.ts'
-import { dracutImages, ensureDracutRoot } from './dracut-images.ts'
+import { dracutImages } from './dracut-images.ts'
+import { ensureDracutTree } from '../setup/dracut-tree.ts'
 import { SAY_MEMORY } from './marks.ts'
 
 const LABEL = 'bench-root'
@@ -71,7 +72,7 @@ function overlay(debianTree: string): Tree {
 
 /** What a root with dracut has for the way back. */
 function dracutOverlay(kernel: Kernel): Tree {
-  const dracut = ensureDracutRoot()
+  const dracut = ensureDracutTree('trixie')
   const image = dracutImages(kernel).find(({ name }) => name.endsWith('systemd'))
   if (image === undefined) throw new Error(`Cannot measure dracut: it made no image with systemd`)
   const tree: Record<string, TreeEntry> = {

@@ -22,7 +22,9 @@ export function makeDebianTree(tree: string, release: string, packages: readonly
   try {
     writeFileSync(sources, `${lines.join('\n')}\n`)
     const excludes = ['man', 'doc', 'locale', 'info'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`)
-    runTool('mmdebstrap', ['--mode=root', '--variant=minbase', `--architectures=${debianArchitecture()}`,
+    // A mirror that stands still serves sid with a date that is over; signed it is all the same.
+    const stale = release === 'sid' ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : []
+    runTool('mmdebstrap', ['--mode=root', ...stale, '--variant=minbase', `--architectures=${debianArchitecture()}`,
       `--include=${packages.join(',')}`, ...excludes, release, tar, sources], { show: true })
     mkdirSync(tree, { recursive: true })
     runTool('tar', ['-xpf', tar, '-C', tree, '--numeric-owner'])

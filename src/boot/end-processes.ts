@@ -24,11 +24,14 @@ import type { BootState } from './boot-state.ts'
 /** A boot waits less than a person: two seconds for SIGTERM, one for SIGKILL. */
 const BOOT_TIMEOUTS: KillOptions = { timeoutMs: 2000, killTimeoutMs: 1000 }
 
+/** What of a boot it takes: also that of another /init, whose switch is ours. */
+export type EndingState = Pick<BootState, 'kernel' | 'trace' | 'log' | 'parameters' | 'line'>
+
 function nameOf({ facts }: Judged): string {
   return facts.exe.link === null ? facts.comm : plainExe(facts.exe.link)
 }
 
-function tell(state: BootState, { first, reports }: EndResult): void {
+function tell(state: EndingState, { first, reports }: EndResult): void {
   const { trace, log } = state
   for (const judged of first.all) {
     const { facts, finding, decision } = judged
@@ -44,13 +47,13 @@ function tell(state: BootState, { first, reports }: EndResult): void {
 }
 
 /** Where systemd would take a cgroup2 that is mounted already for the hierarchy that it is not to use. */
-function wantsOldCgroups(state: BootState): boolean {
+function wantsOldCgroups(state: EndingState): boolean {
   const word = lastWord(state.line, 'systemd.unified_cgroup_hierarchy')
   return word !== undefined && parseBoolean(word.value) === false
 }
 
 /** Marks what has to outlive the real root, and tells what of it would keep that from being unmounted. */
-function markSurvivors(state: BootState, { first }: EndResult): void {
+function markSurvivors(state: EndingState, { first }: EndResult): void {
   const { kernel, trace, log } = state
   const survivors = first.all.filter(({ facts, decision }) => decision.survives === true && facts.pid !== 1)
   if (survivors.length === 0) return
@@ -70,7 +73,7 @@ function markSurvivors(state: BootState, { first }: EndResult): void {
 }
 
 /** Decides about every process of the initramfs, ends those that are not to be kept, marks those that must be. Never throws. */
-export function endProcessesBeforeSwitch(state: BootState, keep: Keep): void {
+export function endProcessesBeforeSwitch(state: EndingState, keep: Keep): void {
   const { kernel, trace, log, parameters } = state
   if (!mayHaveProcesses(kernel)) {
     trace.note('processes', 'none')

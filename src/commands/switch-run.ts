@@ -17,6 +17,8 @@ import type { SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
 import type { CommandIo } from './command.ts'
 import { openProcView } from './proc-view.ts'
+import { asBoot, beforeSwitch, createBootSide, recordSwitch } from './switch-boot.ts'
+import type { BeforeSwitch, BootSide } from './switch-boot.ts'
 
 /** Exit statuses of one tool. */
 export interface Statuses {
@@ -36,6 +38,8 @@ export interface SwitchCall {
   readonly dryRun: boolean
   /** What a dry run prints, and notes of the plan otherwise. */
   readonly show: 'nothing' | 'text' | 'json'
+  /** Does at the switch what our own boot does: command line, processes, record. */
+  readonly asBoot?: boolean
 }
 
 function planText(plan: Plan, show: SwitchCall['show']): string {
@@ -62,11 +66,16 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   const start = recordStartState(kernel)
   let request = call.request
   let view
+  let side: BootSide | null = null
   try {
     // Of an image of ours that another program boots; a process that is not PID 1 takes nothing from those who stay.
     const secrets = kernel.getpid() === 1 ? readImageConfig(kernel).secrets : []
     request = { ...request, secrets, newRoot: resolveNewRoot(kernel, request.newRoot) }
     view = openProcView(kernel, request.newRoot)
+    if (call.asBoot === true) {
+      side = createBootSide(view.kernel)
+      request = asBoot(side, request)
+    }
   } catch (error) {
     say(`Cannot switch to '${request.newRoot}': ${errorLine(error)}`)
     return isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? statuses.refused : statuses.failed
@@ -99,13 +108,14 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   }
   if (call.show === 'json') io.stdout(planText(plan, 'json'))
   else if (call.show === 'text') for (const note of plan.notes) say(note)
-  return carryOut(kernel, plan, call, say, start, () => view.release())
+  return carryOut(kernel, plan, { ...call, request }, side, say, start, () => view.release())
 }
 
 function carryOut(
-  kernel: Kernel, plan: Plan, call: SwitchCall, say: (line: string) => void, start: ReturnType<typeof recordStartState>, release: () => void,
+  kernel: Kernel, plan: Plan, call: SwitchCall, side: BootSide | null, say: (line: string) => void, start: ReturnType<typeof recordStartState>,
+  release: () => void,
 ): number {
-  const trace = new Trace(() => kernel.monotonicUs())
+  const trace = side?.trace ?? new Trace(() => kernel.monotonicUs())
   const handles: Handles = new Map()
   const undo = (completed: number): void => {
     if (completed > plan.pointOfNoReturn) {
@@ -117,7 +127,9 @@ function carryOut(
     if (failures.length === 0) say('undone: everything is mounted as it was')
     release()
   }
+  let before: BeforeSwitch | null = null
   try {
+    if (side !== null) before = beforeSwitch(side, call.request.newRoot, plan)
     executePlan(kernel, plan, trace, handles)
   } catch (error) {
     say(errorLine(error))
@@ -126,6 +138,7 @@ function carryOut(
     return call.statuses.failed
   }
   if (plan.exec === null) throw new Error('Cannot hand over: the plan has no exec')
+  if (side !== null && before !== null) recordSwitch(side, before, plan)
   try {
     return handOver(kernel, plan.exec, start)
   } catch (error) {

@@ -15,7 +15,7 @@ const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
 export const switchCommand: Command = {
   name: 'switch',
   summary: 'switch to a root that is mounted already',
-  usage: ['fulcrum switch [--engine auto|move|pivot] [--keep full|slim|none] [--console DEV] [--dry-run] [--json] NEWROOT INIT [ARGS]'],
+  usage: ['fulcrum switch [--engine auto|move|pivot] [--keep full|slim|none] [--console DEV] [--boot] [--dry-run] [--json] NEWROOT INIT [ARGS]'],
   help: `Carries the mounts below /dev, /proc, /sys and /run to NEWROOT, makes it the root and executes INIT.
 
   --engine E     pivot: pivot_root(2), the old root stays at /run/rootfs; move: MS_MOVE and chroot;
@@ -24,6 +24,9 @@ export const switchCommand: Command = {
                  delete the initramfs's files. Default: full with pivot or when this is not PID 1,
                  none with move
   --console DEV  open DEV in NEWROOT as standard input, output and error
+  --boot         as the end of a boot: fulcrum.* words of the kernel command line count, the processes of
+                 the initramfs are ended, kept and marked, and /run/fulcrum/boot.json is written; engine
+                 pivot, also before Linux 7.0. For the /init of another initramfs
   --timestamps   tell systemd when the initramfs began, if INIT is systemd
   -n, --dry-run  print the plan, change nothing
   --json         plan or refusal as JSON
@@ -34,7 +37,7 @@ Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
 `,
   run(args, io) {
     const { flags, values, rest, problem } = parseLeadingOptions(args, {
-      flags: ['n', 'dry-run', 'json', 'timestamps', 'h', 'help'],
+      flags: ['n', 'dry-run', 'json', 'timestamps', 'boot', 'h', 'help'],
       values: ['engine', 'keep', 'console'],
     })
     const usage = (what: string): number => {
@@ -54,16 +57,18 @@ Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
     const [newRoot, init, ...initArgs] = rest
     if (newRoot === undefined || init === undefined) return usage('not enough arguments')
     const dryRun = flags.has('n') || flags.has('dry-run')
+    const asBoot = flags.has('boot')
     const isPid1 = io.kernel().getpid() === 1
     return runSwitch(io, {
       name: 'fulcrum switch',
       statuses: { refused: EXIT_REFUSED, failed: EXIT_SYSTEM, execMissing: EXIT_SYSTEM, execFailed: EXIT_SYSTEM },
       dryRun,
       show: flags.has('json') ? 'json' : 'text',
+      asBoot,
       request: {
         newRoot, engine, keep: keep ?? (isPid1 || dryRun ? null : 'full'), init: [absoluteInit(init)], initArgs, env: currentEnv(io),
         console: values.get('console') ?? null, dropCapabilities: [], timestamps: flags.has('timestamps'),
-        requirePid1: (keep === 'none' || keep === 'slim') && !dryRun,
+        requirePid1: (asBoot || keep === 'none' || keep === 'slim') && !dryRun,
       },
     })
   },

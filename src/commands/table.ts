@@ -20,6 +20,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./switch.ts')).switchCommand,
   },
   {
+    name: 'keep', summary: 'make the way back ready where another program switches root', group: 'Switching root', standsIn: false,
+    load: async () => (await import('./keep.ts')).keepCommand,
+  },
+  {
     name: 'switch_root', summary: 'as switch_root(8): go on in NEWROOT with INIT, and free the initramfs',
     group: 'Switching root', standsIn: true,
     load: async () => (await import('./switch-root.ts')).switchRootCommand,

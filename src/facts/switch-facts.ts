@@ -43,7 +43,10 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
   const isDirectory = exists && (kernel.stat(newRoot).mode & S_IFMT) === S_IFDIR
   const here = kernel.stat('/')
   const there = exists ? kernel.stat(newRoot) : here
-  const holder = mountContaining(mounts, newRoot)
+  const isReadOnly = (path: string): boolean => {
+    const holder = mountContaining(mounts, path)
+    return holder !== undefined && (holder.options.includes('ro') || holder.superOptions.includes('ro'))
+  }
   const targets: Record<string, TargetState> = {}
   if (isDirectory) {
     for (const mount of carriedMounts(mounts, newRoot)) {
@@ -65,9 +68,10 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
       isDirectory,
       isRoot: exists && here.dev === there.dev && here.ino === there.ino,
       sameDevice: here.dev === there.dev,
-      readOnly: holder !== undefined && (holder.options.includes('ro') || holder.superOptions.includes('ro')),
+      readOnly: isReadOnly(newRoot),
     },
     targets,
+    rootfsReadOnly: isReadOnly(inRoot(newRoot, ROOTFS_DIRECTORY)),
     rootfsTarget: isDirectory ? targetState(kernel, mounts, inRoot(newRoot, ROOTFS_DIRECTORY), null) : 'missing',
     init: checkInit(kernel, newRoot, arch, request.init),
   }

@@ -76,5 +76,7 @@ export interface SwitchFacts {
   readonly targets: Readonly<Record<string, TargetState>>
   /** What is at newRoot/run/rootfs when /run is not carried. */
   readonly rootfsTarget: TargetState
+  /** The same place cannot be written to: it is on the new root, or on a /run that was moved there already. */
+  readonly rootfsReadOnly: boolean
   readonly init: InitCheck
 }

@@ -8,8 +8,9 @@
 import { MNT_DETACH, MS_BIND } from '../abi/mount.ts'
 import { INITRAMFS_DIRECTORY, KEPT_IMAGE, ROOTFS_DIRECTORY } from '../facts/switch-types.ts'
 import type { Keep, SwitchFacts, SwitchRequest } from '../facts/switch-types.ts'
+import { isBelow } from '../facts/paths.ts'
 import { refuse } from './step.ts'
-import type { PlanResult, Step } from './step.ts'
+import type { Plan, PlanResult, Step } from './step.ts'
 
 /** Only root may look into the kept initramfs. */
 const KEPT_MODE = 0o700
@@ -58,14 +59,14 @@ function isInitramfs(facts: SwitchFacts): boolean {
   return facts.oldRootIsMemory && facts.oldRootIsInitramfs
 }
 
-/** How the initramfs will be kept, or why that cannot be. `hasRun`: /run is carried into the new root. */
-export function decideKeep(request: SwitchRequest, facts: SwitchFacts, engine: Engine, hasRun: boolean): { readonly keep: Keep; readonly notes: readonly string[]; readonly refusal: PlanResult | null } {
+/** How the initramfs will be kept, or why that cannot be. `runProblem`: why the new root's /run is no place for a copy, or null. */
+export function decideKeep(request: SwitchRequest, facts: SwitchFacts, engine: Engine, runProblem: string | null): { readonly keep: Keep; readonly notes: readonly string[]; readonly refusal: PlanResult | null } {
   const as = (keep: Keep, ...notes: string[]): ReturnType<typeof decideKeep> => ({ keep, notes, refusal: null })
   if (facts.oldRootIsCopy) return request.keep === 'none' ? as('slim', 'the compressed copy of the initramfs stays: it cannot be deleted') : as('slim')
   const fallback: Keep = engine === 'pivot' || !isInitramfs(facts) || facts.newRoot.sameDevice ? 'full' : 'none'
   const keep = request.keep ?? fallback
   if (keep === 'slim') {
-    const problem = facts.slimProblem ?? (!isInitramfs(facts) ? '"/" is not an initramfs' : facts.newRoot.sameDevice ? 'the new root is in it' : hasRun ? null : '/run is not carried')
+    const problem = facts.slimProblem ?? (!isInitramfs(facts) ? '"/" is not an initramfs' : facts.newRoot.sameDevice ? 'the new root is in it' : runProblem)
     return problem === null ? as('slim') : as('full', `Cannot keep the initramfs as its compressed copy: ${problem}; keeping all of it`)
   }
   if (keep === 'none' && !isInitramfs(facts)) {
@@ -87,13 +88,37 @@ export interface Keeping {
   readonly systemd: boolean
 }
 
-/** Before anything is carried: the compressed copy is mounted, on /run, with which it goes along. */
-export function copySteps(keep: Keep, facts: SwitchFacts): Step[] {
+/** Before anything is carried: the compressed copy is mounted at `target`, on the /run with which it goes along. */
+export function copySteps(keep: Keep, facts: SwitchFacts, target: string): Step[] {
   if (keep !== 'slim' || facts.oldRootIsCopy) return []
   return [
-    { op: 'mkdir', path: INITRAMFS_DIRECTORY, mode: KEPT_MODE },
-    { op: 'mount-image', file: KEPT_IMAGE, target: INITRAMFS_DIRECTORY, fstype: 'squashfs' },
+    { op: 'mkdir', path: target, mode: KEPT_MODE },
+    { op: 'mount-image', file: KEPT_IMAGE, target, fstype: 'squashfs' },
   ]
+}
+
+/** What is to be done where another program switches root and a copy of the initramfs is at /run/initramfs already. */
+export interface OthersSwitch {
+  readonly keep: 'slim' | 'none'
+  /** It is at /run/rootfs already. */
+  readonly isShown: boolean
+  /** The root's init is systemd. */
+  readonly systemd: boolean
+}
+
+/** The plan for that: the copy at its second place, and what systemd of the real root has to know. */
+export function planOthersSwitch({ keep, isShown, systemd }: OthersSwitch): Plan {
+  const steps = keep === 'none' ? [] : [...(isShown ? [] : bindSteps(INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY)), ...(systemd ? SYSTEMD_DROP_INS : [])]
+  return {
+    name: 'keep', reason: `another program switches root; the initramfs is ${keep === 'none' ? 'not kept' : 'kept as a copy'}`,
+    steps, pointOfNoReturn: steps.length, exec: null, keep, notes: [],
+  }
+}
+
+/** What stands below /run/initramfs and would be hidden by the kept one, as the file system of a live medium does; or null. */
+export function heldPlace(facts: Pick<SwitchFacts, 'mounts' | 'oldRootIsCopy'>, run: string): string | null {
+  const places = [INITRAMFS_DIRECTORY, `${run}${INITRAMFS_DIRECTORY.slice('/run'.length)}`]
+  return facts.mounts.find((m) => places.some((place) => isBelow(m.mountPoint, place)))?.mountPoint ?? null
 }
 
 function bindSteps(source: string, target: string): Step[] {

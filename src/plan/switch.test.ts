@@ -36,7 +36,7 @@ function facts(mountinfo: string, more: Partial<SwitchFacts> = {}): SwitchFacts 
   return {
     pid: 1, uid: 0, mounts: parseMountInfo(mountinfo), oldRootIsMemory: true, oldRootMode: 0o755, oldRootIsCopy: false, slimProblem: null, secrets: [], oldRootIsInitramfs: true,
     newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true },
-    targets: directories, rootfsTarget: 'missing', init: goodInit, ...more,
+    targets: directories, rootfsTarget: 'missing', rootfsReadOnly: false, init: goodInit, ...more,
   }
 }
 
@@ -143,10 +143,28 @@ t.test('an old root that is no initramfs keeps its mode, and nobody returns to i
 
 t.test('a read-only root without /run cannot show the initramfs twice', async (t) => {
   const root = { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: true }
-  const noRun = facts(PRIVATE.replace(/^24 .*\n/m, ''), { rootfsTarget: 'directory', newRoot: root })
+  const noRun = facts(PRIVATE.replace(/^24 .*\n/m, ''), { rootfsTarget: 'directory', rootfsReadOnly: true, newRoot: root })
   const plan = planned(planSwitch(request(), noRun))
   t.notOk(lines(plan).some((line) => line.includes('initramfs"')))
   t.match(plan.notes.join(), /'\/run\/initramfs' cannot be made in the new root/)
+})
+
+t.test('a /run that was moved into the new root already holds the initramfs, read-only as the root may be', async (t) => {
+  const moved = PRIVATE.replace(/^24 2 (\S+ \/) \/run /m, '24 30 $1 /sysroot/run ')
+  const pivot = planned(planSwitch(request(), facts(moved)))
+  t.notOk(lines(pivot).some((line) => line.includes('mount("/run"')))
+  t.match(lines(pivot).join('\n'), /mkdir\("\/sysroot\/run\/rootfs", 0700\)[^]*pivot_root[^]*mount\("\/run\/rootfs", "\/run\/initramfs"[^]*fulcrum-hide/)
+  const slim = planned(planSwitch(request({ keep: 'slim' }), facts(moved)))
+  t.match(lines(slim).join('\n'), /"\/sysroot\/run\/initramfs", "squashfs"[^]*pivot_root/)
+})
+
+t.test('what is mounted below /run/initramfs is not hidden by the kept initramfs', async (t) => {
+  const live = `${PRIVATE}99 24 7:0 / /run/initramfs/live rw - iso9660 /dev/sr0 ro\n`
+  const plan = planned(planSwitch(request(), facts(live)))
+  t.notOk(lines(plan).some((line) => line.includes('"/run/initramfs"')))
+  t.match(plan.notes.join(), /'\/run\/initramfs\/live' is mounted where/)
+  const slim = planned(planSwitch(request({ keep: 'slim' }), facts(live)))
+  t.equal(slim.keep, 'full')
 })
 
 t.test('keep slim: a copy is mounted first, the rest is deleted, and the copy stands for it', async (t) => {

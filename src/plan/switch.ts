@@ -8,7 +8,7 @@ import { MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
 import { carriedMounts } from '../facts/carried.ts'
-import { copySteps, decideKeep, keptSteps, OLD_ROOT, secretNotes } from './keep.ts'
+import { copySteps, decideKeep, heldPlace, keptSteps, OLD_ROOT, secretNotes } from './keep.ts'
 import type { Engine } from './keep.ts'
 import { prepareSteps, privateSteps } from './prepare.ts'
 import { refuse } from './step.ts'
@@ -118,11 +118,14 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
     if (m.mountPoint !== '/' && m.mountPoint !== newRoot && isBelow(newRoot, m.mountPoint)) notes.push(`'${m.mountPoint}' holds the new root and is not carried`)
   }
   const base = rootfsBase(carried.map((m) => m.mountPoint), newRoot)
-  const canHoldOld = !base.onNewRoot || facts.rootfsTarget === 'directory' || !facts.newRoot.readOnly
+  // Scripts differ in who moves /run: they, before they call, or we.
+  const hasRun = !base.onNewRoot || topMountAt(facts.mounts, inRoot(newRoot, '/run')) !== undefined
+  const held = facts.oldRootIsCopy ? null : heldPlace(facts, inRoot(newRoot, '/run'))
+  const canHoldOld = !base.onNewRoot || facts.rootfsTarget === 'directory' || !facts.rootfsReadOnly
   const choice = chooseEngine(request, facts, canHoldOld)
   const { engine } = choice
   notes.push(...choice.notes)
-  const decision = decideKeep(request, facts, engine, !base.onNewRoot)
+  const decision = decideKeep(request, facts, engine, hasRun ? (held === null ? null : `'${held}' is mounted in its place`) : '/run is not carried')
   if (decision.refusal !== null) return decision.refusal
   const { keep } = decision
   notes.push(...decision.notes, ...secretNotes(facts))
@@ -139,7 +142,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   if (topMountAt(facts.mounts, newRoot) === undefined) {
     steps.push({ op: 'mount', source: newRoot, target: newRoot, fstype: null, flags: MS_BIND | MS_REC, data: null })
   }
-  steps.push(...points.steps, ...copySteps(keep, facts))
+  steps.push(...points.steps, ...copySteps(keep, facts, inRoot(base.onNewRoot ? newRoot : '/', INITRAMFS_DIRECTORY)))
   for (const m of moved) {
     steps.push({ op: 'mount', source: m.mountPoint, target: inRoot(newRoot, m.mountPoint), fstype: null, flags: MS_MOVE, data: null })
   }
@@ -160,9 +163,10 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   } else {
     steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: ROOTFS_DIRECTORY.slice(1) }, { op: 'chdir', path: '/' })
   }
-  const isWritable = !base.onNewRoot || !facts.newRoot.readOnly
-  if (keep === 'full' && !isWritable) notes.push(`'${INITRAMFS_DIRECTORY}' cannot be made in the new root: systemd will not find the initramfs at shutdown`)
-  steps.push(...keptSteps({ keep, engine, isWritable, systemd: isSystemd(facts) && !base.onNewRoot }, facts), ...tail(request))
+  if (held !== null) notes.push(`'${held}' is mounted where the initramfs would be bound: systemd will not find it at shutdown`)
+  const isWritable = held === null && (!base.onNewRoot || !facts.rootfsReadOnly)
+  if (keep === 'full' && !isWritable && held === null) notes.push(`'${INITRAMFS_DIRECTORY}' cannot be made in the new root: systemd will not find the initramfs at shutdown`)
+  steps.push(...keptSteps({ keep, engine, isWritable, systemd: isSystemd(facts) && isWritable && hasRun }, facts), ...tail(request))
   const deletion = steps.findIndex((step) => step.op === 'delete-contents')
   return {
     plan: {

@@ -1,0 +1,137 @@
+#!/bin/bash
+# dracut module: fulcrum does the switch of root, or helps systemd with it, and brings the machine back at its end.
+#
+# Sourced by dracut 059 and newer. Settings in /etc/dracut.conf.d/*.conf, none of them needed:
+#   fulcrum_keep=full|slim|none   how the initramfs stays; full: all of it, slim: a compressed copy of what the way
+#                                 back needs. Default: full, but slim where systemd is in the initramfs
+#   fulcrum_program=PATH          the packed program; default: the one that this module came with
+# docs/dracut.md of fulcrum explains; dracut.modules(7), dracut.conf(5).
+
+fulcrum_find() {
+    local at
+    for at in "${fulcrum_program-}" "$moddir/fulcrum" "$moddir/../../../dist/fulcrum" /usr/local/bin/fulcrum /usr/bin/fulcrum; do
+        [[ $at && -f $at && -x $at ]] || continue
+        readlink -f "$at"
+        return 0
+    done
+    return 1
+}
+
+# koffi's addon lies beside the program or in ../lib/fulcrum.
+fulcrum_find_addon() {
+    local at
+    for at in "${1%/*}/koffi.node" "${1%/*}/../lib/fulcrum/koffi.node"; do
+        [[ -f $at ]] || continue
+        readlink -f "$at"
+        return 0
+    done
+    return 1
+}
+
+check() {
+    local program
+    if ! program=$(fulcrum_find); then
+        derror "fulcrum: Cannot find the program: install it by 'fulcrum install dracut', or set fulcrum_program in /etc/dracut.conf.d"
+        return 1
+    fi
+    if ! fulcrum_find_addon "$program" > /dev/null; then
+        derror "fulcrum: Cannot find koffi.node beside '$program' or in ../lib/fulcrum: install it by 'fulcrum install'"
+        return 1
+    fi
+    case ${fulcrum_keep-} in
+        '' | full | slim | none) ;;
+        *)
+            derror "fulcrum: Cannot understand fulcrum_keep='$fulcrum_keep': expected full, slim or none"
+            return 1
+            ;;
+    esac
+    return 0
+}
+
+depends() {
+    return 0
+}
+
+# systemd deletes the initramfs behind itself, so all of it cannot be kept there.
+fulcrum_mode() {
+    if dracut_module_included systemd && [[ ${fulcrum_keep-} != none ]]; then
+        echo slim
+    else
+        echo "${fulcrum_keep:-full}"
+    fi
+}
+
+installkernel() {
+    [[ $(fulcrum_mode) == slim ]] && hostonly='' instmods loop squashfs
+    return 0
+}
+
+# The program and its addon, where it looks for it.
+fulcrum_install_program() {
+    local program
+    program=$(fulcrum_find) || return 1
+    inst "$program" /usr/bin/fulcrum
+    inst "$(fulcrum_find_addon "$program")" /usr/lib/fulcrum/koffi.node
+    ln -sfn usr/bin/fulcrum "$initdir/shutdown"
+    mkdir -p "$initdir/oldroot"
+}
+
+# A root of its own with what the way back needs: the program, and a shell for whoever wants to look.
+fulcrum_make_tree() {
+    local initdir=$1 dir
+    mkdir -p "$initdir"/{usr/bin,usr/sbin,usr/lib/fulcrum,etc/fulcrum,dev,proc,sys,run,tmp,sysroot}
+    for dir in bin sbin lib lib32 lib64 libx32; do
+        [[ -e /$dir ]] || continue
+        if [[ -L /$dir ]]; then
+            mkdir -p "$initdir/usr/$dir"
+            ln -sfn "usr/$dir" "$initdir/$dir"
+        else
+            mkdir -p "$initdir/$dir"
+        fi
+    done
+    fulcrum_install_program || return 1
+    inst_multiple sh mount umount
+    inst_multiple -o ls cat ps dmesg sleep
+    printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$initdir/etc/initrd-release"
+    [[ -f /etc/fulcrum/processes.toml ]] && inst_simple /etc/fulcrum/processes.toml
+    printf '{"keep":"slim"}\n' > "$initdir/etc/fulcrum/image.json"
+    chmod 700 "$initdir"
+}
+
+# The compressed copy; without mksquashfs(1) the files as they are, which the hook copies into /run.
+fulcrum_install_copy() {
+    local tree=$DRACUT_TMPDIR/fulcrum-kept method=gzip
+    mkdir -p "$initdir/lib/fulcrum"
+    if ! command -v mksquashfs > /dev/null; then
+        dwarn "fulcrum: Cannot find mksquashfs (package squashfs-tools): the way back will take 80 MB of memory instead of 30"
+        fulcrum_make_tree "$initdir/lib/fulcrum/kept"
+        return
+    fi
+    check_kernel_config CONFIG_SQUASHFS_ZSTD && method=zstd
+    rm -rf "$tree" "$initdir/lib/fulcrum/kept.squashfs"
+    fulcrum_make_tree "$tree" || return 1
+    mksquashfs "$tree" "$initdir/lib/fulcrum/kept.squashfs" -noappend -no-progress -quiet -no-xattrs -all-root -b 128K -comp "$method" > /dev/null || {
+        dfatal "fulcrum: Cannot make the compressed copy of the way back: mksquashfs failed"
+        return 1
+    }
+}
+
+install() {
+    local mode switch
+    mode=$(fulcrum_mode)
+    mkdir -p "$initdir/etc/fulcrum"
+    printf '{"keep":"%s"}\n' "$mode" > "$initdir/etc/fulcrum/image.json"
+    [[ -f /etc/fulcrum/processes.toml ]] && inst_simple /etc/fulcrum/processes.toml
+    [[ $mode == slim ]] && fulcrum_install_copy
+    # Without systemd the program replaces PID 1 itself; with it, it is run from the copy, if there is one.
+    if ! dracut_module_included systemd; then
+        fulcrum_install_program
+        # What comes first stays: module base, later, finds the name taken. init looks for it as dracut does.
+        switch=$(find_binary switch_root) || switch=/usr/sbin/switch_root
+        inst_simple "$moddir/switch_root" "$switch"
+    elif [[ $mode == none ]]; then
+        fulcrum_install_program
+    fi
+    inst_multiple -o mount umount cp rm
+    inst_hook cleanup 95 "$moddir/fulcrum-keep.sh"
+}
