@@ -8,6 +8,7 @@ import path from 'node:path'
 import { build } from 'esbuild'
 import { definitions } from './bundle-main.ts'
 import { projectRoot } from './project.ts'
+import { shellTextsInside } from './shell-texts.ts'
 
 const ENTRY = path.join(projectRoot, 'src/index.ts')
 const TSC = path.join(projectRoot, 'node_modules/typescript/bin/tsc')
@@ -41,6 +42,7 @@ export async function buildLibrary(directory: string): Promise<void> {
       charset: 'utf8',
       external: ['koffi'],
       define: definitions(),
+      plugins: [shellTextsInside],
       logLevel: 'warning',
     })
     fs.rmSync(directory, { recursive: true, force: true })

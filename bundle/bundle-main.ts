@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { packageVersion, projectRoot, projectVersion } from './project.ts'
+import { shellTextsInside } from './shell-texts.ts'
 
 /** Literals that esbuild puts in place of these names; src/ declares what it uses of them. */
 export function definitions(): Record<string, string> {
@@ -54,7 +55,7 @@ export async function bundleMain(entry: string): Promise<Buffer> {
 
 /** The same for the command line, which is an asset: src/cli.ts. */
 export async function bundleCli(entry: string): Promise<Buffer> {
-  return await bundle(entry, [withoutEmojiPattern])
+  return await bundle(entry, [withoutEmojiPattern, shellTextsInside])
 }
 
 async function bundle(entry: string, plugins: Plugin[]): Promise<Buffer> {
