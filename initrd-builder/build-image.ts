@@ -11,6 +11,7 @@ import { isSea } from 'node:sea'
 import { KEPT_IMAGE } from '../src/facts/switch-types.ts'
 import { BuilderError, describeCause } from './builder-error.ts'
 import { addFeatures } from './add-features.ts'
+import { addDracutHooks, withHooksFeature } from './dracut-hooks/add-hooks.ts'
 import type { CompressorName } from './compressor-names.ts'
 import { ImageTree, type ImageEntry } from './image/image-tree.ts'
 import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
@@ -76,12 +77,15 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   progress('collecting programs and libraries')
   addSkeleton(tree)
   addBinary(options, context, tree, collector)
-  const fromFeatures = addFeatures(options.features ?? [], tree, collector, sysroot)
+  const features = withHooksFeature(options)
+  const fromFeatures = addFeatures(features, tree, collector, sysroot)
   const { mode, wanted } = chooseMode(options, kernel, sysroot)
+  const fromHooks = addDracutHooks(options, { tree, collector, sysroot, kernel: kernel.version, features, isHostOnly: mode === 'host' })
   const slim = options.keep === 'slim' ? slimModules : []
   const load = [...fromFeatures.load, ...(options.load ?? []), ...slim]
   const asked = [
     ...fromFeatures.wanted,
+    ...fromHooks.kernelModules.map(name => ({ name, reason: 'asked for by a dracut module' })),
     ...slim.map(name => ({ name, reason: 'keep slim mounts the compressed copy' })),
     ...[...(options.addModules ?? []), ...(options.load ?? [])]
       .map(name => ({ name, reason: `module asked for as '${name}'` })),
@@ -94,7 +98,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
   const secrets = [...new Set((options.secrets ?? []).map(secret => addSecret(secret, tree)))]
   const description = {
-    format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...(options.features ?? [])],
+    format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...features],
     modules: loadAtStart(load, kernel), generic: mode === 'generic',
     ...(options.keep === undefined ? {} : { keep: options.keep }), ...(secrets.length === 0 ? {} : { secrets }),
   }
@@ -111,7 +115,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   }
   const entries = withManifest(tree, secrets)
   const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
-  warnings.push(...collector.warnings, ...conflicts)
+  warnings.push(...fromHooks.warnings, ...collector.warnings, ...conflicts)
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
     mtime, compressor, cache, warn, progress,
   })

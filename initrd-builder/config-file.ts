@@ -10,6 +10,7 @@ import {
 import { keeps } from '../src/facts/switch-types.ts'
 import { BuilderError } from './builder-error.ts'
 import { compressorNames } from './compressor-names.ts'
+import { parseHook } from './dracut-hooks/parse-hook.ts'
 import { parseInclude } from './image/parse-include.ts'
 import type { BuildOptions } from './options.ts'
 
@@ -26,6 +27,8 @@ const schema = strictObject({
   compress: optional(picklist(compressorNames)),
   include: optional(array(text)),
   secrets: optional(array(text)),
+  hooks: optional(array(text)),
+  'dracut-modules': optional(array(text)),
   keep: optional(picklist(keeps)),
   'add-modules': optional(array(text)),
   'omit-modules': optional(array(text)),
@@ -58,6 +61,8 @@ export function parseConfig(source: string, path: string, resolvePath: (path: st
     include: values.include?.map(parseInclude).map(include =>
       include.source.startsWith('sysroot:') ? include : { ...include, source: resolvePath(include.source) }),
     secrets: values.secrets?.map(parseInclude).map(secret => ({ ...secret, source: resolvePath(secret.source) })),
+    hooks: values.hooks?.map(parseHook).map(hook => ({ ...hook, source: resolvePath(hook.source) })),
+    dracutModules: values['dracut-modules']?.map(resolvePath),
     keep: values.keep,
     addModules: values['add-modules'],
     omitModules: values['omit-modules'],

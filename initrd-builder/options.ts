@@ -13,6 +13,15 @@ export interface IncludeOption {
   readonly destination?: string
 }
 
+/** A hook written for dracut. */
+export interface HookOption {
+  readonly point: string
+  /** Two digits: hooks of a point run in this order. */
+  readonly priority: string
+  /** A file of this system. */
+  readonly source: string
+}
+
 /** Everything but `output` has a default. */
 export interface BuildOptions {
   /** The image file to write. */
@@ -29,6 +38,10 @@ export interface BuildOptions {
   /** Default: the best that the kernel's configuration allows. */
   readonly compress?: CompressorName
   readonly include?: readonly IncludeOption[]
+  /** Hooks written for dracut; they bring the feature 'dracut-hooks'. */
+  readonly hooks?: readonly HookOption[]
+  /** Directories of modules written for dracut, each with a module-setup.sh. */
+  readonly dracutModules?: readonly string[]
   /** Files that are overwritten before the hand-over: read by root only, and in no other copy. */
   readonly secrets?: readonly IncludeOption[]
   /** How the initramfs is kept where the kernel command line does not say; `slim` puts its compressed copy in. */

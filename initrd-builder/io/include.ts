@@ -13,11 +13,11 @@ import type { IncludeOption } from '../options.ts'
 import type { Collector } from './collector.ts'
 import type { Sysroot } from './sysroot.ts'
 
-/** Adds one inclusion. Throws BuilderError if there is no such file. */
-export function addInclude(include: IncludeOption, tree: ImageTree, collector: Collector, sysroot: Sysroot): void {
+/** Adds one inclusion. Throws BuilderError if there is no such file. `why` is the reason why it is there, if that is not the option. */
+export function addInclude(include: IncludeOption, tree: ImageTree, collector: Collector, sysroot: Sysroot, why?: string): void {
   const fromSysroot = include.source.startsWith(sysrootPrefix)
   const source = fromSysroot ? include.source.slice(sysrootPrefix.length) : resolve(include.source)
-  const reason = `included as '${include.source}'`
+  const reason = why ?? `included as '${include.source}'`
   const given = include.destination
   const destination = given === undefined ? undefined : imagePath(given.endsWith('/') ? given + baseOf(source) : given)
   if (fromSysroot || (sysroot.directory === '/' && destination === undefined)) {

@@ -12,6 +12,7 @@ import { compressorNames, isCompressorName } from '../../initrd-builder/compress
 import { parseConfig, withoutUndefined } from '../../initrd-builder/config-file.ts'
 import { describeFeatures } from '../../initrd-builder/features.ts'
 import { formatSize } from '../../initrd-builder/format-size.ts'
+import { parseHook } from '../../initrd-builder/dracut-hooks/parse-hook.ts'
 import { parseInclude } from '../../initrd-builder/image/parse-include.ts'
 import type { BuildOptions } from '../../initrd-builder/options.ts'
 import { keeps } from '../facts/switch-types.ts'
@@ -38,6 +39,10 @@ that they need, firmware, and what is included by name. The same input gives the
                            sysroot:FILE[:DEST] takes it from the sysroot; may be repeated
       --secret FILE[:DEST] add a file of this system that is overwritten with zeros before the hand-over;
                            the image is written with mode 0600; may be repeated
+      --hook POINT:PRIO:FILE     add a hook written for dracut, for instance
+                           pre-mount:50:unlock.sh; may be repeated
+      --dracut-module DIR  run the module-setup.sh of a module written for dracut and add what it
+                           installs; may be repeated
       --keep full|slim|none  how the initramfs is kept unless fulcrum.keep= says otherwise;
                            slim adds its compressed copy (needs mksquashfs)
       --add-module NAME    add a kernel module, by name or alias; may be repeated
@@ -67,6 +72,8 @@ const flagOptions = {
   compress: { type: 'string', short: 'c' },
   include: { type: 'string', multiple: true },
   secret: { type: 'string', multiple: true },
+  hook: { type: 'string', multiple: true },
+  'dracut-module': { type: 'string', multiple: true },
   keep: { type: 'string' },
   'add-module': { type: 'string', multiple: true },
   'omit-module': { type: 'string', multiple: true },
@@ -153,6 +160,8 @@ function toOptions(flags: Flags): BuildOptions {
     features: [...(fromFile.features ?? []), ...(flags.feature ?? [])],
     include: [...(fromFile.include ?? []), ...(flags.include ?? []).map(parseInclude)],
     secrets: [...(fromFile.secrets ?? []), ...(flags.secret ?? []).map(parseInclude)],
+    hooks: [...(fromFile.hooks ?? []), ...(flags.hook ?? []).map(parseHook)],
+    dracutModules: [...(fromFile.dracutModules ?? []), ...(flags['dracut-module'] ?? [])],
     addModules: [...(fromFile.addModules ?? []), ...(flags['add-module'] ?? [])],
     omitModules: [...(fromFile.omitModules ?? []), ...(flags['omit-module'] ?? [])],
     load: [...(fromFile.load ?? []), ...(flags.load ?? [])],
