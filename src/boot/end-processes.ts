@@ -53,11 +53,11 @@ function wantsOldCgroups(state: EndingState): boolean {
 }
 
 /** Marks what has to outlive the real root, and tells what of it would keep that from being unmounted. */
-function markSurvivors(state: EndingState, { first }: EndResult): void {
+function markSurvivors(state: EndingState, newRoot: string, { first }: EndResult): void {
   const { kernel, trace, log } = state
   const survivors = first.all.filter(({ facts, decision }) => decision.survives === true && facts.pid !== 1)
   if (survivors.length === 0) return
-  const version = systemdVersion(kernel, SYSROOT)
+  const version = systemdVersion(kernel, newRoot)
   const cgroup = wantsOldCgroups(state) ? { path: null, problem: null } : makeSurvivorCgroup(kernel, version)
   if (cgroup.problem !== null) log.warn(`${cgroup.problem}, ignoring`)
   for (const judged of survivors) {
@@ -73,7 +73,7 @@ function markSurvivors(state: EndingState, { first }: EndResult): void {
 }
 
 /** Decides about every process of the initramfs, ends those that are not to be kept, marks those that must be. Never throws. */
-export function endProcessesBeforeSwitch(state: EndingState, keep: Keep): void {
+export function endProcessesBeforeSwitch(state: EndingState, keep: Keep, newRoot = SYSROOT): void {
   const { kernel, trace, log, parameters } = state
   if (!mayHaveProcesses(kernel)) {
     trace.note('processes', 'none')
@@ -82,14 +82,14 @@ export function endProcessesBeforeSwitch(state: EndingState, keep: Keep): void {
   try {
     const { file, problem } = readRulesFile(kernel)
     if (problem !== null) log.warn(`${problem}, ignoring`)
-    const options = { rules: parameters.processRules, file, keep, default: null }
+    const options = { rules: parameters.processRules, file, keep, default: null, newRoot }
     const timeouts = { ...BOOT_TIMEOUTS, ...(file.timeoutMs === null ? {} : { timeoutMs: file.timeoutMs }) }
     const result = trace.measure('processes', 'decide and end', () => endProcesses(kernel, options, timeouts), ({ reports }) => ({
       ended: reports.filter((it) => it.outcome !== 'survived').length,
       survived: reports.filter((it) => it.outcome === 'survived').length,
     }))
     tell(state, result)
-    if (parameters.processMarks) markSurvivors(state, result)
+    if (parameters.processMarks) markSurvivors(state, newRoot, result)
   } catch (error) {
     log.warn(`Cannot look at processes: ${errorLine(error)}, ignoring`)
   }

@@ -14,6 +14,8 @@ export interface ImageConfig {
   readonly modules: readonly string[]
   /** How the image wants to be kept where the command line does not say; null: by engine. */
   readonly keep: Keep | null
+  /** The program whose init this image has ('initramfs-tools'): switch_root and run-init then do what our own boot does at the switch. */
+  readonly standInFor: string | null
   /** Files to be overwritten before the hand-over: absolute paths in the image. */
   readonly secrets: readonly string[]
   readonly problem: string | null
@@ -26,7 +28,7 @@ export const IMAGE_CONFIG = '/etc/fulcrum/image.json'
 const IMAGE_BEGIN = '/etc/fulcrum/image.begin'
 const IMAGE_END = '/etc/fulcrum/image.end'
 
-const NOTHING = { kernel: null, modules: [], keep: null, secrets: [] }
+const NOTHING = { kernel: null, modules: [], keep: null, standInFor: null, secrets: [] }
 
 function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : []
@@ -43,6 +45,7 @@ export function readImageConfig(kernel: Pick<Kernel, 'readText' | 'exists'>): Im
       kernel: release,
       modules: strings('modules' in parsed ? parsed.modules : []),
       keep: keeps.find((keep) => 'keep' in parsed && keep === parsed.keep) ?? null,
+      standInFor: 'standInFor' in parsed && typeof parsed.standInFor === 'string' ? parsed.standInFor : null,
       secrets: strings('secrets' in parsed ? parsed.secrets : []),
       problem: null,
       isWhole,

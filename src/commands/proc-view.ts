@@ -10,17 +10,17 @@ import type { Kernel } from '../kernel/kernel.ts'
 const MOUNTINFO = '/proc/self/mountinfo'
 
 export interface ProcView {
-  /** Reads mountinfo wherever it is. */
+  /** Reads mountinfo and the like wherever they are. */
   readonly kernel: Kernel
   /** Takes back what was mounted, when nothing comes of the switch. Never throws. */
   release(): void
 }
 
-/** The same kernel, with mountinfo read from elsewhere. */
-function redirected(kernel: Kernel, mountinfo: string): Kernel {
+/** The same kernel, with texts below /proc read from the new root's. */
+function redirected(kernel: Kernel, newRoot: string): Kernel {
   return new Proxy(kernel, {
     get(target, key): unknown {
-      if (key === 'readText') return (path: string) => target.readText(path === MOUNTINFO ? mountinfo : path)
+      if (key === 'readText') return (path: string) => target.readText(path.startsWith('/proc/') ? inRoot(newRoot, path) : path)
       const found: unknown = Reflect.get(target, key)
       return typeof found === 'function' ? found.bind(target) : found
     },
@@ -31,8 +31,7 @@ function redirected(kernel: Kernel, mountinfo: string): Kernel {
 export function openProcView(kernel: Kernel, newRoot: string): ProcView {
   const nothing = (): void => undefined
   if (kernel.exists(MOUNTINFO)) return { kernel, release: nothing }
-  const inside = inRoot(newRoot, MOUNTINFO)
-  if (kernel.exists(inside)) return { kernel: redirected(kernel, inside), release: nothing }
+  if (kernel.exists(inRoot(newRoot, MOUNTINFO))) return { kernel: redirected(kernel, newRoot), release: nothing }
   let made = true
   try {
     kernel.mkdir('/proc', 0o555)

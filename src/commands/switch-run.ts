@@ -63,17 +63,21 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   const { name, statuses } = call
   const say = (line: string): void => io.stderr(`${name}: ${line}\n`)
   const kernel = io.kernel()
-  const start = recordStartState(kernel)
+  let start = recordStartState(kernel)
   let request = call.request
   let view
   let side: BootSide | null = null
   try {
     // Of an image of ours that another program boots; a process that is not PID 1 takes nothing from those who stay.
-    const secrets = kernel.getpid() === 1 ? readImageConfig(kernel).secrets : []
-    request = { ...request, secrets, newRoot: resolveNewRoot(kernel, request.newRoot) }
+    const image = kernel.getpid() === 1 ? readImageConfig(kernel) : null
+    request = { ...request, secrets: image?.secrets ?? [], newRoot: resolveNewRoot(kernel, request.newRoot) }
     view = openProcView(kernel, request.newRoot)
-    if (call.asBoot === true) {
-      side = createBootSide(view.kernel)
+    const standsIn = image !== null && image.standInFor !== null && !call.dryRun
+    // The defaults of the tool that is stood in for are not what the image wants.
+    if (standsIn) request = { ...request, engine: 'auto', keep: request.keep === 'full' ? 'full' : null }
+    if (standsIn || call.asBoot === true) {
+      side = createBootSide(kernel, view.kernel, start, request.newRoot)
+      start = side.start
       request = asBoot(side, request)
     }
   } catch (error) {
@@ -83,7 +87,13 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
 
   let plan: Plan
   try {
-    const result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
+    let result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
+    if (result.plan === null && side !== null && call.asBoot !== true) {
+      // To be kept is a wish of the image, the switch is what the caller has asked for.
+      say(`Cannot keep the initramfs as its image wants: ${result.refusal.detail}, ignoring`)
+      request = { ...request, engine: call.request.engine, keep: call.request.keep }
+      result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
+    }
     if (result.plan === null) {
       say(result.refusal.detail)
       if (call.show !== 'nothing') say(`remedy: ${result.refusal.remedy}`)
@@ -117,6 +127,7 @@ function carryOut(
 ): number {
   const trace = side?.trace ?? new Trace(() => kernel.monotonicUs())
   const handles: Handles = new Map()
+  let before: BeforeSwitch | null = null
   const undo = (completed: number): void => {
     if (completed > plan.pointOfNoReturn) {
       say('the old root is gone already: nothing can be undone')
@@ -125,9 +136,9 @@ function carryOut(
     const failures = executeUndo(kernel, planUndo(plan, completed), trace, handles)
     for (const line of failures) say(`Cannot undo: ${line}, ignoring`)
     if (failures.length === 0) say('undone: everything is mounted as it was')
+    before?.undo()
     release()
   }
-  let before: BeforeSwitch | null = null
   try {
     if (side !== null) before = beforeSwitch(side, call.request.newRoot, plan)
     executePlan(kernel, plan, trace, handles)

@@ -39,6 +39,8 @@ export interface JudgeOptions {
   readonly keep: Keep
   /** Wins over that of the file. */
   readonly default: RuleAction | null
+  /** Where the new root is mounted before the switch; SYSROOT if not given. */
+  readonly newRoot?: string
 }
 
 export interface Judgement {
@@ -93,13 +95,14 @@ function defaultOf(options: JudgeOptions): { readonly action: RuleAction; readon
 export function judgeProcesses(kernel: Kernel, options: JudgeOptions): Judgement {
   // Before anything else is read: an unmounted /proc is the one thing that cannot be done without.
   kernel.readlink('/proc/self')
-  const context = readOriginContext(kernel)
+  const newRoot = options.newRoot ?? SYSROOT
+  const context = readOriginContext(kernel, newRoot)
   const processes = readProcesses(kernel, context)
   const findings = decideOrigins(processes, context)
   const findingOf = (pid: number): OriginFinding => findings.get(pid) ?? { origin: 'undecidable', evidence: 'it was not looked at' }
   const concerned = processes.filter((p) => ['initramfs', 'undecidable'].includes(findingOf(p.pid).origin))
   const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
-  const stack = readRootStack(kernel, mounts, context.switched.kind === 'not-yet' ? SYSROOT : '/')
+  const stack = readRootStack(kernel, mounts, context.switched.kind === 'not-yet' ? newRoot : '/')
   const fallback = defaultOf(options)
   const policy = {
     self: lineage(processes, kernel.getpid()),

@@ -68,9 +68,9 @@ function isBelow(path: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))
 }
 
-/** Every file system of the initramfs that "/" is on: its own, and what is mounted in it and not carried over. */
-export function initramfsDevices(mounts: readonly Mount[], rootDev: bigint): bigint[] {
-  const own = mounts.filter((m) => !isBelow(m.mountPoint, [...CARRIED_PREFIXES, SYSROOT]) && mountContaining(mounts, m.mountPoint) === m)
+/** Every file system of the initramfs that "/" is on: its own, and what is mounted in it and not carried over to `newRoot`. */
+export function initramfsDevices(mounts: readonly Mount[], rootDev: bigint, newRoot = SYSROOT): bigint[] {
+  const own = mounts.filter((m) => !isBelow(m.mountPoint, [...CARRIED_PREFIXES, newRoot]) && mountContaining(mounts, m.mountPoint) === m)
   return [...new Set([rootDev, ...own.map((m) => m.dev)])]
 }
 
@@ -102,16 +102,16 @@ function memfdDevice(kernel: Doors): bigint | null {
   })
 }
 
-/** Reads the context. Needs /proc; never throws for what is merely missing. */
-export function readOriginContext(kernel: Doors): OriginContext {
+/** Reads the context; `newRoot` is where the root is before the switch. Needs /proc; never throws for what is merely missing. */
+export function readOriginContext(kernel: Doors, newRoot = SYSROOT): OriginContext {
   const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
   const memfd = memfdDevice(kernel)
   const top = rootMount(mounts)
   const isInitramfs = top?.fstype === 'rootfs' || (top !== undefined && kernel.exists('/etc/initrd-release'))
   if (isInitramfs) {
     // After a return there is a record: the first initramfs may be another one than its copy that is "/" now.
-    const initramfs = new Set([...initramfsDevices(mounts, kernel.stat('/').dev), ...(readBootRecord(kernel)?.initramfsDevices ?? [])])
-    const root = topMountAt(mounts, SYSROOT) === undefined ? new Set<bigint>() : rootDevices(kernel, mounts, SYSROOT)
+    const initramfs = new Set([...initramfsDevices(mounts, kernel.stat('/').dev, newRoot), ...(readBootRecord(kernel)?.initramfsDevices ?? [])])
+    const root = topMountAt(mounts, newRoot) === undefined ? new Set<bigint>() : rootDevices(kernel, mounts, newRoot)
     return { initramfs, root: withoutAny(root, initramfs), memfd, switched: { kind: 'not-yet' }, mayBeReused: false }
   }
   const record = readBootRecord(kernel)
