@@ -152,8 +152,14 @@ function notStarted(error: unknown): RunResult {
 function inputFile(libc: Libc, bytes: Uint8Array): number {
   const fd = libc.call('memfd_create', 'int memfd_create(const char *, unsigned int)', ['input', MFD_CLOEXEC], [])
   // At an offset of its own, so that the child's reading begins at 0.
-  libc.call('pwrite', 'long pwrite64(int, const void *, size_t, long)', [fd, Buffer.from(bytes), bytes.length, 0], [fd, bytes.length])
+  libc.call('pwrite', 'long pwrite64(int, const void *, size_t, long)', [fd, bytes, bytes.length, 0], [fd, bytes.length])
   return fd
+}
+
+/** What was in it may be a passphrase: pages that are freed keep their contents. */
+function wipeInput(libc: Libc, fd: number, bytes: number): void {
+  libc.raw('long pwrite64(int, const void *, size_t, long)', fd, Buffer.alloc(bytes), bytes, 0)
+  libc.raw('int close(int)', fd)
 }
 
 /** Runs a program to its end; see Kernel.run. */
@@ -174,9 +180,8 @@ export function run(libc: Libc, path: string, args: readonly string[], options: 
     pid = spawn(libc, path, args, options.env, softNofile, { output, terminal, session: terminal !== null })
   } catch (error) {
     for (const { read, write } of pipes) [read, write].forEach(close)
-    return notStarted(error)
-  } finally {
     if (input !== null) close(input)
+    return notStarted(error)
   }
   for (const { write } of pipes) close(write)
   // KERNEL(5.3): -1 on older ones, which poll(2) leaves out.
@@ -191,6 +196,7 @@ export function run(libc: Libc, path: string, args: readonly string[], options: 
   while (waited === -1 && libc.errno() === koffi.os.errno['EINTR'])
   const waitErrno = waited === -1 ? libc.errno() : null
   for (const { read } of pipes) close(read)
+  if (input !== null) wipeInput(libc, input, options.input?.length ?? 0)
   // Somebody else took the status (SIGCHLD ignored): never to be mistaken for success.
   if (waitErrno !== null) return notStarted(new SyscallError('waitpid', [pid], waitErrno))
   const word = status.readInt32LE(0)

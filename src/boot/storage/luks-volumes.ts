@@ -100,10 +100,10 @@ export function chooseVolumes(wanted: RootSpec, asked: Asked): Volume[] {
   const named = byWords(asked)
   const listed = crypttab.map((entry) => volume(asked, deviceOf(entry.device, devices), { name: entry.name }, entry)).filter(({ options }) => !options.noauto)
   const first = (all: readonly Volume[]): Volume[] => [...all.filter((v) => v.options.initrdAttach), ...all.filter((v) => !v.options.initrdAttach)]
-  const every = named.length > 0 ? named : listed.length > 0 ? first(listed) : devices.filter(isLuks).map((device) => volume(asked, device, {}))
-  const unique = every.filter((one, at) => one.device === null || every.findIndex((other) => other.device?.name === one.device?.name) === at)
-  const exact = wanted.kind === 'mapper' ? unique.filter(({ name }) => name === wanted.name) : []
-  return exact.length > 0 ? exact : unique
+  // What is waited for by its name is not looked for elsewhere, whoever named it.
+  const exact = wanted.kind === 'mapper' ? [...named, ...listed].filter(({ name }) => name === wanted.name) : []
+  const chosen = [exact, named, first(listed)].find((all) => all.length > 0) ?? devices.filter(isLuks).map((device) => volume(asked, device, {}))
+  return chosen.filter((one, at) => one.device === null || chosen.findIndex((other) => other.device?.name === one.device?.name) === at)
 }
 
 /** Whether nothing is built on the device yet. */
