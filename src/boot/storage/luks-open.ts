@@ -36,19 +36,21 @@ const NO_MEMORY = 3
 /** What is loaded for a header that cannot be read (detached, or none). */
 const USUAL_CIPHER = 'aes-xts-plain64'
 
+/** The header of a device or a file; null where it cannot be read: cryptsetup says why. */
 function readHeader(kernel: Kernel, path: string): LuksHeader | null {
-  const fd = kernel.open(path, 0)
   try {
-    const start = new Uint8Array(LUKS_BINARY_BYTES)
-    if (kernel.read(fd, start, 0) < start.length) return null
-    const bytes = new Uint8Array(luksHeaderBytes(start))
-    kernel.read(fd, bytes, 0)
-    return parseLuksHeader(bytes)
+    const fd = kernel.open(path, 0)
+    try {
+      const start = new Uint8Array(LUKS_BINARY_BYTES)
+      if (kernel.read(fd, start, 0) < start.length) return null
+      const bytes = new Uint8Array(luksHeaderBytes(start))
+      kernel.read(fd, bytes, 0)
+      return parseLuksHeader(bytes)
+    } finally {
+      kernel.close(fd)
+    }
   } catch {
-    // cryptsetup says what is wrong with it.
     return null
-  } finally {
-    kernel.close(fd)
   }
 }
 

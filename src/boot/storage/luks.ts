@@ -28,10 +28,13 @@ function describe({ device, name }: PresentVolume): string {
   return `${device.path} (${label === null ? '' : `label '${label}', `}for ${name})`
 }
 
+/** What of a boot it looks at. */
+export type LuksState = Pick<BootState, 'kernel' | 'trace' | 'log' | 'parameters'>
+
 class LuksAssembler implements Assembler {
   readonly name = 'luks'
   readonly #context: LuksContext
-  readonly #state: BootState
+  readonly #state: LuksState
   #crypttab: readonly CrypttabEntry[] | null = null
   /** What persons typed: tried first on the next device. */
   #passphrases: Uint8Array[] = []
@@ -39,7 +42,7 @@ class LuksAssembler implements Assembler {
   readonly #givenUp = new Set<string>()
   readonly #told = new Set<string>()
 
-  constructor(state: BootState, loader: ModuleLoader) {
+  constructor(state: LuksState, loader: ModuleLoader) {
     this.#state = state
     this.#context = { state, loader }
   }
@@ -194,6 +197,6 @@ function isNamed({ superblock }: BlockDevice, specifier: string): boolean {
 }
 
 /** The assembler; null where the image has no cryptsetup. */
-export function createLuks(state: BootState, loader: ModuleLoader): Assembler | null {
+export function createLuks(state: LuksState, loader: ModuleLoader): Assembler | null {
   return findTool(state.kernel, 'cryptsetup') === undefined ? null : new LuksAssembler(state, loader)
 }
