@@ -13,6 +13,7 @@ import { BuilderError, describeCause } from './builder-error.ts'
 import { addFeatures } from './add-features.ts'
 import { addDracutHooks, withHooksFeature } from './dracut-hooks/add-hooks.ts'
 import type { CompressorName } from './compressor-names.ts'
+import { adaptCrypttab, cryptNamesOfRoot } from './crypttab.ts'
 import { ImageTree, type ImageEntry } from './image/image-tree.ts'
 import { formatManifest, makeManifest, manifestPath } from './image/manifest.ts'
 import { addDescription, addSkeleton, descriptionPath, type ImageDescription } from './image/skeleton.ts'
@@ -97,6 +98,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const added = await addModuleFiles(tree, kernel, choice.modules, firmwareCollector)
   for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
   const secrets = [...new Set((options.secrets ?? []).map(secret => addSecret(secret, tree)))]
+  const fromCrypttab = adaptCrypttab(tree, mode === 'host' ? cryptNamesOfRoot() : null)
   const description = {
     format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...features],
     modules: loadAtStart(load, kernel), generic: mode === 'generic',
@@ -115,7 +117,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   }
   const entries = withManifest(tree, secrets)
   const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
-  warnings.push(...fromHooks.warnings, ...collector.warnings, ...conflicts)
+  warnings.push(...fromHooks.warnings, ...fromCrypttab, ...collector.warnings, ...conflicts)
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
     mtime, compressor, cache, warn, progress,
   })
