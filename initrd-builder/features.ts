@@ -137,6 +137,31 @@ export const features: readonly Feature[] = [
     needs: ['network'], programs: ['iscsistart'], packages: ['open-iscsi'], optionalFiles: ['/etc/iscsi/initiatorname.iscsi'],
     modules: ['iscsi_tcp', 'iscsi_ibft', 'sd_mod', 'crypto-crc32c'],
   },
+  {
+    name: 'lvm',
+    summary: 'LVM: logical volumes are activated, thin pools and caches checked, with the lvm.conf of the sysroot',
+    programs: ['lvm'],
+    optionalPrograms: ['thin_check', 'thin_dump', 'thin_repair', 'cache_check', 'cache_dump', 'cache_repair', 'era_check', 'vdoformat', 'dmsetup'],
+    optionalFiles: ['/etc/lvm/lvm.conf', '/etc/lvm/lvmlocal.conf', '/etc/lvm/profile', '/etc/lvm/devices'],
+    packages: ['lvm2', 'thin-provisioning-tools'],
+    modules: ['dm_mod', 'dm_snapshot', 'dm_mirror', 'dm_log', 'dm_raid', 'dm_thin_pool', 'dm_cache', 'dm_cache_smq', 'dm_writecache', 'dm_integrity', 'dm_vdo'],
+  },
+  {
+    name: 'md',
+    summary: 'md RAID, also with the metadata of Intel and DDF: arrays are assembled, with the mdadm.conf of the sysroot',
+    programs: ['mdadm'],
+    optionalPrograms: ['mdmon'],
+    optionalFiles: ['/etc/mdadm.conf', '/etc/mdadm.conf.d', '/etc/mdadm/mdadm.conf', '/etc/mdadm/mdadm.conf.d'],
+    packages: ['mdadm'],
+    modules: ['md_mod', 'raid0', 'raid1', 'raid10', 'raid456', 'linear'],
+  },
+  {
+    name: 'btrfs',
+    summary: 'btrfs, on several devices too, and its tools where the sysroot has them',
+    optionalPrograms: ['btrfs', 'btrfsck', 'fsck.btrfs'],
+    packages: ['btrfs-progs'],
+    modules: ['btrfs', 'xxhash_generic', 'blake2b_generic', 'sha256'],
+  },
 ]
 
 /** The feature of this name, if there is one. */

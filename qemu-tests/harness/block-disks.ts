@@ -1,12 +1,15 @@
 // The disks of the scenarios with LVM, md and btrfs: one guest makes them all.
 //
-// `stack1`, `stack2`: a mirror (md), on it a volume group `stack` with the root, on it LUKS where asked for. `lvm1`,
-// `lvm2`: volume group `vg0` with a /usr in a thin pool. `mirror1`, `mirror2`: a mirror with the root on it, by itself.
-// `btrfs1`, `btrfs2`: a /usr in one file system on two devices.
+// `stack1`, `stack2`: a mirror (md), on it a volume group `stack` with a logical volume `root`, on it LUKS, in that the
+// root. `lvm1`, `lvm2`: volume group `vg0` with a /usr in a thin pool. `mirror1`, `mirror2`: a mirror with the root on
+// it, by itself. `btrfs1`, `btrfs2`: a /usr in one file system on two devices.
+import { writeKnownFiles } from './check-ext4.ts'
+import type { KnownFile } from './check-ext4.ts'
 import { diskImage } from './disk-images.ts'
 import { madeDisks } from './made-disks.ts'
 import type { MadeDisks } from './made-disks.ts'
 import { smallRoot } from './small-root.ts'
+import type { Tree } from './tree.ts'
 
 /** The key file of the encrypted root. */
 export const KEY = 'the key of the tests'
@@ -49,10 +52,28 @@ cp -a /run/from/. /run/to/
 umount /run/to /run/from
 `
 
+/** What the root's init writes before it ends. */
+export const BLOCK_FILES: readonly KnownFile[] = [
+  { path: '/var/closed', word: 'closed', lines: 20_000 },
+  { path: '/var/synced', word: 'synced', lines: 500, isSynced: true },
+]
+
+/** The init: looks at what is mounted, writes, and takes the way back. */
+const INIT = `#!/bin/sh
+export PATH=/bin:/sbin
+is() { [ "$2" = "$3" ] && echo "ok $1" || echo "not ok $1: got '$2', wanted '$3'"; }
+is "the marker of /usr" "$(cat /usr/share/marker)" "separate usr"
+is "the root can be written" "$(awk '$5 == "/" { print substr($6, 1, 2) }' /proc/self/mountinfo)" rw
+ls -l /run/udev/data 2>/dev/null
+${writeKnownFiles(BLOCK_FILES)}
+echo "all checked"
+exec chroot /run/rootfs /bin/fulcrum shutdown poweroff
+`
+
 /** The disks, and the images that their file systems were copied from. */
 export async function blockDisks(): Promise<MadeDisks<BlockDisk>> {
-  const root = smallRoot()
-  const fstab = (line: string): typeof root => ({ ...root, 'etc/fstab': { type: 'text', text: `${line}\n` } })
+  const root = { ...smallRoot(), 'sbin/init': { type: 'text', text: INIT, mode: 0o755 }, 'bin/chroot': { type: 'link', target: 'busybox' } } as const
+  const fstab = (line: string): Tree => ({ ...root, 'etc/fstab': { type: 'text', text: `${line}\n` } })
   const usr = { 'share/marker': { type: 'text', text: 'separate usr\n' }, bin: { type: 'directory' }, sbin: { type: 'directory' } } as const
   const sources = [
     diskImage({ fileSystem: 'ext4', tree: fstab('/dev/vg0/usr /usr ext4 defaults 0 0'), label: 'stack-root' }),

@@ -10,6 +10,7 @@ import { findParameter, parameters } from './parameter-table.ts'
 import { readParameters } from './parameters.ts'
 import type { BootParameters } from './parameters.ts'
 import { luksParameters } from './words/luks-words.ts'
+import { volumeParameters } from './words/volume-words.ts'
 import { layerCases } from './words/layer-cases-for-tests.ts'
 
 const read = (text: string): BootParameters => readParameters(parseCommandLine(text)).values
@@ -105,7 +106,7 @@ t.test('each word has its effect, and a bad value a problem and the default', as
   }
   // The table must not promise a word that nothing reads: each one appears in a case above.
   const used = new Set(cases.flatMap(([text]) => parseCommandLine(text).words.map((w) => findParameter(w.key)?.key)))
-  const elsewhere = new Set(luksParameters.map((p) => p.key))
+  const elsewhere = new Set([...luksParameters, ...volumeParameters].map((p) => p.key))
   t.same(parameters.filter((p) => !used.has(p.key) && !elsewhere.has(p.key)).map((p) => p.key), [], 'every parameter of the table is tried')
 })
 

@@ -7,15 +7,19 @@ import { luksParameters, readLuksWords } from './luks-words.ts'
 import type { LuksWords } from './luks-words.ts'
 import type { Parameter } from './parameter.ts'
 import type { WordReader } from './reader.ts'
+import { readLvmWords, readMdWords, volumeParameters } from './volume-words.ts'
+import type { LvmWords, MdWords } from './volume-words.ts'
 
 /** What the command line asks for about encrypted disks, volume groups and RAID. */
 export interface BlockWords {
   readonly luks: LuksWords
+  readonly lvm: LvmWords
+  readonly md: MdWords
 }
 
-export const blockParameters: readonly Parameter[] = [...luksParameters]
+export const blockParameters: readonly Parameter[] = [...luksParameters, ...volumeParameters]
 
 /** Reads them; every value is usable whatever the line says. */
 export function readBlockWords(read: WordReader): BlockWords {
-  return { luks: readLuksWords(read) }
+  return { luks: readLuksWords(read), lvm: readLvmWords(read), md: readMdWords(read) }
 }

@@ -108,17 +108,27 @@ t.test('members of md arrays are never taken for what is in them', async t => {
     runTool('mkfs.ext4', ['-q', path])
     images.patch(path, offset, mdSuperblock(offset).subarray(0, 256))
     const found = probe(path)
-    t.match(found, { type: 'linux_raid_member', usage: 'raid', label: 'host:array' }, `superblock at ${offset}`)
+    t.match(found, { type: 'linux_raid_member', usage: 'raid', label: 'host:array', raidLevel: 1 }, `superblock at ${offset}`)
     t.equal(found?.uuid, '00112233-4455-6677-8899-aabbccddeeff')
     t.equal(blkid(path).get('ID_FS_TYPE'), 'linux_raid_member', 'as blkid')
   }
   const old = images.create('md-090', size)
   const bytes = Buffer.alloc(4096)
-  for (const [at, value] of [[0, 0xa92b4efc], [8, 90], [20, 0x01020304], [52, 0x05060708], [56, 0x090a0b0c], [60, 0x0d0e0f10]] as const) {
+  for (const [at, value] of [[0, 0xa92b4efc], [8, 90], [28, 5], [20, 0x01020304], [52, 0x05060708], [56, 0x090a0b0c], [60, 0x0d0e0f10]] as const) {
     bytes.writeUInt32LE(value, at)
   }
   images.patch(old, size - 65536, bytes)
-  t.match(probe(old), { type: 'linux_raid_member', uuid: '01020304-0506-0708-090a-0b0c0d0e0f10' })
+  t.match(probe(old), { type: 'linux_raid_member', uuid: '01020304-0506-0708-090a-0b0c0d0e0f10', raidLevel: 5 })
+})
+
+t.test('members of arrays of the firmware too', async t => {
+  const size = 8 * MiB
+  for (const [name, offset, bytes] of [['isw', size - 1024, Buffer.from('Intel Raid ISM Cfg Sig. 1.3.00')], ['ddf', size - 512, Buffer.from('de11de11', 'hex')]] as const) {
+    const path = images.create(`firmware-${name}`, size)
+    runTool('mkfs.ext4', ['-q', path])
+    images.patch(path, offset, bytes)
+    t.match(probe(path), { type: `${name}_raid_member`, usage: 'raid', uuid: null })
+  }
 })
 
 t.test('damage is told', async t => {

@@ -1,6 +1,6 @@
 // probeSuperblock: what is on a device, from reads that somebody else makes.
 //
-// The common case reads one window of 68 KiB at the start (headLength) and two sectors at the end.
+// The common case reads one window of 68 KiB at the start (headLength) and a few sectors at the end.
 // Copies of lost superblocks are looked for only when nothing else was found.
 
 import type { ReadAt } from './bytes.ts'

@@ -24,6 +24,8 @@ export interface Superblock {
   readonly dirty: boolean | null
   /** How many devices the file system has (btrfs); 1 for all others. */
   readonly deviceCount: number
+  /** Level of the array that the device is a member of, as md numbers it (1 is RAID 1, -1 linear); null: no md array. */
+  readonly raidLevel: number | null
 }
 
 /** Recognises one type. */
@@ -41,7 +43,7 @@ type Essential = Pick<Superblock, 'type' | 'usage'>
 
 /** A Superblock with the usual values where none are given. */
 export function superblock(fields: Essential & Partial<Superblock>): Superblock {
-  return { uuid: null, label: null, sizeBytes: null, damaged: null, dirty: null, deviceCount: 1, ...fields }
+  return { uuid: null, label: null, sizeBytes: null, damaged: null, dirty: null, deviceCount: 1, raidLevel: null, ...fields }
 }
 
 /** The reason given for a superblock whose checksum is wrong. */

@@ -11,6 +11,7 @@ import { exfatProber } from './exfat.ts'
 import { extProber } from './ext.ts'
 import { f2fsProber } from './f2fs.ts'
 import { fatProber } from './fat.ts'
+import { firmwareRaidProber } from './firmware-raid.ts'
 import { iso9660Prober } from './iso9660.ts'
 import { luksProber } from './luks.ts'
 import { lvmProber } from './lvm.ts'
@@ -22,6 +23,7 @@ import { xfsProber } from './xfs.ts'
 
 export const superblockProbers: readonly SuperblockProber[] = [
   mdRaidProber,
+  firmwareRaidProber,
   lvmProber,
   luksProber,
   swapProber,

@@ -35,6 +35,7 @@ function version1(bytes: Uint8Array, offset: number): Superblock | null {
     usage: 'raid',
     uuid: uuidAt(bytes, 16),
     label: textAt(bytes, 32, 32),
+    raidLevel: le32(bytes, 72) | 0,
   })
 }
 
@@ -43,5 +44,5 @@ function version090(bytes: Uint8Array): Superblock | null {
   // Four words of the machine's byte order, shown as numbers.
   const words = [20, 52, 56, 60].map(at => le32(bytes, at).toString(16).padStart(8, '0')).join('')
   const id = Uint8Array.from(words.match(/../g) ?? [], byte => parseInt(byte, 16))
-  return hex(id, 0, 16) === '0'.repeat(32) ? null : superblock({ type: 'linux_raid_member', usage: 'raid', uuid: uuidAt(id, 0) })
+  return hex(id, 0, 16) === '0'.repeat(32) ? null : superblock({ type: 'linux_raid_member', usage: 'raid', uuid: uuidAt(id, 0), raidLevel: le32(bytes, 28) | 0 })
 }

@@ -1,0 +1,79 @@
+// Roots on block devices that are made of others: a mirror with a missing half, volumes on a mirror, thin volumes, LUKS
+// in between, btrfs on two devices. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
+// taken apart at the end, and the host finds every layer clean.
+import t from 'tap'
+import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { runTool, tryTool } from '../scripts/setup/run-tool.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { blockDisks } from './harness/block-disks.ts'
+import type { BlockDisk } from './harness/block-disks.ts'
+import { checkExt4 } from './harness/check-ext4.ts'
+import { BLOCK_FILES } from './harness/block-disks.ts'
+import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
+import { testImage } from './harness/test-image.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+const disks = await blockDisks()
+
+interface Scenario {
+  readonly disks: readonly BlockDisk[]
+  readonly append: string
+  readonly has: readonly RegExp[]
+  readonly check: (written: readonly string[]) => readonly string[]
+}
+
+/** Bytes from the start of a member to the data of its array; and whether it was stopped in order. */
+function examine(member: string): { readonly offset: number; readonly complaints: readonly string[] } {
+  const { stdout } = tryTool('mdadm', ['--examine', member])
+  const sectors = /Data Offset : (\d+) sectors/.exec(stdout)?.[1]
+  const isClean = /State : clean/.test(stdout) && sectors !== undefined
+  return { offset: Number(sectors ?? 0) * 512, complaints: isClean ? [] : [`The member '${member}' of an array is not clean: ${stdout.trim()}`] }
+}
+
+/** A btrfs that was not unmounted has a log to replay. */
+function checkBtrfs(member: string): string[] {
+  const text = runTool('btrfs', ['inspect-internal', 'dump-super', member])
+  return /^log_root\s+0$/m.test(text) ? [] : [`The btrfs on '${member}' was not unmounted`]
+}
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'half a mirror, and /usr on two disks of btrfs': {
+    disks: ['mirror2', 'btrfs1', 'btrfs2'],
+    append: 'root=/dev/md/mirror',
+    has: [
+      /adding \/dev\/vda to its array '\S*mirror'/,
+      /starting \/dev\/md127 although it is incomplete; it has \/dev\/vda/,
+      /\/dev\/md127 \(raid1\) runs degraded: member 0 of 0 to 1 is missing, there is \/dev\/vda \(1\)/,
+      /unmounted \/oldroot\/usr \(btrfs/, /unmounted \/oldroot \([^]*let go of \/dev\/md127/,
+    ],
+    check: ([mirror = '', ...btrfs]) => {
+      const { offset, complaints } = examine(mirror)
+      return [...complaints, ...checkExt4(mirror, { offset, files: BLOCK_FILES }), ...btrfs.flatMap(checkBtrfs)]
+    },
+  },
+}
+
+for (const series of ['6.12', '7.x'] as const) {
+  const kernel = ensureKernel(series)
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    await t.test(`${series}: ${name}`, async (t) => {
+      await bootScenario(t, {
+        name: `block-${series}-${name.replace(/\W+/g, '-')}`,
+        machine: {
+          kernel: kernel.vmlinuz, initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['lvm', 'md', 'btrfs'] }), memoryMiB: 512,
+          append: `${BASE_APPEND} ${scenario.append} rw`,
+          disks: scenario.disks.map((disk) => ({ path: disks.path(disk), bus: 'virtio', writable: true })),
+        },
+        expectation: {
+          report: 'none', end: 'poweroff',
+          consoleHas: [/^all checked/m, ...scenario.has, /old root taken down in \d+ ms: /],
+          consoleLacks: [/^not ok/m, /rescue/, /fulcrum: Cannot/, /not all of it/],
+        },
+        afterwards: scenario.check,
+      })
+    })
+  }
+}
