@@ -1,27 +1,31 @@
 // Roots on block devices that are made of others: a mirror with a missing half, volumes on a mirror, thin volumes, LUKS
 // in between, btrfs on two devices. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
 // taken apart at the end, and the host finds every layer clean.
+import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { runTool, tryTool } from '../scripts/setup/run-tool.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
-import { blockDisks } from './harness/block-disks.ts'
+import { BLOCK_FILES, KEY, blockDisks } from './harness/block-disks.ts'
 import type { BlockDisk } from './harness/block-disks.ts'
 import { checkExt4 } from './harness/check-ext4.ts'
-import { BLOCK_FILES } from './harness/block-disks.ts'
+import { ownPath } from './harness/own-files.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
 import { testImage } from './harness/test-image.ts'
 
 t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 const disks = await blockDisks()
+const key = ownPath('scratch', 'block-key')
+writeFileSync(key, KEY)
 
 interface Scenario {
   readonly disks: readonly BlockDisk[]
   readonly append: string
   readonly has: readonly RegExp[]
+  readonly lacks: readonly RegExp[]
   readonly check: (written: readonly string[]) => readonly string[]
 }
 
@@ -40,6 +44,17 @@ function checkBtrfs(member: string): string[] {
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'LUKS on a volume on a mirror, and /usr on a thin volume': {
+    disks: ['stack1', 'stack2', 'lvm1', 'lvm2'],
+    append: 'root=/dev/mapper/secret rd.luks.name=0f0c0000-0000-4000-8000-0000000c1bf5=secret rd.luks.key=/etc/keys/root',
+    has: [
+      /adding \/dev\/vd[ab] to its array/, /looking for logical volumes on [^\n]*\/dev\/md127/, /activating volume group 'stack'/, /activating logical volume 'vg0\/usr'/,
+      /unmounted \/oldroot\/usr \(ext4/, /unmounted \/oldroot \([^]*device mapper secret\)[^]*device mapper stack-root\)[^]*let go of \/dev\/md127/,
+      /device mapper vg0-usr\)[^]*device mapper vg0-pool-tpool\)[^]*device mapper vg0-pool_tdata\)/,
+    ],
+    lacks: [/vg0-other/, /volume group 'vg0'/],
+    check: (members) => members.slice(0, 2).flatMap((member) => examine(member).complaints),
+  },
   'half a mirror, and /usr on two disks of btrfs': {
     disks: ['mirror2', 'btrfs1', 'btrfs2'],
     append: 'root=/dev/md/mirror',
@@ -49,6 +64,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       /\/dev\/md127 \(raid1\) runs degraded: member 0 of 0 to 1 is missing, there is \/dev\/vda \(1\)/,
       /unmounted \/oldroot\/usr \(btrfs/, /unmounted \/oldroot \([^]*let go of \/dev\/md127/,
     ],
+    lacks: [],
     check: ([mirror = '', ...btrfs]) => {
       const { offset, complaints } = examine(mirror)
       return [...complaints, ...checkExt4(mirror, { offset, files: BLOCK_FILES }), ...btrfs.flatMap(checkBtrfs)]
@@ -63,14 +79,14 @@ for (const series of ['6.12', '7.x'] as const) {
       await bootScenario(t, {
         name: `block-${series}-${name.replace(/\W+/g, '-')}`,
         machine: {
-          kernel: kernel.vmlinuz, initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['lvm', 'md', 'btrfs'] }), memoryMiB: 512,
+          kernel: kernel.vmlinuz, initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['lvm', 'md', 'btrfs', 'luks'], secrets: [{ source: key, destination: '/etc/keys/root' }] }), memoryMiB: 512,
           append: `${BASE_APPEND} ${scenario.append} rw`,
           disks: scenario.disks.map((disk) => ({ path: disks.path(disk), bus: 'virtio', writable: true })),
         },
         expectation: {
           report: 'none', end: 'poweroff',
           consoleHas: [/^all checked/m, ...scenario.has, /old root taken down in \d+ ms: /],
-          consoleLacks: [/^not ok/m, /rescue/, /fulcrum: Cannot/, /not all of it/],
+          consoleLacks: [/^not ok/m, /rescue/, /fulcrum: Cannot/, /not all of it/, ...scenario.lacks],
         },
         afterwards: scenario.check,
       })

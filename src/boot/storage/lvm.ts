@@ -36,15 +36,18 @@ function physicalVolumes(devices: readonly BlockDevice[]): readonly BlockDevice[
   return members.filter((device) => !mapped.has(device.name))
 }
 
+/** What it needs of a boot. */
+type State = Pick<BootState, 'kernel' | 'trace' | 'log' | 'parameters'>
+
 class Lvm implements Assembler {
   readonly name = 'lvm'
-  readonly #state: BootState
-  readonly #loader: ModuleLoader
+  readonly #state: State
+  readonly #loader: Pick<ModuleLoader, 'loadIfThere'>
   /** What is known of these physical volumes. */
   #known: { readonly members: string; readonly report: LvmReport } | null = null
   #hasFailed = false
 
-  constructor(state: BootState, loader: ModuleLoader) {
+  constructor(state: State, loader: Pick<ModuleLoader, 'loadIfThere'>) {
     this.#state = state
     this.#loader = loader
   }
@@ -127,6 +130,6 @@ class Lvm implements Assembler {
 }
 
 /** The assembler; null where the image has no lvm. */
-export function createLvm(state: BootState, loader: ModuleLoader): Assembler | null {
+export function createLvm(state: State, loader: Pick<ModuleLoader, 'loadIfThere'>): Assembler | null {
   return findTool(state.kernel, 'lvm') === undefined ? null : new Lvm(state, loader)
 }

@@ -32,12 +32,15 @@ function isMember({ superblock }: BlockDevice, words: MdWords): boolean {
   return words.uuids.length === 0 || words.uuids.includes(arrayId(superblock.uuid ?? ''))
 }
 
+/** What it needs of a boot. */
+type State = Pick<BootState, 'kernel' | 'trace' | 'log' | 'parameters' | 'env'>
+
 class Md implements Assembler {
   readonly name = 'md'
-  readonly #state: BootState
-  readonly #loader: ModuleLoader
+  readonly #state: State
+  readonly #loader: Pick<ModuleLoader, 'loadIfThere'>
 
-  constructor(state: BootState, loader: ModuleLoader) {
+  constructor(state: State, loader: Pick<ModuleLoader, 'loadIfThere'>) {
     this.#state = state
     this.#loader = loader
   }
@@ -109,6 +112,6 @@ class Md implements Assembler {
 }
 
 /** The assembler; null where the image has no mdadm. */
-export function createMd(state: BootState, loader: ModuleLoader): Assembler | null {
+export function createMd(state: State, loader: Pick<ModuleLoader, 'loadIfThere'>): Assembler | null {
   return findTool(state.kernel, 'mdadm') === undefined ? null : new Md(state, loader)
 }
