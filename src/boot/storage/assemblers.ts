@@ -5,10 +5,11 @@
 import type { BootState } from '../boot-state.ts'
 import type { ModuleLoader } from '../devices/index.ts'
 import type { Assembler } from './assembly.ts'
+import { isoScanner } from './iso-scan.ts'
 import { createLuks } from './luks.ts'
 import { createLvm } from './lvm.ts'
 import { createMd } from './md.ts'
 
 export function createAssemblers(state: BootState, loader: ModuleLoader): readonly Assembler[] {
-  return [createMd(state, loader), createLvm(state, loader), createLuks(state, loader)].filter((assembler) => assembler !== null)
+  return [createMd(state, loader), createLvm(state, loader), createLuks(state, loader), isoScanner(state, loader)].filter((assembler) => assembler !== null)
 }

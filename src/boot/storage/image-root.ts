@@ -6,13 +6,13 @@
 // dracut.cmdline(7) (rd.live.*), loop(4).
 
 import { LOOP_CLR_FD } from '../../abi/loop.ts'
-import { MS_NODEV, MS_NOSUID, MS_RDONLY } from '../../abi/mount.ts'
+import { MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT } from '../../abi/mount.ts'
 import { O_RDONLY } from '../../abi/process.ts'
 import { attachLoopDevice } from '../../execute/mount-image.ts'
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { attempt, errorLine } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { errorFailure, inPhase, refusalFailure } from '../boot-failure.ts'
+import { BootFailure, errorFailure, refusalFailure } from '../boot-failure.ts'
 import { ensureNode, loadFilesystem, mountTypes } from '../devices/index.ts'
 import { makeDirectories } from '../make-directories.ts'
 import { mountFilesystem } from '../mount-root.ts'
@@ -125,13 +125,11 @@ function find(context: RootContext, spec: string, path: string | null): BlockDev
   context.onRetry(() => kernel.umount2(target, 0))
   const copy = `${target}/root.img`
   copyToMemory(state, file, copy, size)
-  kernel.mount('none', target, null, MS_REMOUNT_READ_ONLY, null)
+  kernel.mount('none', target, null, MS_REMOUNT | MS_RDONLY, null)
   if (!isWhole) kernel.umount2(MEDIUM, 0)
   log.info(`the image is in memory, ${medium.path} is no longer needed`)
   return innermost(context, attach(context, copy, true))
 }
-
-const MS_REMOUNT_READ_ONLY = MS_RDONLY | 0x20
 
 /** The device of a root=live:, or null for any other root=. Throws BootFailure. */
 export function imageRoot(context: RootContext, wanted: Wanted): SpecialRoot | null {
@@ -143,12 +141,10 @@ export function imageRoot(context: RootContext, wanted: Wanted): SpecialRoot | n
       remedy: 'write root=live:LABEL=…, root=live:UUID=… or root=live:/dev/NAME',
     }, null, [])
   }
-  return inPhase('root-device', () => {
-    try {
-      return { kind: 'device', spec: find(context, live.spec, live.path).path }
-    } catch (error) {
-      if (error instanceof Error && error.name === 'BootFailure') throw error
-      throw errorFailure('root-device', error, [`root=${wanted.spec}: ${errorLine(error)}`])
-    }
-  })
+  try {
+    return { kind: 'device', spec: find(context, live.spec, live.path).path }
+  } catch (error) {
+    if (error instanceof BootFailure) throw error
+    throw errorFailure('root-device', error, [`root=${wanted.spec}: ${errorLine(error)}`])
+  }
 }

@@ -99,6 +99,8 @@ function open(context: RootContext, wanted: Wanted, words: VerityWords, name: st
   )
   const env = deviceMapperEnv(kernel)
   try {
+    // After a return it is still there, perhaps of another hash.
+    if (kernel.exists(`/dev/mapper/${name}`)) runTool(state, 'veritysetup', ['close', name], { env })
     runTool(state, 'veritysetup', ['open', data.path, name, hash.path, words.rootHash, ...args], { env })
   } catch (error) {
     throw refusalFailure('root-device', { reason: 'verity-failed', detail: errorLine(error), remedy: "look at 'dmesg'; correct roothash=, or the devices and options, on the kernel command line" }, null, verityMessages(kernel))
