@@ -63,7 +63,7 @@ export function corrupted(kernel: Kernel, what: string, error: unknown): BootFai
   return refusalFailure('root-device', {
     reason: 'verity-corrupted',
     detail: `Cannot trust ${what}: ${errorLine(error)}`,
-    remedy: 'the data was changed or is damaged, or it is another version than the hash is for: boot another root, or correct the hash',
+    remedy: 'the data was changed or is damaged, or it is another version than the hash is for: correct the hash, or boot another root with root=… and systemd.verity=no',
   }, null, verityMessages(kernel))
 }
 

@@ -85,9 +85,12 @@ function matchGptAuto(spec: RootSpec & { readonly kind: 'gpt-auto' }, devices: r
   return { outcome: 'found', device, members: [device], others: [] }
 }
 
-/** Swap has ids of its own, for resume=; what else is no file system (LUKS, LVM) is named by what is in it. */
+/** Without a file system, and named all the same: swap for resume=, the hashes of dm-verity. */
+const NAMED_TYPES: readonly string[] = ['swap', 'swsuspend', 'DM_verity_hash']
+
+/** What else is no file system (LUKS, LVM) is named by what is in it. */
 const isNamed = ({ superblock }: BlockDevice): boolean =>
-  superblock !== null && (superblock.usage === 'filesystem' || superblock.type === 'swap' || superblock.type === 'swsuspend')
+  superblock !== null && (superblock.usage === 'filesystem' || NAMED_TYPES.includes(superblock.type))
 
 const sameId = (seen: string | null | undefined, wanted: string): boolean =>
   seen !== null && seen !== undefined && seen.toLowerCase() === wanted.toLowerCase()

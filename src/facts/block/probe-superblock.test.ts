@@ -35,6 +35,12 @@ function agreesWithBlkid(t: Test, path: string): Superblock | null {
   return found
 }
 
+t.test('hashes of dm-verity', async t => {
+  const [data, hashes] = [images.create('verity-data', MiB), images.create('verity-hashes', MiB)]
+  runTool('veritysetup', ['format', data, hashes])
+  t.match(agreesWithBlkid(t, hashes), { type: 'DM_verity_hash' })
+})
+
 t.test('made by mkfs', async t => {
   const cases: [tool: string, args: string[], sizeMiB: number][] = [
     ['mkfs.ext2', ['-q', '-L', 'two'], 8],

@@ -19,6 +19,7 @@ import { mdRaidProber } from './md-raid.ts'
 import { ntfsProber } from './ntfs.ts'
 import { squashfsProber } from './squashfs.ts'
 import { swapProber } from './swap.ts'
+import { verityProber } from './verity.ts'
 import { xfsProber } from './xfs.ts'
 
 export const superblockProbers: readonly SuperblockProber[] = [
@@ -27,6 +28,7 @@ export const superblockProbers: readonly SuperblockProber[] = [
   lvmProber,
   luksProber,
   swapProber,
+  verityProber,
   xfsProber,
   squashfsProber,
   extProber,
