@@ -28,7 +28,9 @@ const inner = diskImage({ fileSystem: 'ext4', table: 'none', tree: rootTree, lab
 const squash = diskImage({ fileSystem: 'squashfs', table: 'none', tree: { 'LiveOS/rootfs.img': { type: 'file', source: inner.path } } })
 const medium = diskImage({ fileSystem: 'ext4', table: 'gpt', label: 'MEDIUM', tree: { 'LiveOS/squashfs.img': { type: 'file', source: squash.path } }, sizeMiB: 48 })
 const erofs = diskImage({ fileSystem: 'erofs', table: 'none', tree: rootTree })
-const shelf = diskImage({ fileSystem: 'ext4', table: 'none', label: 'SHELF', tree: { 'images/root.erofs': { type: 'file', source: erofs.path } }, sizeMiB: 64 })
+/** What matters of an ISO file is that it is a file system with a label in a file. */
+const iso = diskImage({ fileSystem: 'ext4', table: 'none', label: 'ISO', tree: { 'images/root.erofs': { type: 'file', source: erofs.path } }, sizeMiB: 64 })
+const shelf = diskImage({ fileSystem: 'ext4', table: 'none', label: 'SHELF', tree: { 'boot/live.iso': { type: 'file', source: iso.path } }, sizeMiB: 96 })
 const writable = diskImage({ fileSystem: 'ext4', table: 'none', label: 'CHANGES', tree: {}, sizeMiB: 32 })
 
 const FSTAB = 'like "the fstab of the overlay" "$(cat /etc/fstab)" "^# LABEL=x / ext4 .*"\n'
@@ -72,22 +74,22 @@ no "what was removed is not" test -e /root/gone
 `)
 })
 
-await t.test('7.x: an EROFS by its path, in memory', async (t) => {
+await t.test('7.x: an EROFS by its path in an ISO file, copied to memory', async (t) => {
   const kernel = ensureKernel('7.x')
   await bootScenario(t, {
     name: 'live-7.x-ram',
     machine: {
       kernel: kernel.vmlinuz, initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['live'] }), memoryMiB: 768,
-      append: `${BASE_APPEND} root=live:LABEL=SHELF:/images/root.erofs rd.live.ram=1 fulcrum.switch=pivot`,
+      append: `${BASE_APPEND} root=live:LABEL=ISO:/images/root.erofs iso-scan/filename=/boot/live.iso rd.live.ram=1 fulcrum.switch=pivot`,
       disks: [{ path: shelf.path, bus: 'virtio', writable: true }],
     },
     script: tapScript(rootChecks({ fileSystem: 'overlay', engine: 'pivot' }), FSTAB, `
-is "the image in memory" "$(cat /sys/block/loop0/loop/backing_file)" "/run/fulcrum/live/ram/root.img"
+is "the image in memory, and no ISO file" "$(cat /sys/block/loop*/loop/backing_file)" "/run/fulcrum/live/ram/root.img"
 is "the root below" "$(type_of /run/fulcrum/overlay/lower)" erofs
 is "mounts of the medium" "$(grep -c vda /proc/self/mountinfo)" 0
 yes "the overlay takes writes" touch /etc/written
 `) + LEAVE_ROOT,
-    expectation: { report: 'tap', end: 'poweroff', consoleHas: [/\/dev\/vda is no longer needed/, /let go of \/dev\/loop0 [^]*old root taken down/], consoleLacks: [/rescue/, /Cannot/] },
+    expectation: { report: 'tap', end: 'poweroff', consoleHas: [/\/dev\/loop0 is no longer needed/, /let go of \/dev\/loop\d [^]*old root taken down/], consoleLacks: [/rescue/, /Cannot/] },
     afterwards: ([path = '']) => checkExt4(path),
   })
 })

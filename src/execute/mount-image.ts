@@ -3,7 +3,7 @@
 // The device is configured to let go of the file with the last user, so that the mount is all that holds it
 // once this is done: an unmount takes everything back. The file may be deleted while it is mounted.  loop(4).
 
-import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
+import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, LOOP_CLR_FD, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
 import { MS_RDONLY } from '../abi/mount.ts'
 import { O_RDONLY, O_RDWR } from '../abi/process.ts'
 import { isErrno } from '../kernel/errors.ts'
@@ -26,6 +26,16 @@ export function withLoopDevice<T>(kernel: LoopDoors, file: string, readOnly: boo
 /** Attaches a free loop device to `file`, for as long as nobody lets go of it (LOOP_CLR_FD). Returns its node. Throws SyscallError. */
 export function attachLoopDevice(kernel: LoopDoors, file: string, readOnly: boolean): string {
   return attach(kernel, file, (readOnly ? LO_FLAGS_READ_ONLY : 0) | LO_FLAGS_DIRECT_IO, (device) => device)
+}
+
+/** Lets go of the file of a loop device; while something still uses it, at its last close. Throws SyscallError. */
+export function detachLoopDevice(kernel: LoopDoors, device: string): void {
+  const fd = kernel.open(device, O_RDONLY)
+  try {
+    kernel.ioctl(fd, LOOP_CLR_FD, 0)
+  } finally {
+    kernel.close(fd)
+  }
 }
 
 function attach<T>(kernel: LoopDoors, file: string, flags: number, use: (device: string) => T): T {

@@ -5,19 +5,17 @@
 // Ends with the name of a block device, which is checked and mounted like any other; the overlay is overlay.ts's.
 // dracut.cmdline(7) (rd.live.*), loop(4).
 
-import { LOOP_CLR_FD } from '../../abi/loop.ts'
 import { MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT } from '../../abi/mount.ts'
-import { O_RDONLY } from '../../abi/process.ts'
-import { attachLoopDevice } from '../../execute/mount-image.ts'
+import { attachLoopDevice, detachLoopDevice } from '../../execute/mount-image.ts'
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { attempt, errorLine } from '../../kernel/errors.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import { BootFailure, errorFailure, refusalFailure } from '../boot-failure.ts'
 import { ensureNode, loadFilesystem, mountTypes } from '../devices/index.ts'
 import { makeDirectories } from '../make-directories.ts'
 import { mountFilesystem } from '../mount-root.ts'
 import type { RootContext, SpecialRoot, Wanted } from './context.ts'
 import { copyToMemory } from './copy-to-memory.ts'
+import { letGoOfIso } from './iso-scan.ts'
 import { wantedOverlay } from './overlay.ts'
 
 const DIRECTORY = '/run/fulcrum/live'
@@ -61,22 +59,13 @@ function attach(context: RootContext, file: string, readOnly: boolean): BlockDev
   const { kernel, log } = context.state
   context.loader.loadIfThere(['loop'])
   const node = attachLoopDevice(kernel, file, readOnly)
-  context.onRetry(() => letGo(kernel, node))
+  context.onRetry(() => detachLoopDevice(kernel, node))
   log.debug(`${node}: ${file}`)
   return context.waitForDevice(node, `the loop device on '${file}'`, LOOP_MS)
 }
 
 /** It is there once the ioctl returns; its node on devtmpfs as well. */
 const LOOP_MS = 5000
-
-function letGo(kernel: Kernel, node: string): void {
-  const fd = kernel.open(node, O_RDONLY)
-  try {
-    kernel.ioctl(fd, LOOP_CLR_FD, 0)
-  } finally {
-    kernel.close(fd)
-  }
-}
 
 /** The image file on the medium. Throws BootFailure with what is there instead. */
 function imageOn(context: RootContext, path: string | null): string {
@@ -127,6 +116,7 @@ function find(context: RootContext, spec: string, path: string | null): BlockDev
   copyToMemory(state, file, copy, size)
   kernel.mount('none', target, null, MS_REMOUNT | MS_RDONLY, null)
   if (!isWhole) kernel.umount2(MEDIUM, 0)
+  letGoOfIso(kernel, medium)
   log.info(`the image is in memory, ${medium.path} is no longer needed`)
   return innermost(context, attach(context, copy, true))
 }
