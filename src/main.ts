@@ -76,10 +76,14 @@ function shutDown(kernel: Kernel): never {
   return runShutdown(kernel, args, process.env, log.warn)
 }
 
-/** A command that failed as PID 1 of an initramfs must not exit: that is a kernel panic. */
+/** What a script execs as PID 1 and expects never to come back, on whatever root it stands. */
+const isStandIn = ['switch_root', 'run-init', 'pivot_root'].some((command) => command === name || (name === 'fulcrum' && command === args[0]))
+
+/** A command that came back as PID 1 must not exit: that is a kernel panic. In a container it is just its end. */
 function failedAsInit(kernel: Kernel, why: string): void {
   const { type } = kernel.statfs('/')
-  if (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) return
+  if (!isStandIn && type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) return
+  if (isStandIn && (kernel.exists('/run/.containerenv') || kernel.exists('/.dockerenv'))) return
   rescueAfterCrash(bootContext(kernel, recordStartState(kernel)), `${why}, and this is PID 1`)
 }
 
@@ -100,7 +104,7 @@ async function runCommandLine(): Promise<void> {
     why = `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
     process.stderr.write(`${why}\n`)
   }
-  if (process.pid === 1 && status !== 0) failedAsInit(createKoffiKernel(), why)
+  if (process.pid === 1 && (status !== 0 || isStandIn)) failedAsInit(createKoffiKernel(), why)
   process.exitCode = status
 }
 

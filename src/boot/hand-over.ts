@@ -6,8 +6,8 @@
 // systemd learns when the initramfs began: a serialization with its initrd-timestamp, passed as it
 // passes its own state across a re-exec.  execve(2), systemd(1).
 
-import { F_GETFL, F_SETFD, F_SETFL, INIT_NOFILE_SOFT, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, SIGKILL, SIGSTOP } from '../abi/process.ts'
-import { SyscallError } from '../kernel/errors.ts'
+import { F_GETFL, F_SETFD, F_SETFL, INIT_NOFILE_SOFT, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { attempt, SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel, Termios } from '../kernel/kernel.ts'
 import type { ExecStep } from '../plan/step.ts'
@@ -17,6 +17,8 @@ const LAST_SIGNAL = 64
 /** glibc keeps 32 and 33 for itself and refuses to touch them. */
 const RESERVED_SIGNALS: readonly number[] = [SIGKILL, SIGSTOP, 32, 33]
 const MAX_FD = 0xffffffff
+/** How far to look where /proc does not list them. */
+const UNLISTED_FDS = 64
 
 /** What was true when this process started, before Node or the rescue console changed anything. */
 export interface StartState {
@@ -24,6 +26,8 @@ export interface StartState {
   /** CLOCK_REALTIME and CLOCK_MONOTONIC, microseconds. */
   readonly realtimeUs: bigint
   readonly monotonicUs: bigint
+  /** Descriptors from 3 on that init is handed as well; none by default. */
+  readonly inherited?: readonly Fd[]
 }
 
 /** Records the state. To be called first thing; `sinceStartMs` is how long the program has been running by then. */
@@ -34,6 +38,23 @@ export function recordStartState(kernel: Pick<Kernel, 'tcgetattr' | 'realtimeUs'
     realtimeUs: kernel.realtimeUs() - sinceUs,
     monotonicUs: kernel.monotonicUs() - sinceUs,
   }
+}
+
+/** A pipe of which Node holds both ends is its own, as are all files without a type: epoll, eventfd, io_uring. */
+const INHERITABLE: readonly number[] = [S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFSOCK]
+
+/**
+ * Descriptors from 3 on that this program was started with. Node has made them close-on-exec at its start, so they are
+ * told apart by what they are: to be asked before anything is opened here. For tools that hand theirs on.
+ */
+export function inheritedDescriptors(kernel: Pick<Kernel, 'readdir' | 'fstat'>): Fd[] {
+  const open = attempt(() => kernel.readdir('/proc/self/fd').map(Number)) ?? Array.from({ length: UNLISTED_FDS }, (_, fd) => fd)
+  const found = open.filter((fd) => fd > 2).flatMap((fd) => {
+    const stat = attempt(() => kernel.fstat(toFd(fd)))
+    return stat === null ? [] : [{ fd: toFd(fd), type: stat.mode & S_IFMT, id: `${stat.dev}:${stat.ino}` }]
+  })
+  const pipes = found.filter(({ type }) => type === S_IFIFO)
+  return found.filter(({ type, id }) => INHERITABLE.includes(type) || (type === S_IFIFO && pipes.filter((pipe) => pipe.id === id).length === 1)).map(({ fd }) => fd)
 }
 
 /** The manager state that systemd reads with --deserialize: only the time at which the initramfs began. */
@@ -55,6 +76,7 @@ export function cleanProcess(kernel: Kernel, start: StartState): void {
   kernel.clearSignalMask()
   kernel.setSoftLimit(RLIMIT_NOFILE, INIT_NOFILE_SOFT)
   kernel.setCloexecRange(3, MAX_FD)
+  for (const fd of start.inherited ?? []) attempt(() => kernel.fcntl(fd, F_SETFD, 0))
   STANDARD.forEach((fd, i) => restoreDescriptor(kernel, fd, start.termios[i] ?? null))
 }
 

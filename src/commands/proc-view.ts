@@ -12,15 +12,17 @@ const MOUNTINFO = '/proc/self/mountinfo'
 export interface ProcView {
   /** Reads mountinfo and the like wherever they are. */
   readonly kernel: Kernel
-  /** Takes back what was mounted, when nothing comes of the switch. Never throws. */
+  /** The same, and what was mounted to read them is not seen. */
+  readonly unseen: Kernel
+  /** Takes back what was mounted, before anything else is done. Never throws. */
   release(): void
 }
 
-/** The same kernel, with texts below /proc read from the new root's. */
-function redirected(kernel: Kernel, newRoot: string): Kernel {
+/** The same kernel, with another way to read texts. */
+function reading(kernel: Kernel, readText: (path: string) => string): Kernel {
   return new Proxy(kernel, {
     get(target, key): unknown {
-      if (key === 'readText') return (path: string) => target.readText(path.startsWith('/proc/') ? inRoot(newRoot, path) : path)
+      if (key === 'readText') return readText
       const found: unknown = Reflect.get(target, key)
       return typeof found === 'function' ? found.bind(target) : found
     },
@@ -30,8 +32,11 @@ function redirected(kernel: Kernel, newRoot: string): Kernel {
 /** Finds or makes a /proc. Throws SyscallError when it can be neither. */
 export function openProcView(kernel: Kernel, newRoot: string): ProcView {
   const nothing = (): void => undefined
-  if (kernel.exists(MOUNTINFO)) return { kernel, release: nothing }
-  if (kernel.exists(inRoot(newRoot, MOUNTINFO))) return { kernel: redirected(kernel, newRoot), release: nothing }
+  if (kernel.exists(MOUNTINFO)) return { kernel, unseen: kernel, release: nothing }
+  if (kernel.exists(inRoot(newRoot, MOUNTINFO))) {
+    const there = reading(kernel, (path) => kernel.readText(path.startsWith('/proc/') ? inRoot(newRoot, path) : path))
+    return { kernel: there, unseen: there, release: nothing }
+  }
   let made = true
   try {
     kernel.mkdir('/proc', 0o555)
@@ -45,8 +50,13 @@ export function openProcView(kernel: Kernel, newRoot: string): ProcView {
       kernel.umount2('/proc', 0)
       if (made) kernel.rmdir('/proc')
     } catch {
-      // Moved into the new root by a switch that could not be undone: then it belongs there.
+      // Something else took hold of it: it stays, and is in nobody's way.
     }
   }
-  return { kernel, release }
+  const isOwn = (line: string): boolean => / \/proc .* - proc /.test(line)
+  const unseen = reading(kernel, (path) => {
+    const text = kernel.readText(path)
+    return path === MOUNTINFO ? text.split('\n').filter((line) => !isOwn(line)).join('\n') : text
+  })
+  return { kernel, unseen, release }
 }

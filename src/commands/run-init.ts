@@ -4,6 +4,7 @@
 // architecture. Man page: none; klibc's usr/kinit/run-init/run-init.c says what it does, docs/compat.md what we do.
 
 import { parseCapabilities } from '../abi/capabilities.ts'
+import { VERSION } from '../version.ts'
 import { EXIT_FAILED, EXIT_OK, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
 import { parseLeadingOptions } from './leading-options.ts'
@@ -15,7 +16,7 @@ const DEFAULT_CONSOLE = '/dev/console'
 export const runInitCommand: Command = {
   name: 'run-init',
   summary: 'as run-init of klibc: go on in NEWROOT with INIT, and free the initramfs',
-  usage: ['run-init [-d CAPS] [-c DEV] [-n] [-p] NEWROOT INIT [ARGS]'],
+  usage: ['run-init [-d CAPS] [-c DEV] [-n] [-p] NEWROOT INIT [ARGS]', 'run-init -h | -V'],
   help: `Makes NEWROOT the root, opens the console there, deletes the contents of the initramfs and executes INIT
 with ARGS. For PID 1.
 
@@ -23,7 +24,8 @@ with ARGS. For PID 1.
   -c DEV   console, ${DEFAULT_CONSOLE} by default
   -n       only check whether it could be done; status 0 or 1, changes nothing
   -p       keep the initramfs, at /run/rootfs
-  --help   this text
+  -h, --help     this text
+  -V, --version  the version
 
 Exit status: 1 on failure, and then nothing has changed.
 
@@ -32,14 +34,18 @@ NEWROOT yet are carried there; a console that cannot be opened is not fatal; -n 
 same, interpreter and architecture of INIT included; it must be PID 1 unless -n is given.
 `,
   run(args, io) {
-    const { flags, values, rest, problem } = parseLeadingOptions(args, { flags: ['n', 'p', 'h', 'help'], values: ['d', 'c'] })
+    const { flags, values, rest, problem } = parseLeadingOptions(args, { flags: ['n', 'p', 'h', 'V', 'help', 'version'], values: ['d', 'c'] })
     const usage = (what: string): number => {
-      io.stderr(`run-init: ${what}\nusage: ${runInitCommand.usage.join('')}\n`)
+      io.stderr(`run-init: ${what}\nusage: ${runInitCommand.usage[0] ?? ''}\n`)
       return EXIT_FAILED
     }
     if (problem !== null) return usage(problem)
     if (flags.has('h') || flags.has('help')) {
       io.stdout(formatCommandHelp(runInitCommand))
+      return EXIT_OK
+    }
+    if (flags.has('V') || flags.has('version')) {
+      io.stdout(`run-init from fulcrum ${VERSION}\n`)
       return EXIT_OK
     }
     const [newRoot, init, ...initArgs] = rest
@@ -53,7 +59,7 @@ same, interpreter and architecture of INIT included; it must be PID 1 unless -n 
       dryRun,
       show: 'nothing',
       request: {
-        newRoot, engine: 'move', keep: flags.has('p') ? 'full' : 'none', init: [absoluteInit(init)], initArgs, env: currentEnv(io),
+        newRoot, engine: 'move', keep: flags.has('p') ? 'full' : 'none', init: [absoluteInit(init)], argv0: init, initArgs, env: currentEnv(io),
         console: values.get('c') ?? DEFAULT_CONSOLE, dropCapabilities: drop.numbers, timestamps: false, requirePid1: !dryRun,
       },
     })

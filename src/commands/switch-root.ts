@@ -62,7 +62,7 @@ Different from util-linux and busybox on purpose:
       dryRun: false,
       show: 'nothing',
       request: {
-        newRoot, engine: 'move', keep: null, init: [absoluteInit(init)], initArgs, env: currentEnv(io),
+        newRoot, engine: 'move', keep: null, init: [absoluteInit(init)], argv0: init, initArgs, env: currentEnv(io),
         console: values.get('c') ?? null, dropCapabilities: [], timestamps: false, requirePid1: true,
       },
     })

@@ -3,7 +3,8 @@
 // The boot does the same with a rescue console behind it (boot/boot.ts). Here a failure is undone as far as that
 // goes and said on standard error; the caller goes on where it was.
 
-import { handOver, recordStartState } from '../boot/hand-over.ts'
+import { handOver, inheritedDescriptors, recordStartState } from '../boot/hand-over.ts'
+import type { StartState } from '../boot/hand-over.ts'
 import { readImageConfig } from '../boot/image-config.ts'
 import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
@@ -63,7 +64,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   const { name, statuses } = call
   const say = (line: string): void => io.stderr(`${name}: ${line}\n`)
   const kernel = io.kernel()
-  let start = recordStartState(kernel)
+  let start: StartState = { ...recordStartState(kernel), inherited: inheritedDescriptors(kernel) }
   let request = call.request
   let view
   let side: BootSide | null = null
@@ -87,7 +88,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
 
   let plan: Plan
   try {
-    let result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
+    let result = planSwitch(request, readSwitchFacts(side === null ? view.unseen : view.kernel, request, process.arch))
     if (result.plan === null && side !== null && call.asBoot !== true) {
       // To be kept is a wish of the image, the switch is what the caller has asked for.
       say(`Cannot keep the initramfs as its image wants: ${result.refusal.detail}, ignoring`)
@@ -107,8 +108,9 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
     view.release()
     return statuses.failed
   }
+  // What a boot does at its end needs /proc; init gets it then, and none that it would not have had otherwise.
+  if (side === null || call.dryRun) view.release()
   if (call.dryRun) {
-    view.release()
     io.stdout(planText(plan, call.show))
     return 0
   }
@@ -122,8 +124,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
 }
 
 function carryOut(
-  kernel: Kernel, plan: Plan, call: SwitchCall, side: BootSide | null, say: (line: string) => void, start: ReturnType<typeof recordStartState>,
-  release: () => void,
+  kernel: Kernel, plan: Plan, call: SwitchCall, side: BootSide | null, say: (line: string) => void, start: StartState, release: () => void,
 ): number {
   const trace = side?.trace ?? new Trace(() => kernel.monotonicUs())
   const handles: Handles = new Map()
@@ -137,7 +138,7 @@ function carryOut(
     for (const line of failures) say(`Cannot undo: ${line}, ignoring`)
     if (failures.length === 0) say('undone: everything is mounted as it was')
     before?.undo()
-    release()
+    if (side !== null) release()
   }
   try {
     if (side !== null) before = beforeSwitch(side, call.request.newRoot, plan)

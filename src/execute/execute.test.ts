@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import t from 'tap'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import type { Plan, Step } from '../plan/step.ts'
+import { SyscallError } from '../kernel/errors.ts'
 import { deleteContents } from './delete-contents.ts'
 import { executePlan, executeUndo, StepError } from './execute.ts'
 import type { Handles } from './execute.ts'
@@ -79,9 +80,14 @@ t.test('deletion: links are not followed, what cannot be deleted is counted', as
   const dir = t.testdir({ outside: { keep: 'k' }, tree: { a: '1', link: t.fixture('symlink', '../outside') } })
   const fd = kernel.open(`${dir}/tree`, 0)
   t.strictSame(deleteContents(kernel, fd), { files: 2, directories: 0, bytes: 1 + '../outside'.length, skipped: 0 })
-  const refusing = Object.assign(Object.create(kernel), { unlink: () => kernel.unlink(`${dir}/nosuch`) })
+  const doors = (unlink: () => void): Parameters<typeof deleteContents>[0] => ({
+    fchdir: (at) => kernel.fchdir(at), chdir: (path) => kernel.chdir(path), fstat: (at) => kernel.fstat(at),
+    readdir: (path) => kernel.readdir(path), lstat: (path) => kernel.lstat(path), rmdir: (path) => kernel.rmdir(path), unlink,
+  })
   fs.writeFileSync(`${dir}/tree/b`, '')
-  t.match(deleteContents(refusing, fd), { files: 0, skipped: 1 })
+  t.match(deleteContents(doors(() => kernel.unlink(`${dir}/nosuch`)), fd), { files: 0, skipped: 1 })
+  t.match(deleteContents(doors(() => { throw new SyscallError('unlink', ['b'], 30) }), fd), { files: 0, skipped: 1 }, 'a read-only file system too')
+  t.equal(fs.readlinkSync('/proc/self/cwd'), '/', 'and it stands in "/" again')
   kernel.close(fd)
   t.ok(fs.existsSync(`${dir}/outside/keep`))
 })

@@ -7,7 +7,18 @@
 import { childrenOf, mountContaining, rootMount } from './mountinfo.ts'
 import type { Mount } from './mountinfo.ts'
 import { isBelow } from './paths.ts'
-import { CARRIED_PREFIXES } from './switch-types.ts'
+import { CARRIED_PREFIXES, STAGED_ROOT } from './switch-types.ts'
+
+/**
+ * Where the new root has to be moved to first: it stands on a mount that is to be carried into it, as roots of live
+ * media do ('/run/…'). null where it stands on the root mount, or outside of what is carried.
+ */
+export function staging(mounts: readonly Mount[], newRoot: string): string | null {
+  const root = rootMount(mounts)
+  if (root === undefined || !CARRIED_PREFIXES.some((prefix) => isBelow(newRoot, prefix))) return null
+  const holder = childrenOf(mounts, root.id).find((m) => m.mountPoint !== newRoot && isBelow(newRoot, m.mountPoint))
+  return holder === undefined ? null : STAGED_ROOT
+}
 
 /**
  * The visible mounts to carry, in mount point order. A mount that lies below another on the same point is

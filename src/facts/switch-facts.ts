@@ -4,17 +4,48 @@
 // its init, the places that the carried mounts go to.  proc_pid_mountinfo(5), statfs(2).
 
 import { RAMFS_MAGIC, SQUASHFS_MAGIC, TMPFS_MAGIC } from '../abi/mount.ts'
-import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/process.ts'
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../abi/process.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { carriedMounts } from './carried.ts'
+import { carriedMounts, staging } from './carried.ts'
 import { KEPT_IMAGE, ROOTFS_DIRECTORY } from './switch-types.ts'
 import type { SwitchFacts, SwitchRequest, TargetState } from './switch-types.ts'
 import { inRoot } from './paths.ts'
+import { chaseInRoot } from './chase.ts'
 import { checkInit } from './init-check.ts'
+import type { InitCheck } from './init-check.ts'
 import { mountContaining, parseMountInfo, topMountAt } from './mountinfo.ts'
 import type { Mount } from './mountinfo.ts'
 
-function targetState(kernel: Kernel, mounts: readonly Mount[], path: string, source: Mount | null): TargetState {
+/** Where `point` leads in the new root: an absolute link there means a path in there. null for a link to nothing. */
+function placeOf(kernel: Kernel, newRoot: string, point: string): string | null {
+  try {
+    return chaseInRoot(kernel, newRoot, point)
+  } catch {
+    return isLink(kernel, inRoot(newRoot, point)) ? null : point
+  }
+}
+
+function isLink(kernel: Kernel, path: string): boolean {
+  try {
+    return (kernel.lstat(path).mode & S_IFMT) === S_IFLNK
+  } catch {
+    return false
+  }
+}
+
+/** A file system that lets nothing be executed is found out by execve(2) only, when it is too late. */
+function checkNoexec(mounts: readonly Mount[], newRoot: string, check: InitCheck): InitCheck {
+  if (check.problem !== null) return check
+  const holder = mountContaining(mounts, inRoot(newRoot, check.resolved))
+  if (holder === undefined || !holder.options.includes('noexec')) return check
+  const problem = {
+    reason: 'init-not-executable', detail: `Cannot execute init '${check.path}': '${holder.mountPoint}' is mounted noexec`, remedy: `mount -o remount,exec '${holder.mountPoint}'`,
+  } as const
+  return { path: check.path, resolved: check.resolved, problem }
+}
+
+function targetState(kernel: Kernel, mounts: readonly Mount[], path: string | null, source: Mount | null): TargetState {
+  if (path === null) return 'not-directory'
   if (!kernel.exists(path)) return 'missing'
   if ((kernel.stat(path).mode & S_IFMT) !== S_IFDIR) return 'not-directory'
   const mounted = topMountAt(mounts, path)
@@ -48,9 +79,13 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     return holder !== undefined && (holder.options.includes('ro') || holder.superOptions.includes('ro'))
   }
   const targets: Record<string, TargetState> = {}
+  const places: Record<string, string> = {}
   if (isDirectory) {
-    for (const mount of carriedMounts(mounts, newRoot)) {
-      targets[mount.mountPoint] = targetState(kernel, mounts, inRoot(newRoot, mount.mountPoint), mount)
+    for (const mount of carriedMounts(mounts, staging(mounts, newRoot) ?? newRoot)) {
+      const point = mount.mountPoint
+      const place = placeOf(kernel, newRoot, point)
+      targets[point] = targetState(kernel, mounts, place === null ? null : inRoot(newRoot, place), mount)
+      if (place !== null && place !== point) places[point] = place
     }
   }
   return {
@@ -72,7 +107,8 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     },
     targets,
     rootfsReadOnly: isReadOnly(inRoot(newRoot, ROOTFS_DIRECTORY)),
+    places,
     rootfsTarget: isDirectory ? targetState(kernel, mounts, inRoot(newRoot, ROOTFS_DIRECTORY), null) : 'missing',
-    init: checkInit(kernel, newRoot, arch, request.init),
+    init: checkNoexec(mounts, newRoot, checkInit(kernel, newRoot, arch, request.init)),
   }
 }

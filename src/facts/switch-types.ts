@@ -14,6 +14,9 @@ export type Keep = (typeof keeps)[number]
 /** Where the real root is mounted before the switch. */
 export const SYSROOT = '/sysroot'
 
+/** Where a new root that stands on a carried mount is moved to before the switch: a directory of the initramfs. */
+export const STAGED_ROOT = '/.fulcrum-newroot'
+
 /** Where the kept initramfs appears in the new root. */
 export const ROOTFS_DIRECTORY = '/run/rootfs'
 
@@ -37,6 +40,8 @@ export interface SwitchRequest {
   readonly keep: Keep | null
   /** Candidates for init, absolute paths inside the new root; the first that can run is taken. */
   readonly init: readonly string[]
+  /** argv[0] of init, where it is not its path. */
+  readonly argv0?: string
   /** Arguments behind argv[0]. */
   readonly initArgs: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -74,6 +79,8 @@ export interface SwitchFacts {
   readonly newRoot: { readonly exists: boolean; readonly isDirectory: boolean; readonly isRoot: boolean; readonly sameDevice: boolean; readonly readOnly: boolean }
   /** For each carried mount point: what is at newRoot + mount point. */
   readonly targets: Readonly<Record<string, TargetState>>
+  /** Where a carried mount point lies in the new root, for those that are symbolic links there: '/run' at '/var/run'. */
+  readonly places?: Readonly<Record<string, string>>
   /** What is at newRoot/run/rootfs when /run is not carried. */
   readonly rootfsTarget: TargetState
   /** The same place cannot be written to: it is on the new root, or on a /run that was moved there already. */

@@ -7,7 +7,7 @@
 import { MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
-import { carriedMounts } from '../facts/carried.ts'
+import { carriedMounts, staging } from '../facts/carried.ts'
 import { copySteps, decideKeep, heldPlace, keptSteps, OLD_ROOT, secretNotes } from './keep.ts'
 import type { Engine } from './keep.ts'
 import { prepareSteps, privateSteps } from './prepare.ts'
@@ -44,12 +44,18 @@ function check(request: SwitchRequest, facts: SwitchFacts): PlanResult | null {
   return null
 }
 
+/** Where a carried mount point, or a path below it, lies in the new root. */
+function placeOf(facts: SwitchFacts, path: string): string {
+  const [point, place] = Object.entries(facts.places ?? {}).find(([from]) => isBelow(path, from)) ?? []
+  return point === undefined || place === undefined ? path : `${place}${path.slice(point.length)}`
+}
+
 /** The mount point steps; or the first one that cannot be made. */
-function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, wanted: readonly string[]): { steps: Step[]; refusal: PlanResult | null } {
+function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, newRoot: string, wanted: readonly string[]): { steps: Step[]; refusal: PlanResult | null } {
   const steps: Step[] = []
   for (const point of wanted) {
     const state = facts.targets[point]
-    const path = inRoot(request.newRoot, point)
+    const path = inRoot(request.newRoot, placeOf(facts, point))
     if (state === 'not-directory') {
       return { steps, refusal: refuse('mount-point-missing', `Cannot carry '${point}': '${path}' is not a directory`, `replace '${point}' in the root file system by a directory`) }
     }
@@ -57,15 +63,15 @@ function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, wanted: rea
     if (facts.newRoot.readOnly) {
       return { steps, refusal: refuse('mount-point-missing', `Cannot carry '${point}': '${path}' does not exist and the new root is read-only`, `make the directory '${point}' in the root file system, or boot with "rw"`) }
     }
-    steps.push({ op: 'mkdir', path, mode: TARGET_MODES[point] ?? 0o755 })
+    steps.push({ op: 'mkdir', path: inRoot(newRoot, placeOf(facts, point)), mode: TARGET_MODES[point] ?? 0o755 })
   }
   return { steps, refusal: null }
 }
 
 /** Where the old root's mount point is made: on the carried /run, or on the new root's own. */
-function rootfsBase(carried: readonly string[], newRoot: string): { path: string; onNewRoot: boolean } {
+function rootfsBase(facts: SwitchFacts, carried: readonly string[], newRoot: string): { path: string; onNewRoot: boolean } {
   const onCarriedRun = carried.some((point) => isBelow(ROOTFS_DIRECTORY, point))
-  return { path: inRoot(newRoot, ROOTFS_DIRECTORY), onNewRoot: !onCarriedRun }
+  return { path: inRoot(newRoot, placeOf(facts, ROOTFS_DIRECTORY)), onNewRoot: !onCarriedRun }
 }
 
 function chooseEngine(request: SwitchRequest, facts: SwitchFacts, canHoldOld: boolean): { engine: Engine; reason: string; notes: string[] } {
@@ -94,7 +100,7 @@ function isSystemd(facts: SwitchFacts): boolean {
 /** Argv as the kernel builds it: the path as it was asked for, then the arguments. */
 function execStep(request: SwitchRequest, facts: SwitchFacts): ExecStep {
   const systemd = request.timestamps && isSystemd(facts)
-  return { op: 'exec', path: facts.init.path, argv: [facts.init.path, ...request.initArgs], env: request.env, kind: systemd ? 'systemd' : 'plain' }
+  return { op: 'exec', path: facts.init.path, argv: [request.argv0 ?? facts.init.path, ...request.initArgs], env: request.env, kind: systemd ? 'systemd' : 'plain' }
 }
 
 /**
@@ -104,7 +110,8 @@ function execStep(request: SwitchRequest, facts: SwitchFacts): ExecStep {
 export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResult {
   const impossible = check(request, facts)
   if (impossible !== null) return impossible
-  const { newRoot } = request
+  const staged = staging(facts.mounts, request.newRoot)
+  const newRoot = staged ?? request.newRoot
   const carried = carriedMounts(facts.mounts, newRoot)
   const moved = carried.filter((m) => facts.targets[m.mountPoint] !== 'mount-same')
   const notes = carried
@@ -115,9 +122,9 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
     if (facts.targets[m.mountPoint] === 'mount-other') notes.push(`'${m.mountPoint}' is carried on top of another mount in the new root`)
   }
   for (const m of facts.mounts) {
-    if (m.mountPoint !== '/' && m.mountPoint !== newRoot && isBelow(newRoot, m.mountPoint)) notes.push(`'${m.mountPoint}' holds the new root and is not carried`)
+    if (m.mountPoint !== '/' && staged === null && m.mountPoint !== newRoot && isBelow(newRoot, m.mountPoint)) notes.push(`'${m.mountPoint}' holds the new root and is not carried`)
   }
-  const base = rootfsBase(carried.map((m) => m.mountPoint), newRoot)
+  const base = rootfsBase(facts, carried.map((m) => m.mountPoint), newRoot)
   // Scripts differ in who moves /run: they, before they call, or we.
   const hasRun = !base.onNewRoot || topMountAt(facts.mounts, inRoot(newRoot, '/run')) !== undefined
   const held = facts.oldRootIsCopy ? null : heldPlace(facts, inRoot(newRoot, '/run'))
@@ -134,17 +141,20 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
   if (needsRootfs && !canHoldOld) {
     return refuse('mount-point-missing', `Cannot keep the initramfs at '${ROOTFS_DIRECTORY}': the new root is read-only and has no such directory`, 'make the directory, boot with "rw", or use --engine move --keep none')
   }
-  const points = mountPointSteps(request, facts, moved.map((m) => m.mountPoint))
+  const points = mountPointSteps(request, facts, newRoot, moved.map((m) => m.mountPoint))
   if (points.refusal !== null) return points.refusal
 
   const steps: Step[] = [...privateSteps(facts.mounts)]
   if (engine === 'pivot' && isAbsoluteRoot(facts.mounts)) steps.push(...prepareSteps(facts.mounts))
-  if (topMountAt(facts.mounts, newRoot) === undefined) {
+  const isMount = topMountAt(facts.mounts, request.newRoot) !== undefined
+  if (staged !== null) {
+    steps.push({ op: 'mkdir', path: staged, mode: 0o755 }, { op: 'mount', source: request.newRoot, target: staged, fstype: null, flags: isMount ? MS_MOVE : MS_BIND | MS_REC, data: null })
+  } else if (!isMount) {
     steps.push({ op: 'mount', source: newRoot, target: newRoot, fstype: null, flags: MS_BIND | MS_REC, data: null })
   }
   steps.push(...points.steps, ...copySteps(keep, facts, inRoot(base.onNewRoot ? newRoot : '/', INITRAMFS_DIRECTORY)))
   for (const m of moved) {
-    steps.push({ op: 'mount', source: m.mountPoint, target: inRoot(newRoot, m.mountPoint), fstype: null, flags: MS_MOVE, data: null })
+    steps.push({ op: 'mount', source: m.mountPoint, target: inRoot(newRoot, placeOf(facts, m.mountPoint)), fstype: null, flags: MS_MOVE, data: null })
   }
   if (needsRootfs) {
     if (base.onNewRoot && facts.rootfsTarget === 'missing') steps.push({ op: 'mkdir', path: inRoot(newRoot, '/run'), mode: 0o755 })
@@ -161,7 +171,7 @@ export function planSwitch(request: SwitchRequest, facts: SwitchFacts): PlanResu
     )
     if (keep === 'full') notes.push('processes of the initramfs keep their old exe path: only pivot shows them under /run/rootfs')
   } else {
-    steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: ROOTFS_DIRECTORY.slice(1) }, { op: 'chdir', path: '/' })
+    steps.push({ op: 'chdir', path: newRoot }, { op: 'pivot_root', newRoot: '.', putOld: placeOf(facts, ROOTFS_DIRECTORY).slice(1) }, { op: 'chdir', path: '/' })
   }
   if (held !== null) notes.push(`'${held}' is mounted where the initramfs would be bound: systemd will not find it at shutdown`)
   const isWritable = held === null && (!base.onNewRoot || !facts.rootfsReadOnly)
