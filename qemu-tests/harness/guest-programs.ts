@@ -8,6 +8,8 @@ import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
 
 const SOURCES = {
+  'conformance-init': ['conformance-init.c'],
+  'conformance-stage': ['conformance-stage.c', 'conformance-root.c', 'conformance-observe.c', 'json.c'],
   'exec-target': ['exec-target.c'],
   'guest-init': ['guest-init.c', 'fingerprint.c', 'json.c'],
   'initramfs-sleeper': ['initramfs-sleeper.c'],
