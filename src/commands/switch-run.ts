@@ -119,7 +119,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
     say(`Cannot open console '${console}' in the new root: it does not exist, ignoring`)
   }
   if (call.show === 'json') io.stdout(planText(plan, 'json'))
-  else if (call.show === 'text') for (const note of plan.notes) say(note)
+  else if (call.show === 'text') plan.notes.forEach(side === null ? say : side.log.info)
   return carryOut(kernel, plan, { ...call, request }, side, say, start, () => view.release())
 }
 

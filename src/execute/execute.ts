@@ -90,7 +90,14 @@ const executors: Executors = {
     parts.forEach((_, i) => makeDirectory(kernel, `/${parts.slice(0, i + 1).join('/')}`, 0o755))
     kernel.writeFile(step.path, step.text)
   },
-  rmdir: (kernel, step) => kernel.rmdir(step.path),
+  rmdir: (kernel, step) => {
+    try {
+      kernel.rmdir(step.path)
+    } catch (error) {
+      // dracut and others have files of their own in /run/initramfs.
+      if (step.optional !== true || !isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error
+    }
+  },
   chdir: (kernel, step) => kernel.chdir(step.path),
   fchdir: (kernel, step, handles) => kernel.fchdir(handleFd(handles, step.handle)),
   chroot: (kernel, step) => kernel.chroot(step.path),

@@ -47,7 +47,7 @@ t.test('from a root that was pivoted to', async (t) => {
     'chdir("/")',
     ...['/dev', '/proc', '/run', '/sys'].map((at) => `mount("/oldroot${at}", "${at}", NULL, MS_MOVE, NULL)`),
     'rmdir("/run/rootfs")',
-    'rmdir("/run/initramfs")',
+    'rmdir("/run/initramfs"), if it is empty',
     'descriptors 0 to 2 = open("/dev/console", O_RDWR)',
   ])
   t.equal(plan.pointOfNoReturn, plan.steps.length)

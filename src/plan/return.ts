@@ -89,7 +89,7 @@ export function planReturn(request: { readonly console: string | null }, facts: 
   const runIsCarried = carried.move.some((step) => step.op === 'mount' && step.target === '/run')
   if (runIsCarried) {
     steps.push({ op: 'rmdir', path: ROOTFS_DIRECTORY })
-    if (extra !== undefined) steps.push({ op: 'rmdir', path: INITRAMFS_DIRECTORY })
+    if (extra !== undefined) steps.push({ op: 'rmdir', path: INITRAMFS_DIRECTORY, optional: true })
   }
   if (request.console !== null) steps.push({ op: 'reopen-console', path: request.console, optional: true })
   const running = rootMount(facts.mounts)

@@ -24,7 +24,8 @@ export type Step =
   | { readonly op: 'wipe-file'; readonly handle: string; readonly path: string }
   /** Makes the missing parent directories, 0755, and writes the file, 0644. */
   | { readonly op: 'write-file'; readonly path: string; readonly text: string }
-  | { readonly op: 'rmdir'; readonly path: string }
+  /** `optional`: one that is not empty stays. */
+  | { readonly op: 'rmdir'; readonly path: string; readonly optional?: true }
   | { readonly op: 'fchdir'; readonly handle: string }
   | { readonly op: 'chdir'; readonly path: string }
   | { readonly op: 'chroot'; readonly path: string }
@@ -96,7 +97,7 @@ export function describeStep(step: Step | ExecStep): string {
     case 'wipe-file':
       return `overwrite and delete ${q(step.path)} in ${step.handle}`
     case 'rmdir':
-      return `rmdir(${q(step.path)})`
+      return `rmdir(${q(step.path)})${step.optional === true ? ', if it is empty' : ''}`
     case 'fchdir':
       return `fchdir(${step.handle})`
     case 'chdir':

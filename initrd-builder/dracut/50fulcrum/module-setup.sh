@@ -66,72 +66,81 @@ installkernel() {
     return 0
 }
 
-# The program and its addon, where it looks for it.
+# dracut-install(1) into a tree of one's own: the variable initdir, which inst and its like use, is read-only.
+fulcrum_inst() {
+    local tree=$1
+    shift
+    # shellcheck disable=SC2086
+    "$DRACUT_INSTALL" ${dracutsysrootdir:+-r "$dracutsysrootdir"} -D "$tree" -l "$@"
+}
+
+# The program and its addon, where it looks for it, and what the way back finds in its place.
 fulcrum_install_program() {
-    local program
+    local tree=$1 program
     program=$(fulcrum_find) || return 1
-    inst "$program" /usr/bin/fulcrum
-    inst "$(fulcrum_find_addon "$program")" /usr/lib/fulcrum/koffi.node
-    ln -sfn usr/bin/fulcrum "$initdir/shutdown"
-    mkdir -p "$initdir/oldroot"
+    fulcrum_inst "$tree" "$program" /usr/bin/fulcrum || return 1
+    fulcrum_inst "$tree" "$(fulcrum_find_addon "$program")" /usr/lib/fulcrum/koffi.node || return 1
+    ln -sfn usr/bin/fulcrum "$tree/shutdown"
+    mkdir -p "$tree/oldroot"
+}
+
+fulcrum_install_settings() {
+    mkdir -p "$1/etc/fulcrum"
+    printf '{"keep":"%s"}\n' "$2" > "$1/etc/fulcrum/image.json"
+    [[ ! -f /etc/fulcrum/processes.toml ]] || fulcrum_inst "$1" /etc/fulcrum/processes.toml
 }
 
 # A root of its own with what the way back needs: the program, and a shell for whoever wants to look.
 fulcrum_make_tree() {
-    local initdir=$1 dir
-    mkdir -p "$initdir"/{usr/bin,usr/sbin,usr/lib/fulcrum,etc/fulcrum,dev,proc,sys,run,tmp,sysroot}
+    local tree=$1 dir
+    mkdir -p "$tree"/{usr/bin,usr/sbin,usr/lib,etc,dev,proc,sys,run,tmp,sysroot}
     for dir in bin sbin lib lib32 lib64 libx32; do
-        [[ -e /$dir ]] || continue
         if [[ -L /$dir ]]; then
-            mkdir -p "$initdir/usr/$dir"
-            ln -sfn "usr/$dir" "$initdir/$dir"
-        else
-            mkdir -p "$initdir/$dir"
+            mkdir -p "$tree/usr/$dir"
+            ln -sfn "usr/$dir" "$tree/$dir"
+        elif [[ -e /$dir ]]; then
+            mkdir -p "$tree/$dir"
         fi
     done
-    fulcrum_install_program || return 1
-    inst_multiple sh mount umount
-    inst_multiple -o ls cat ps dmesg sleep
-    printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$initdir/etc/initrd-release"
-    [[ -f /etc/fulcrum/processes.toml ]] && inst_simple /etc/fulcrum/processes.toml
-    printf '{"keep":"slim"}\n' > "$initdir/etc/fulcrum/image.json"
-    chmod 700 "$initdir"
+    fulcrum_install_program "$tree" || return 1
+    fulcrum_inst "$tree" -a sh mount umount || return 1
+    fulcrum_inst "$tree" -o -a ls cat ps dmesg sleep
+    printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$tree/etc/initrd-release"
+    fulcrum_install_settings "$tree" slim
+    chmod 700 "$tree"
 }
 
-# The compressed copy; without mksquashfs(1) the files as they are, which the hook copies into /run.
+# The compressed copy; without mksquashfs(1) the files as they are, which the hook copies into memory.
 fulcrum_install_copy() {
-    local tree=$DRACUT_TMPDIR/fulcrum-kept method=gzip
+    local tree=$DRACUT_TMPDIR/fulcrum-kept copy=$initdir/lib/fulcrum/kept.squashfs
     mkdir -p "$initdir/lib/fulcrum"
     if ! command -v mksquashfs > /dev/null; then
         dwarn "fulcrum: Cannot find mksquashfs (package squashfs-tools): the way back will take 80 MB of memory instead of 30"
         fulcrum_make_tree "$initdir/lib/fulcrum/kept"
         return
     fi
-    check_kernel_config CONFIG_SQUASHFS_ZSTD && method=zstd
-    rm -rf "$tree" "$initdir/lib/fulcrum/kept.squashfs"
-    fulcrum_make_tree "$tree" || return 1
-    mksquashfs "$tree" "$initdir/lib/fulcrum/kept.squashfs" -noappend -no-progress -quiet -no-xattrs -all-root -b 128K -comp "$method" > /dev/null || {
-        dfatal "fulcrum: Cannot make the compressed copy of the way back: mksquashfs failed"
-        return 1
-    }
+    local -a method=(gzip)
+    check_kernel_config CONFIG_SQUASHFS_ZSTD && method=(zstd -Xcompression-level 9)
+    rm -rf "$tree" "$copy"
+    fulcrum_make_tree "$tree" && mksquashfs "$tree" "$copy" -noappend -no-progress -quiet -no-xattrs -all-root -b 128K -comp "${method[@]}" > /dev/null
 }
 
 install() {
     local mode switch
     mode=$(fulcrum_mode)
-    mkdir -p "$initdir/etc/fulcrum"
-    printf '{"keep":"%s"}\n' "$mode" > "$initdir/etc/fulcrum/image.json"
-    [[ -f /etc/fulcrum/processes.toml ]] && inst_simple /etc/fulcrum/processes.toml
-    [[ $mode == slim ]] && fulcrum_install_copy
-    # Without systemd the program replaces PID 1 itself; with it, it is run from the copy, if there is one.
+    fulcrum_install_settings "$initdir" "$mode"
+    if [[ $mode == slim ]] && ! fulcrum_install_copy; then
+        derror "fulcrum: Cannot make the copy of the way back: see above; the image boots without it"
+    fi
+    # Without systemd the program takes the place of PID 1 itself; with it, it is run from the copy, if there is one.
     if ! dracut_module_included systemd; then
-        fulcrum_install_program
+        fulcrum_install_program "$initdir" || return 1
         # What comes first stays: module base, later, finds the name taken. init looks for it as dracut does.
         switch=$(find_binary switch_root) || switch=/usr/sbin/switch_root
         inst_simple "$moddir/switch_root" "$switch"
     elif [[ $mode == none ]]; then
-        fulcrum_install_program
+        fulcrum_install_program "$initdir" || return 1
     fi
-    inst_multiple -o mount umount cp rm
+    inst_multiple -o mount umount cp grep mkdir
     inst_hook cleanup 95 "$moddir/fulcrum-keep.sh"
 }

@@ -1,0 +1,94 @@
+// Images of dracut with our module: the switch of its shell init is ours, with systemd in it we are ready for the way
+// back. The dracut of three releases, both kinds, kernels before and after 7.0; each ends by the way back and leaves
+// a clean disk.
+import t from 'tap'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import type { DracutRelease } from '../scripts/setup/dracut-tree.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { checkExt4, writeKnownFiles } from './harness/check-ext4.ts'
+import type { KnownFile } from './harness/check-ext4.ts'
+import { diskImage } from './harness/disk-images.ts'
+import { dracutImage } from './harness/dracut-image.ts'
+import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
+import { smallRoot } from './harness/small-root.ts'
+import { mountChecks, tapScript } from './harness/tap-shell.ts'
+import type { Tree } from './harness/tree.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+
+const WRITTEN: readonly KnownFile[] = [{ path: '/var/closed', word: 'closed', lines: 5000 }]
+
+const root: Tree = { ...smallRoot(), 'bin/chroot': { type: 'link', target: 'busybox' }, 'bin/setsid': { type: 'link', target: 'busybox' } }
+
+/** What stays, whoever switched: the way back is where systemd-shutdown and dracut-shutdown.service look. */
+const KEPT = `
+for at in /run/rootfs /run/initramfs; do
+  is "one mount on $at" "$(mounted_on $at)" 1
+  is "$at is for root only" "$(stat -c %a $at)" 700
+  no "nothing can be written below $at" touch $at/tmp/written
+done
+yes "systemd-shutdown finds its successor" test -x /run/initramfs/shutdown
+yes "dracut has nothing to unpack" test -e /run/initramfs/bin/sh
+yes "the way back is fulcrum's" cmp /run/initramfs/shutdown /run/rootfs/usr/bin/fulcrum
+yes "a place for the real root" test -d /run/initramfs/oldroot
+`
+
+/** The end: the disk is written to right before. Not in the script's own process group, which ends with PID 1's. */
+const LEAVE = `
+mount -o remount,rw /
+${writeKnownFiles(WRITTEN)}
+chroot /run/initramfs /usr/bin/fulcrum shutdown poweroff --timeout 3 > /dev/console 2>&1
+sleep 20
+`
+
+async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree'): Promise<void> {
+  await t.test(`dracut of ${release}, shell, ${series}: the switch is ours, by pivot`, async (t) => {
+    const kernel = ensureKernel(series)
+    const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
+    await bootScenario(t, {
+      name: `dracut-shell-${release}-${series}`,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'shell', by }), memoryMiB: 768,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 fulcrum.process=kill:udevd`,
+        disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+      },
+      script: tapScript(mountChecks('ext4'), `
+is "the record is fulcrum's, engine" "$(record engine)" pivot
+is "kept" "$(record keep)" full
+is "root in the record" "$(record type)" ext4
+yes "what is kept is dracut's" test -e /run/rootfs/usr/lib/dracut/modules.txt
+like "dracut's own words of init" "$(tr '\\0' ' ' < /proc/1/cmdline)" '/sbin/init'
+`, KEPT, LEAVE),
+      expectation: { report: 'none', end: 'poweroff', consoleLacks: [/rescue/, /Cannot/], consoleHas: [/old root taken down/] },
+      afterwards: ([path = '']) => checkExt4(path, { files: WRITTEN }),
+    })
+  })
+}
+
+async function systemd(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree'): Promise<void> {
+  await t.test(`dracut of ${release}, systemd, ${series}: systemd switches, the copy stays`, async (t) => {
+    const kernel = ensureKernel(series)
+    const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
+    await bootScenario(t, {
+      name: `dracut-systemd-${release}-${series}`, timeoutMs: 150_000,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by }), memoryMiB: 768,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20`,
+        disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+      },
+      script: tapScript(`
+is "the record is fulcrum's, engine" "$(record engine)" keep
+is "kept" "$(record keep)" slim
+`, KEPT, LEAVE),
+      expectation: { report: 'none', end: 'poweroff', consoleLacks: [/rescue/, /Cannot/], consoleHas: [/old root taken down/] },
+      afterwards: ([path = '']) => checkExt4(path, { files: WRITTEN }),
+    })
+  })
+}
+
+await shell('bookworm', '6.12', 'tree')
+await systemd('bookworm', '7.x', 'tree')
+await shell('sid', '7.x', 'tree')
+await systemd('trixie', '6.12', 'tree')
