@@ -110,6 +110,13 @@ fulcrum_make_tree() {
     chmod 700 "$tree"
 }
 
+# The libraries of the program, but not itself: it is run from the copy.
+fulcrum_install_libraries() {
+    local program
+    program=$(fulcrum_find) || return 1
+    fulcrum_inst "$initdir" "$program" /usr/bin/fulcrum && rm -f "$initdir/usr/bin/fulcrum"
+}
+
 # The compressed copy; without mksquashfs(1) the files as they are, which the hook copies into memory.
 fulcrum_install_copy() {
     local tree=$DRACUT_TMPDIR/fulcrum-kept copy=$initdir/lib/fulcrum/kept.squashfs
@@ -140,6 +147,8 @@ install() {
         inst_simple "$moddir/switch_root" "$switch"
     elif [[ $mode == none ]]; then
         fulcrum_install_program "$initdir" || return 1
+    else
+        fulcrum_install_libraries || return 1
     fi
     inst_multiple -o mount umount cp grep mkdir
     inst_hook cleanup 95 "$moddir/fulcrum-keep.sh"
