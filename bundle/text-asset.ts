@@ -13,7 +13,7 @@ import { projectRoot } from './project.ts'
 const MAN = path.join(projectRoot, 'docs/man')
 
 /** Hooks of programs that make an initramfs: each a folder of initrd-builder whose files keep their paths. */
-const GENERATORS = ['initramfs-tools', 'mkinitcpio']
+const GENERATORS = ['dracut', 'initramfs-tools', 'mkinitcpio']
 
 function filesBelow(folder: string): [string, string][] {
   const names = fs.readdirSync(path.join(projectRoot, 'initrd-builder', folder), { recursive: true, withFileTypes: true })

@@ -30,6 +30,7 @@ function choose(named: readonly Component[], recorded: ReadonlySet<string>): Com
 
 /** What a component needs to come into effect. */
 const NEXT: readonly (readonly [Component, string])[] = [
+  ['dracut', "'dracut --force' puts it into the initramfs; where mksquashfs (squashfs-tools) is, it takes less memory"],
   ['initramfs-tools', "'update-initramfs -u' puts it into the initramfs"],
   ['mkinitcpio', "Add 'fulcrum' as the last of HOOKS in /etc/mkinitcpio.conf; 'mkinitcpio -P' puts it into the initramfs"],
 ]
@@ -113,6 +114,7 @@ Components, by default the first three and what is installed already:
   man            PREFIX/share/man
   completions    of bash, zsh and fish, below PREFIX/share
   stand-ins      switch_root, run-init and pivot_root in PREFIX/lib/fulcrum/bin, to put in front of PATH
+  dracut         its module, in /usr/lib/dracut/modules.d
   initramfs-tools  its hook, in /etc/initramfs-tools, with --prefix /usr in /usr/share/initramfs-tools
   mkinitcpio     its hooks, in /etc/initcpio, with --prefix /usr in /usr/lib/initcpio
 `,

@@ -131,6 +131,20 @@ t.test('components: stand-ins by name, with the program that they are links to; 
   t.same(tree(root), {})
 })
 
+t.test('components: the module of dracut, by name, with the program; uninstall takes all of it', async (t) => {
+  const root = folder(t)
+  fs.mkdirSync(`${root}/usr/lib/dracut/modules.d/80base`, { recursive: true })
+  const before = payload('1')
+  const texts = new Map([...before.texts, ['dracut/50fulcrum/module-setup.sh', 'at=@PREFIX@/bin/fulcrum'], ['dracut/50fulcrum/switch_root', '#!/bin/sh']])
+  t.match(runInstall(root, { ...before, texts }, ['dracut', '--prefix', '/opt/f']).io.out(), /dracut --force/)
+  const module = `${root}/usr/lib/dracut/modules.d/50fulcrum`
+  t.equal(fs.readFileSync(`${module}/module-setup.sh`, 'utf8'), 'at=/opt/f/bin/fulcrum')
+  t.equal(fs.statSync(`${module}/switch_root`).mode & 0o777, 0o755)
+  t.equal(fs.readFileSync(`${root}/opt/f/bin/fulcrum`, 'utf8'), 'program 1')
+  t.equal(runUninstall(root, ['--prefix', '/opt/f']).status, 0)
+  t.same(tree(root), { '/usr/lib/dracut/modules.d/80base/': '' })
+})
+
 t.test('a file of somebody else stops the install before anything is changed', async (t) => {
   const root = folder(t)
   fs.mkdirSync(`${root}/usr/local/bin`, { recursive: true })

@@ -5,7 +5,7 @@
 
 import { basename } from 'node:path/posix'
 
-export const components = ['program', 'man', 'completions', 'stand-ins', 'initramfs-tools', 'mkinitcpio'] as const
+export const components = ['program', 'man', 'completions', 'stand-ins', 'dracut', 'initramfs-tools', 'mkinitcpio'] as const
 export type Component = (typeof components)[number]
 
 /** What is installed when nothing is named. */
@@ -45,6 +45,8 @@ interface Generator {
 }
 
 const GENERATORS: Readonly<Partial<Record<Component, Generator>>> = {
+  // dracut looks nowhere else, whoever installs a module.
+  dracut: { packaged: '/usr/lib/dracut/modules.d', local: '/usr/lib/dracut/modules.d', mode: 0o755 },
   'initramfs-tools': { packaged: '/usr/share/initramfs-tools', local: '/etc/initramfs-tools', mode: 0o755 },
   mkinitcpio: { packaged: '/usr/lib/initcpio', local: '/etc/initcpio', mode: 0o644 },
 }

@@ -9,7 +9,7 @@
 
 fulcrum_find() {
     local at
-    for at in "${fulcrum_program-}" "$moddir/fulcrum" "$moddir/../../../dist/fulcrum" /usr/local/bin/fulcrum /usr/bin/fulcrum; do
+    for at in "${fulcrum_program-}" "@PREFIX@/bin/fulcrum" "$moddir/../../../dist/fulcrum" /usr/local/bin/fulcrum /usr/bin/fulcrum; do
         [[ $at && -f $at && -x $at ]] || continue
         readlink -f "$at"
         return 0
