@@ -9,6 +9,7 @@ import type { CommandLine } from '../facts/cmdline.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Returned } from '../return/returned.ts'
 import type { Plan } from '../plan/step.ts'
+import type { HookShell } from './dracut/hook-types.ts'
 import type { StartState } from './hand-over.ts'
 import type { ImageConfig } from './image-config.ts'
 import type { Log } from './log.ts'
@@ -75,6 +76,8 @@ export interface BootState extends BootContext {
   readonly startProblem: unknown
   wholenessTold: boolean
   devices: Devices | null
+  /** Hooks written for dracut, of this try; null when the image has none. */
+  hookShell: HookShell | null
   lastPlan: Plan | null
   rescues: number
   /** Break points that were passed: a retry does not stop there again. */

@@ -22,6 +22,7 @@ import type { BootContext, BootState } from './boot-state.ts'
 import { BootFailure, errorFailure, inPhase, refusalFailure, toFailure } from './boot-failure.ts'
 import { summaryLines, writeRecord } from './boot-record.ts'
 import type { BootSummary } from './boot-record.ts'
+import { beginHooks, beginUdev, endHooks, runEmergencyHooks } from './dracut/hook-points.ts'
 import { endProcessesBeforeSwitch } from './end-processes.ts'
 import { handOver } from './hand-over.ts'
 import { runHooks } from './hooks.ts'
@@ -70,7 +71,7 @@ export function switchRequest(state: BootState): SwitchRequest {
     newRoot: SYSROOT,
     // Each switch by MS_MOVE from an initramfs that was returned to would leave a concealed mount more.
     engine: state.returned !== null && parameters.engine === 'move' ? 'auto' : parameters.engine,
-    keep: parameters.keep ?? state.image.keep,
+    keep: parameters.keep ?? state.image.keep ?? (state.hookShell?.needsShutdown() === true ? 'full' : null),
     secrets: [...new Set([...state.image.secrets, ...parameters.secrets])],
     init: parameters.init === null ? INIT_CANDIDATES : [parameters.init],
     initArgs: args,
@@ -166,8 +167,10 @@ function attempt(state: BootState): never {
   const { log, trace } = state
   checkStart(state)
   point(state, 'cmdline')
+  beginHooks(state)
   const devices = (state.devices ??= inPhase('modules', () => createDevices(state)))
   inPhase('modules', () => devices.loadListed())
+  beginUdev(state)
   const before = sysrootMountId(state.kernel)
   point(state, 'pre-mount')
   const root = devices.overlay(rootByHook(state.kernel, before) ?? devices.mountRoot())
@@ -187,6 +190,7 @@ function attempt(state: BootState): never {
     stop(state, 'pre-switch', ['dry run: nothing was done', ...describePlan(plan)])
   }
   point(state, 'pre-switch')
+  endHooks(state)
   // A break or a hook may have changed mounts: the plan is made of facts that are true now.
   const current = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = current
@@ -213,6 +217,7 @@ function reset(state: BootState): void {
 /** The console for a failure. One that cannot even be told must not make PID 1 spin, nor keep it from trying again. */
 function openRescue(state: BootState, failure: Failure): void {
   try {
+    runEmergencyHooks(state)
     rescueFrom(state, failure)
   } catch (error) {
     state.log.warn(`Cannot run the rescue console: ${errorLine(error)}; trying to boot again`)

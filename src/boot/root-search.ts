@@ -19,6 +19,7 @@ import {
   coldplug, createModuleLoader, ensureNode, loadFilesystem, mountTypes, registerBtrfsMembers, scanDevices, waitForRoot,
 } from './devices/index.ts'
 import type { ModuleLoader } from './devices/index.ts'
+import { mountByHooks, rootFromHooks, unfinishedFailure } from './dracut/root-by-hooks.ts'
 import { fsck } from './fsck.ts'
 import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
 import { mountFilesystem } from './mount-root.ts'
@@ -51,7 +52,8 @@ interface Search extends RootContext {
 /** Waits for what a specifier names. Throws BootFailure. */
 function find({ state, loader, assembly }: Search, spec: RootSpec, what: { readonly point: string; readonly name: string }, timeoutMs: number | null): FoundRoot {
   const { parameters, log, trace } = state
-  const wait = { timeoutMs, rootdelayMs: parameters.rootDelayMs, assembly, onProgress: (line: string): void => log.warn(line) }
+  const queue = what.name === NAMES.root && state.hookShell?.hasQueue() === true ? state.hookShell : null
+  const wait = { timeoutMs, rootdelayMs: parameters.rootDelayMs, assembly, ...(queue === null ? {} : { queue }), onProgress: (line: string): void => log.warn(line) }
   const result = trace.measure('root-device', rootSpecText(spec), () => waitForRoot(state.kernel, loader, spec, wait), (r) => ({ outcome: r.outcome }))
   if (result.outcome === 'tag') return { kind: 'tag', source: result.tag, fstype: result.fstype }
   if (result.outcome === 'block') {
@@ -60,7 +62,10 @@ function find({ state, loader, assembly }: Search, spec: RootSpec, what: { reado
     return { kind: 'block', source: device.path, device, members }
   }
   if (result.outcome === 'ambiguous') throw refusalFailure('root-device', ambiguous(result.detail), null, result.report)
+  if (result.outcome === 'hooks') throw new Error(`Cannot use '${rootSpecText(spec)}' as a device`)
   const report = [...assembly.problems(), ...result.report]
+  const unfinished = queue === null ? null : unfinishedFailure(state, what.point, report)
+  if (unfinished !== null) throw unfinished
   if (parameters.root === null && spec.kind === 'gpt-auto') {
     const detail = `Cannot look for the root: the command line has no root=, and ${noRootPartition(spec)}`
     throw refusalFailure(what.point, { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, [...assembly.problems(), ...result.report.slice(1)])
@@ -157,6 +162,8 @@ function mount(search: Search, given: Wanted): Mounted {
   const asked = verified(search, given)
   const spec = parseSpec(state, loader, asked)
   const found = findWanted(search, asked, spec)
+  const byHooks = asked.role === 'root' ? mountByHooks(state, found.source) : null
+  if (byHooks !== null) return { ...byHooks, auto: null }
   const auto = spec.kind === 'gpt-auto' && found.kind === 'block' ? found.device : null
   if (auto !== null) state.log.info(`the root is ${auto.path}, by the type of the partition`)
   const wanted = auto !== null && markedReadOnly(state, auto) ? { ...asked, readOnly: true } : asked
@@ -235,6 +242,8 @@ export function createDevices(state: BootState): Devices {
       const network = inPhase('network', () => connectNetwork(search))
       if (mayResume) resumeFromSwap(search)
       mayResume = false
+      const fromHooks = rootFromHooks(state, loader)
+      if (fromHooks !== null) return overlayRoot(search, fromHooks)
       if (parameters.root === null && !parameters.gptAuto) {
         const detail = 'Cannot look for the root: the command line has no root='
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))

@@ -89,7 +89,7 @@ export function startUp(context: BootContext): BootState {
   for (const problem of [...(image.problem === null ? [] : [image.problem]), ...problems.map((p) => p.detail)]) log.warn(problem)
   return {
     ...context, trace, image, kernelRelease, givenLine, line: givenLine, parameters, prepared, startProblem, wholenessTold: false,
-    devices: null, lastPlan: null, rescues: 0, passed: new Set(), handles: new Map(),
+    devices: null, hookShell: null, lastPlan: null, rescues: 0, passed: new Set(), handles: new Map(),
   }
 }
 

@@ -66,6 +66,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'root-not-found': true, 'root-ambiguous': true, 'root-no-filesystem': true, 'root-locked': true, 'fsck-errors': true, 'image-truncated': true,
     'in-initramfs': true, 'not-main-root': true, 'initramfs-not-kept': true, 'initramfs-not-found': true, 'shutdown-missing': true,
     'bind-source-missing': true, 'working-directory-missing': true, 'command-not-found': true, 'command-not-executable': true, 'cgroup-missing': true,
+    'hook-stopped': true, 'hooks-unfinished': true, 'root-not-mounted': true,
     'kernel-too-old': true, 'id-not-mapped': true, 'root-not-idmappable': true,
     'target-missing': true, 'not-mount-point': true, 'beneath-impossible': true, 'source-unusable': true, 'kind-mismatch': true,
     'submount-place-missing': true, 'nothing-to-finish': true, 'nothing-to-roll-back': true,

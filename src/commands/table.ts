@@ -91,6 +91,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./dmesg.ts')).dmesgCommand,
   },
   {
+    name: 'modprobe', summary: 'as modprobe(8): load kernel modules with what they need, or remove them', group: 'Others', standsIn: true,
+    load: async () => (await import('./modprobe.ts')).modprobeCommand,
+  },
+  {
     name: 'shutdown', summary: 'go back to the kept initramfs, unmount the root and stop the machine',
     group: 'Switching root', standsIn: true,
     load: async () => (await import('./shutdown.ts')).shutdownCommand,

@@ -34,6 +34,8 @@ export interface ModuleLoader {
   loadForDevice(modalias: string): number
   /** True when a module of the image, or one built in, claims this modalias. */
   claims(modalias: string): boolean
+  /** True when this module, or every module of this alias, is not to be loaded for a device. */
+  isBlacklisted(name: string): boolean
   /** Every attempt so far, in order. */
   trace(): readonly ModuleTrace[]
 }
@@ -110,6 +112,10 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
     claims: modalias => {
       const found = index().lookup(modalias)
       return found.builtin || found.modules.length > 0 || isBuiltinAlias(modalias)
+    },
+    isBlacklisted: name => {
+      const { modules } = lookup(index(), settings(), name)
+      return modules.length > 0 && modules.every(module => settings().blacklist.has(module))
     },
     trace: () => trace,
   }

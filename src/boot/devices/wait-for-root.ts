@@ -25,14 +25,26 @@ export interface WaitOptions {
   onProgress(line: string): void
   /** Asked once a second: true ends the wait as a time-out does. */
   readonly shouldStop?: () => boolean
+  /** The initqueue of hooks written for dracut, where the image has one: it runs meanwhile, and ends the wait too. */
+  readonly queue?: Queue
   /** What puts devices together while the root is not there; the time it takes does not count. */
   readonly assembly?: Assembly
+}
+
+/** Jobs that run while the root is not there. */
+export interface Queue {
+  /** Whether a job came since the last pass. */
+  hasWork(): boolean
+  /** Runs a pass; true when nothing more is waited for. `isLate`: two thirds of the time are over. */
+  pass(isLate: boolean): boolean
 }
 
 export type RootWait =
   /** `members` are all devices of the file system (btrfs), `device` among them. */
   | { readonly outcome: 'block'; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
   | { readonly outcome: 'tag'; readonly fstype: TagFilesystem; readonly tag: string }
+  /** For the spec 'hooks': the queue has nothing more to wait for. */
+  | { readonly outcome: 'hooks' }
   /** Several, and nothing says which: gpt-auto only. */
   | { readonly outcome: 'ambiguous'; readonly detail: string; readonly report: readonly string[] }
   /** `report` are lines for a person, the first says what failed. */
@@ -41,6 +53,10 @@ export type RootWait =
 const tickMs = 1000
 const quietMs = 2000
 const settleMs = 1000
+/** Between two passes of a queue that nothing has called for. */
+const passMs = 500
+/** A link appears without an event of its own. */
+const linkMs = 100
 
 /** Synchronous. Throws only what no wait can mend (no netlink socket, no /sys). */
 export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions): RootWait {
@@ -63,6 +79,9 @@ class RootWaiter {
   #nextTickMs: number
   /** When a disk appeared or could have: the last event, or the last module. */
   #lastDiskMs: number
+  #nextPassMs: number
+  /** What the last pass of the queue said; null when something happened since. */
+  #isQueueDone: boolean | null = null
   /** Modaliases of devices whose drivers are still to be loaded, by rank. */
   readonly #waiting: string[][] = Array.from({ length: lastRank + 1 }, () => [])
   #shouldLook = true
@@ -79,30 +98,33 @@ class RootWaiter {
     this.#startMs = this.#nowMs()
     this.#lastDiskMs = this.#startMs
     this.#nextTickMs = this.#startMs + quietMs
+    this.#nextPassMs = this.#startMs
   }
 
   run(): RootWait {
     const first = this.#look()
-    if (first !== null) return first
+    if (first !== null && this.#isFinished()) return first
     this.#queueAll()
     for (;;) {
       this.#take(this.#monitor.next(0))
       const looked = this.#shouldLook
       const found = looked ? this.#look() : null
-      if (found !== null) return found
-      if (looked && this.#assemble()) continue
+      if (found !== null && this.#isFinished()) return found
+      if (looked && found === null && this.#assemble()) continue
       if (this.#loadNext()) continue
+      if (this.#pass()) continue
       const timedOut = this.#isOver()
       if (timedOut) return { outcome: 'timeout', report: this.#report() }
       const wasSettled = this.#isSettled()
       this.#take(this.#monitor.next(this.#waitMs()))
-      if (!wasSettled) this.#shouldLook = true
+      if (!wasSettled || this.#spec.kind === 'link') this.#shouldLook = true
       this.#tick()
     }
   }
 
   #look(): RootWait | null {
     this.#shouldLook = false
+    if (this.#spec.kind === 'hooks') return this.#isFinished() ? { outcome: 'hooks' } : null
     if (this.#spec.kind === 'tag') {
       const tag = findTag(this.#kernel, this.#spec)
       return tag === null ? null : { outcome: 'tag', ...tag }
@@ -120,6 +142,34 @@ class RootWaiter {
       this.#options.onProgress(`${rootSpecText(this.#spec)} is on ${name} and on ${others} too: using ${name}`)
     }
     return { outcome: 'block', device: match.device, members: match.members }
+  }
+
+  /** Whether the queue lets the wait end; asks it if something has happened since it was asked. */
+  #isFinished(): boolean {
+    const { queue } = this.#options
+    if (queue === undefined) return true
+    if (this.#isQueueDone === null || queue.hasWork()) this.#runPass(queue)
+    return this.#isQueueDone === true
+  }
+
+  /** A pass, if it is time for one. */
+  #pass(): boolean {
+    const { queue } = this.#options
+    if (queue === undefined || (this.#nowMs() < this.#nextPassMs && !queue.hasWork())) return false
+    this.#runPass(queue)
+    return true
+  }
+
+  /** As with the assembly, the time that it takes is not waited time: somebody may type. */
+  #runPass(queue: Queue): void {
+    const before = this.#nowMs()
+    const limit = this.#limitMs()
+    this.#isQueueDone = queue.pass(limit !== null && before - this.#startMs >= (limit * 2) / 3)
+    const after = this.#nowMs()
+    this.#startMs += after - before
+    this.#nextTickMs += after - before
+    this.#nextPassMs = after + passMs
+    this.#shouldLook = true
   }
 
   /** One task of the assembly. A person who types, or a disk that is slow to unlock, takes nothing from the wait. */
@@ -165,6 +215,7 @@ class RootWaiter {
   }
 
   #take(batch: UeventBatch): void {
+    if (batch.events.length > 0) this.#isQueueDone = null
     for (const event of batch.events) this.#takeEvent(event)
     if (!batch.lost) return
     this.#scanner.forget(null)
@@ -205,7 +256,9 @@ class RootWaiter {
   #waitMs(): number {
     const limit = this.#limitMs()
     const settled = this.#lastDiskMs + settleMs
-    const ends = [this.#nextTickMs, ...(limit === null ? [] : [this.#startMs + limit]), ...(this.#isSettled() ? [] : [settled])]
+    const { queue } = this.#options
+    const others = [...(this.#spec.kind === 'link' ? [this.#nowMs() + linkMs] : []), ...(queue === undefined ? [] : [this.#nextPassMs])]
+    const ends = [this.#nextTickMs, ...others, ...(limit === null ? [] : [this.#startMs + limit]), ...(this.#isSettled() ? [] : [settled])]
     return Math.max(1, Math.ceil(Math.min(...ends) - this.#nowMs()))
   }
 

@@ -72,6 +72,7 @@ function candidates(spec: RootSpec, devices: readonly BlockDevice[]): BlockDevic
     case 'partlabel':
       return devices.filter(d => sameLabel(d.partLabel, spec.label))
     case 'tag':
+    case 'hooks':
     case 'gpt-auto':
       return []
   }

@@ -43,6 +43,7 @@ function bySpec(spec: RootSpec, devices: readonly BlockDevice[]): string[] {
     case 'mapper':
       return nearMapper(spec.name, devices)
     case 'number':
+    case 'hooks':
     case 'link':
       return []
   }

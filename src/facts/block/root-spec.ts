@@ -22,6 +22,8 @@ export type RootSpec =
   | { readonly kind: 'partlabel'; readonly label: string }
   /** `fstype` null: whichever of the two has this tag. */
   | { readonly kind: 'tag'; readonly tag: string; readonly fstype: TagFilesystem | null }
+  /** Nothing that can be looked for: hooks of the image say when it is there. */
+  | { readonly kind: 'hooks' }
   /** By the type of the partition (gpt-auto.ts). `esp`: PARTUUID of the partition that the firmware booted from, or null. */
   | { readonly kind: 'gpt-auto'; readonly arch: string; readonly esp: string | null }
 
@@ -64,6 +66,8 @@ export function rootSpecText(spec: RootSpec): string {
   switch (spec.kind) {
     case 'gpt-auto':
       return 'gpt-auto'
+    case 'hooks':
+      return 'the hooks of initqueue/finished'
     case 'name':
       return `/dev/${spec.name}`
     case 'mapper':

@@ -1,0 +1,28 @@
+// Hooks written for dracut, as the phases of the boot see them. hook-shell.ts makes one for each try.
+//
+// Types only, so that the state of a boot can hold it.
+
+/** The points, in dracut's words. */
+export type HookPoint = 'cmdline' | 'pre-udev' | 'pre-trigger' | 'pre-mount' | 'pre-pivot' | 'cleanup' | 'emergency'
+
+/** Hooks of one try of a boot. Every call may throw BootFailure: a hook has said die or emergency_shell. */
+export interface HookShell {
+  /** Runs the hooks of a point, if there are any. */
+  run(point: HookPoint): void
+  /** Runs the hooks of 'mount' once, until one has mounted a root. */
+  mount(): void
+  /** Whether the initqueue has anything to do or to wait for. */
+  hasQueue(): boolean
+  /** Whether a job was queued since the last pass. */
+  hasWork(): boolean
+  /** One pass of the initqueue; true when all hooks of 'finished' answer 0. `isLate`: two thirds of the time are over. */
+  pass(isLate: boolean): boolean
+  /** The hook that kept the last pass from being the last, or null. */
+  unfinished(): string | null
+  /** What the hooks have set. */
+  variables(): ReadonlyMap<string, string>
+  /** Sets variables for the hooks that come. */
+  set(variables: Readonly<Record<string, string>>): void
+  /** Whether a hook has asked for the way back (need_shutdown). */
+  needsShutdown(): boolean
+}
