@@ -19,6 +19,7 @@ import {
   coldplug, createModuleLoader, ensureNode, loadFilesystem, mountTypes, registerBtrfsMembers, scanDevices, waitForRoot,
 } from './devices/index.ts'
 import type { ModuleLoader } from './devices/index.ts'
+import { diagnosis } from './diagnosis.ts'
 import { mountByHooks, rootFromHooks, unfinishedFailure } from './dracut/root-by-hooks.ts'
 import { fsck } from './fsck.ts'
 import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
@@ -142,18 +143,6 @@ function check(state: BootState, found: FoundRoot, types: readonly string[]): vo
   )
 }
 
-/** What usually is behind a mount that failed, from what was read of the device. */
-function diagnosis(found: FoundRoot, types: readonly string[], failures: readonly string[]): string[] {
-  const lines = [...failures]
-  if (found.kind === 'block') {
-    const { superblock } = found.device
-    if (superblock?.damaged !== null && superblock?.damaged !== undefined) lines.push(`${found.source}: ${superblock.damaged}`)
-    if (superblock !== null && !types.includes(superblock.type)) lines.push(`${found.source} holds '${superblock.type}', asked for was '${types.join(',')}'`)
-    lines.push(...describeDevices([found.device]))
-  }
-  return lines
-}
-
 /** What was mounted; `auto` is the partition when its type alone told that it is the root. */
 type Mounted = MountedRoot & { readonly auto: BlockDevice | null }
 
@@ -243,7 +232,7 @@ export function createDevices(state: BootState): Devices {
       if (mayResume) resumeFromSwap(search)
       mayResume = false
       const fromHooks = rootFromHooks(state, loader)
-      if (fromHooks !== null) return overlayRoot(search, fromHooks)
+      if (fromHooks !== null) return fromHooks
       if (parameters.root === null && !parameters.gptAuto) {
         const detail = 'Cannot look for the root: the command line has no root='
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))
