@@ -44,7 +44,7 @@ is "nothing of udev runs" "$(ps -o comm= | grep -c '[u]devd')" 0
 pid=$(for at in /proc/[0-9]*; do tr '\\0' '\\n' < $at/environ | grep -qs LEFT_BY_A_SCRIPT && echo ${'$'}{at#/proc/}; done 2>/dev/null)
 like "what a script started lives on" "$pid" '^[0-9]+$'
 # Before 7.0 it stays in the absolute root, which nothing shows any more: a shell that is PID 1 cannot be taken elsewhere before.
-is "its executable" "$(readlink /proc/$pid/exe)" "${series === '6.12' ? '/usr/bin/sleep' : '/run/rootfs/usr/bin/sleep (deleted)'}"
+is "its executable" "$(readlink /proc/$pid/exe)" "${series === '6.12' ? '/usr/bin/sleep' : '/usr/bin/sleep (deleted)'}"
 ${writeKnownFiles(LEFT)}
 echo "1..$count"; echo '{"record":"done","scriptStatus":0}'
 chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 60
