@@ -82,7 +82,7 @@ function play(machine: Machine): { readonly opened: string[]; readonly runs: str
   const lines: string[] = []
   const say = (line: string): void => void lines.push(line)
   const log = { info: say, warn: say, debug: say, setLevel: () => undefined }
-  const loader: ModuleLoader = { load: () => [], loadIfThere: () => undefined, loadForDevice: () => 0, claims: () => false, trace: () => [] }
+  const loader: ModuleLoader = { load: () => [], loadIfThere: () => undefined, loadForDevice: () => 0, claims: () => false, isBlacklisted: () => false, trace: () => [] }
   const trace = new Trace(() => 0n)
   const assembler = createLuks({ kernel, log, trace, parameters: readParameters(parseCommandLine(machine.line ?? '')).values }, loader)
   if (assembler === null) throw new Error('no assembler')
@@ -104,7 +104,7 @@ function play(machine: Machine): { readonly opened: string[]; readonly runs: str
 t.test('an image without cryptsetup has none', async (t) => {
   const kernel = createModelKernel({ absoluteRoot: true, files: {} })
   const log = { info: () => undefined, warn: () => undefined, debug: () => undefined, setLevel: () => undefined }
-  const loader: ModuleLoader = { load: () => [], loadIfThere: () => undefined, loadForDevice: () => 0, claims: () => false, trace: () => [] }
+  const loader: ModuleLoader = { load: () => [], loadIfThere: () => undefined, loadForDevice: () => 0, claims: () => false, isBlacklisted: () => false, trace: () => [] }
   t.equal(createLuks({ kernel, log, trace: new Trace(() => 0n), parameters: readParameters(parseCommandLine('')).values }, loader), null)
 })
 
