@@ -75,7 +75,8 @@ for (const series of ['6.12', '7.x'] as const) {
       name: `luks-typed-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: await image(kernel), memoryMiB: 640,
-        append: `${BASE_APPEND} root=LABEL=in-luks rw rd.luks.timeout=2 fulcrum.panic=0`,
+        // The device itself means what is inside of it.
+        append: `${BASE_APPEND} root=${series === '6.12' ? '/dev/vda' : 'LABEL=in-luks'} rw rd.luks.timeout=2 fulcrum.panic=0`,
         disks: [{ path: typed.path, bus: 'virtio', writable: true }],
       },
       converse: async (console) => {

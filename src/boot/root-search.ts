@@ -26,6 +26,7 @@ import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noR
 import { mountFilesystem } from './mount-root.ts'
 import { connectNetwork, networkRoot } from './network/network-root.ts'
 import { createAssemblers } from './storage/assemblers.ts'
+import { insideOf } from './storage/inside-of.ts'
 import { createAssembly } from './storage/assembly.ts'
 import type { Assembly } from './storage/assembly.ts'
 import type { FoundRoot, MountedRoot, RootContext, Wanted } from './storage/context.ts'
@@ -110,7 +111,7 @@ function typesFor(wanted: Wanted, found: FoundRoot): readonly string[] {
     const seen = superblock === null ? 'nothing that is known' : `'${superblock.type}'`
     throw refusalFailure(
       POINTS[wanted.role],
-      { reason: 'root-no-filesystem', detail: `Cannot mount '${found.source}': there is ${seen} on it, not a file system`, remedy: 'name another device with root=…, or the type with rootfstype=' },
+      { reason: 'root-no-filesystem', detail: `Cannot mount '${found.source}': there is ${seen} on it, not a file system`, remedy: superblock?.type === 'crypto_LUKS' ? "build the image with the feature 'luks'" : 'name another device with root=…, or the type with rootfstype=' },
       null, describeDevices([found.device]),
     )
   }
@@ -150,10 +151,12 @@ function mount(search: Search, given: Wanted): Mounted {
   const { state, loader } = search
   const asked = verified(search, given)
   const spec = parseSpec(state, loader, asked)
-  const found = findWanted(search, asked, spec)
+  const named = findWanted(search, asked, spec)
+  const inside = insideOf(state.kernel, named)
+  const found = inside === null ? named : findWanted(search, asked, inside)
   const byHooks = asked.role === 'root' ? mountByHooks(state, found.source) : null
   if (byHooks !== null) return { ...byHooks, auto: null }
-  const auto = spec.kind === 'gpt-auto' && found.kind === 'block' ? found.device : null
+  const auto = spec.kind === 'gpt-auto' && named.kind === 'block' ? named.device : null
   if (auto !== null) state.log.info(`the root is ${auto.path}, by the type of the partition`)
   const wanted = auto !== null && markedReadOnly(state, auto) ? { ...asked, readOnly: true } : asked
   const types = typesFor(wanted, found)

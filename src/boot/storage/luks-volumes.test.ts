@@ -31,6 +31,7 @@ t.test('which, in which order', async (t) => {
     ['LABEL=x', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
     ['/dev/mapper/vg-root', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
     [`/dev/mapper/luks-${A}`, `rd.luks.uuid=${A} rd.luks.uuid=${B}`, '', `luks-${A}:vda2`],
+    [`/dev/mapper/luks-${B}`, '', '', `luks-${B}:vdb`],
     ['/dev/dm-0', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
     ['/dev/md0', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
     // Nothing of what was unlocked can be these.
@@ -54,6 +55,14 @@ t.test('which, in which order', async (t) => {
   ]
   // rd.luks.crypttab= is the assembler's, which hands in no entries then.
   for (const [root, line, crypttab, expected] of cases) t.equal(short(choose(root, line, crypttab)), expected, `${root} ${line} ${crypttab}`)
+})
+
+t.test('what is inside of one device', async (t) => {
+  const words = readParameters(parseCommandLine(`rd.luks.name=${B}=b`)).values.block.luks
+  const inside = (name: string): string => short(chooseVolumes({ kind: 'inside', name }, { words, crypttab: [], devices }))
+  t.equal(inside('vda2'), `luks-${A}:vda2`)
+  t.equal(inside('vdb'), 'b:vdb')
+  t.equal(inside('vdc'), '')
 })
 
 t.test('keys and options: for the device, crypttab, for all', async (t) => {

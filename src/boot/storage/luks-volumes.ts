@@ -101,8 +101,10 @@ export function chooseVolumes(wanted: RootSpec, asked: Asked): Volume[] {
   const listed = crypttab.map((entry) => volume(asked, deviceOf(entry.device, devices), { name: entry.name }, entry)).filter(({ options }) => !options.noauto)
   const first = (all: readonly Volume[]): Volume[] => [...all.filter((v) => v.options.initrdAttach), ...all.filter((v) => !v.options.initrdAttach)]
   // What is waited for by its name is not looked for elsewhere, whoever named it.
-  const exact = wanted.kind === 'mapper' ? [...named, ...listed].filter(({ name }) => name === wanted.name) : []
-  const chosen = [exact, named, first(listed)].find((all) => all.length > 0) ?? devices.filter(isLuks).map((device) => volume(asked, device, {}))
+  const every = devices.filter(isLuks).map((device) => volume(asked, device, {}))
+  if (wanted.kind === 'inside') return [...named, ...listed, ...every].filter(({ device }) => device?.name === wanted.name).slice(0, 1)
+  const exact = wanted.kind === 'mapper' ? [...named, ...listed, ...every].filter(({ name }) => name === wanted.name) : []
+  const chosen = [exact, named, first(listed)].find((all) => all.length > 0) ?? every
   return chosen.filter((one, at) => one.device === null || chosen.findIndex((other) => other.device?.name === one.device?.name) === at)
 }
 

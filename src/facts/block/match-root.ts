@@ -61,6 +61,8 @@ function candidates(spec: RootSpec, devices: readonly BlockDevice[]): BlockDevic
       // cciss!c0d0 and its like are real nodes one level down, everything else is a link.
       // An array that was not started yet has its link already.
       return devices.filter(d => (d.path === spec.path || d.links.includes(spec.path)) && d.sizeBytes > 0)
+    case 'inside':
+      return devices.filter(d => d.slaves.includes(spec.name) && d.sizeBytes > 0)
     case 'number':
       return devices.filter(d => d.major === spec.major && d.minor === spec.minor && d.sizeBytes > 0)
     case 'uuid':

@@ -42,6 +42,7 @@ function bySpec(spec: RootSpec, devices: readonly BlockDevice[]): string[] {
         .map(d => `'${spec.tag}' is a block device here, root=/dev/${d.name} names it`)
     case 'mapper':
       return nearMapper(spec.name, devices)
+    case 'inside':
     case 'number':
     case 'hooks':
     case 'link':

@@ -26,6 +26,8 @@ export type RootSpec =
   | { readonly kind: 'hooks' }
   /** By the type of the partition (gpt-auto.ts). `esp`: PARTUUID of the partition that the firmware booted from, or null. */
   | { readonly kind: 'gpt-auto'; readonly arch: string; readonly esp: string | null }
+  /** What is built on a device: the inside of a LUKS partition that was named itself. `name` is the kernel's. */
+  | { readonly kind: 'inside'; readonly name: string }
 
 export type RootSpecResult =
   | { readonly spec: RootSpec; readonly error: null }
@@ -68,6 +70,8 @@ export function rootSpecText(spec: RootSpec): string {
       return 'gpt-auto'
     case 'hooks':
       return 'the hooks of initqueue/finished'
+    case 'inside':
+      return `the inside of /dev/${spec.name}`
     case 'name':
       return `/dev/${spec.name}`
     case 'mapper':
