@@ -107,6 +107,8 @@ t.test('near misses', async t => {
     ['/dev/nvme0n1p2', disk, /vda2 has ext4/],
     ['/dev/sr0', disk, /sr0 is there but empty/],
     ['/dev/mapper/vg-rot', disk, /\/dev\/mapper\/vg-root is there/],
+    ['/dev/mapper/cryptroot', [device('dm-0', { mapperName: `luks-${uuid}`, superblock: filesystem({ uuid: other }) })],
+      new RegExp(`/dev/mapper/luks-${uuid} has ext4 on it: rd\\.luks\\.name=${uuid}=cryptroot gives it this name`)],
     ['vda', disk, /is a block device here, root=\/dev\/vda/],
     ['LABEL=x', [device('sda', { error: 'read(5): EIO (Input/output error)' })], /sda cannot be read: read\(5\): EIO/],
   ]

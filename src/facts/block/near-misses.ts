@@ -169,7 +169,15 @@ function partitionNumber(name: string): number | null {
 
 function nearMapper(name: string, devices: readonly BlockDevice[]): string[] {
   const names = devices.map(d => d.mapperName).filter(n => n !== null)
-  return names.filter(n => editDistance(n, name) <= nearIdDistance).map(n => `/dev/mapper/${n} is there`)
+  const near = names.filter(n => editDistance(n, name) <= nearIdDistance).map(n => `/dev/mapper/${n} is there`)
+  return [...near, ...devices.flatMap(d => unnamedLuks(name, d))]
+}
+
+/** What was unlocked without anybody having said how it is called. */
+function unnamedLuks(name: string, { mapperName, superblock }: BlockDevice): string[] {
+  const uuid = /^luks-([0-9a-f-]{36})$/.exec(mapperName ?? '')?.[1]
+  if (uuid === undefined || superblock?.usage !== 'filesystem') return []
+  return [`/dev/mapper/luks-${uuid} has ${superblock.type} on it: rd.luks.name=${uuid}=${name} gives it this name`]
 }
 
 /** What stands between the disks and any root: refused tables, unreadable disks, containers, damage. */
