@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { isSea } from 'node:sea'
 import { KEPT_IMAGE } from '../src/facts/switch-types.ts'
 import { BuilderError, describeCause } from './builder-error.ts'
-import { addFeatures } from './add-features.ts'
+import { addFeatures, type FeatureModules } from './add-features.ts'
 import { addDracutHooks, withHooksFeature } from './dracut-hooks/add-hooks.ts'
 import type { CompressorName } from './compressor-names.ts'
 import { adaptCrypttab, cryptNamesOfRoot } from './crypttab.ts'
@@ -24,7 +24,7 @@ import { addInclude, addSecret } from './io/include.ts'
 import { keptImageProblem, makeKeptImage } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
-import { readHostDevices } from './modules/host-devices.ts'
+import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
 import { chooseModules, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
@@ -37,6 +37,8 @@ export interface BuildContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Called as the build goes on, with what is being done now. */
   readonly onProgress?: (step: string) => void
+  /** Where the machine's devices are looked up instead of /sys and /proc. */
+  readonly host?: HostPlaces
 }
 
 /** What the compressed copy is mounted with. */
@@ -51,6 +53,8 @@ export interface BuildResult {
   readonly mode: 'generic' | 'host'
   readonly compress: CompressorName
   readonly features: readonly string[]
+  /** Those of them that this machine's root needs and nobody had to name, with the reason. */
+  readonly automatic: readonly WantedFeature[]
   readonly files: number
   readonly modules: number
   readonly firmware: number
@@ -78,9 +82,13 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   progress('collecting programs and libraries')
   addSkeleton(tree)
   addBinary(options, context, tree, collector)
-  const features = withHooksFeature(options)
-  const fromFeatures = addFeatures(features, tree, collector, sysroot)
-  const { mode, wanted } = chooseMode(options, kernel, sysroot)
+  const { mode, wanted, ...host } = chooseMode(options, context, kernel, sysroot)
+  const named = withHooksFeature(options)
+  const automatic = host.features.filter(({ name }) => !named.includes(name))
+  const features = [...named, ...automatic.map(({ name }) => name)]
+  const fromNamed = addFeatures(named, tree, collector, sysroot)
+  const fromAutomatic = addAutomatic(automatic, feature => addFeatures([feature], tree, collector, sysroot))
+  const fromFeatures = { wanted: [...fromNamed.wanted, ...fromAutomatic.wanted], load: [...fromNamed.load, ...fromAutomatic.load] }
   const fromHooks = addDracutHooks(options, { tree, collector, sysroot, kernel: kernel.version, features, isHostOnly: mode === 'host' })
   const slim = options.keep === 'slim' ? slimModules : []
   const load = [...fromFeatures.load, ...(options.load ?? []), ...slim]
@@ -106,7 +114,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   }
   addDescription(tree, description, osName(sysroot))
 
-  const warnings: string[] = []
+  const warnings: string[] = [...host.warnings]
   const cache = cacheDirectory(context.env)
   const warn = (message: string): void => void warnings.push(message)
   if (options.keep === 'slim') {
@@ -128,7 +136,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   for (const chunk of chunks) digest.update(chunk)
   return {
     output: options.output, bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0), sha256: digest.digest('hex'),
-    kernel: kernel.version, mode, compress: compressor, features: description.features, files: entries.length,
+    kernel: kernel.version, mode, compress: compressor, features: description.features, automatic, files: entries.length,
     modules: added.modules, firmware: added.firmware, segments: segments.map(segment => segment.result),
     missingFirmware: added.missingFirmware, warnings,
   }
@@ -202,18 +210,37 @@ function readPart(path: string): Buffer {
   }
 }
 
-function chooseMode(
-  options: BuildOptions, kernel: KernelModules, sysroot: Sysroot,
-): { mode: 'generic' | 'host'; wanted: WantedModule[] } {
+/** Adds features that nobody asked for by name: an error says why they were chosen. */
+function addAutomatic(features: readonly WantedFeature[], add: (name: string) => FeatureModules): FeatureModules {
+  const added = features.map(({ name, reason }) => {
+    try {
+      return add(name)
+    } catch (cause) {
+      if (!(cause instanceof BuilderError)) throw cause
+      throw new BuilderError(cause.kind, `${cause.message}; it is needed since ${reason}, --no-auto leaves it out`, { cause })
+    }
+  })
+  return { wanted: added.flatMap(one => one.wanted), load: added.flatMap(one => one.load) }
+}
+
+interface Mode {
+  readonly mode: 'generic' | 'host'
+  readonly wanted: readonly WantedModule[]
+  readonly features: readonly WantedFeature[]
+  readonly warnings: readonly string[]
+}
+
+function chooseMode(options: BuildOptions, context: BuildContext, kernel: KernelModules, sysroot: Sysroot): Mode {
   const ownSystem = sysroot.directory === '/' && kernel.sysroot === sysroot
-  const host = options.mode === 'generic' || (options.mode === undefined && !ownSystem) ? undefined : readHostDevices()
+  const host = options.mode === 'generic' || (options.mode === undefined && !ownSystem) ? undefined : readHostDevices(context.host)
   if (host !== undefined) {
-    return { mode: 'host', wanted: [...wantedByDevices(kernel.index, host.modaliases), ...host.wanted] }
+    const { features, warnings } = options.auto === false ? { features: [], warnings: [] } : host
+    return { mode: 'host', wanted: [...wantedByDevices(kernel.index, host.modaliases), ...host.wanted], features, warnings }
   }
   if (options.mode === 'host') {
     throw new BuilderError('refused', 'Cannot build for this machine only: /sys/devices shows no device')
   }
-  return { mode: 'generic', wanted: wantedGenerically(kernel.index) }
+  return { mode: 'generic', wanted: wantedGenerically(kernel.index), features: [], warnings: [] }
 }
 
 /** Curated and detected names may be absent from a kernel, those which a person wrote may not. */

@@ -24,6 +24,7 @@ const schema = strictObject({
   'kernel-sysroot': optional(text),
   mode: optional(picklist(['generic', 'host-only'])),
   features: optional(array(text)),
+  auto: optional(boolean()),
   compress: optional(picklist(compressorNames)),
   include: optional(array(text)),
   secrets: optional(array(text)),
@@ -57,6 +58,7 @@ export function parseConfig(source: string, path: string, resolvePath: (path: st
     kernelSysroot: resolved(values['kernel-sysroot']),
     mode: values.mode === 'host-only' ? 'host' : values.mode,
     features: values.features,
+    auto: values.auto,
     compress: values.compress,
     include: values.include?.map(parseInclude).map(include =>
       include.source.startsWith('sysroot:') ? include : { ...include, source: resolvePath(include.source) }),

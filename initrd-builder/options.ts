@@ -35,6 +35,8 @@ export interface BuildOptions {
   /** Modules for any machine or for the running one; default: `host` if the sysroot is `/` and /sys tells. */
   readonly mode?: 'generic' | 'host'
   readonly features?: readonly string[]
+  /** Whether an image for this machine only gets the features that its root needs; default true. */
+  readonly auto?: boolean
   /** Default: the best that the kernel's configuration allows. */
   readonly compress?: CompressorName
   readonly include?: readonly IncludeOption[]

@@ -34,6 +34,8 @@ that they need, firmware, and what is included by name. The same input gives the
                            shows this machine's devices)
       --host-only          modules for the devices of this machine only
   -f, --feature NAME       add an optional part, may be repeated; 'list' shows them
+      --no-auto            with --host-only: do not add the parts that the root of this machine
+                           needs (LUKS, LVM, RAID, network, …)
   -c, --compress METHOD    ${compressorNames.join(', ')}; default: the best that the kernel can unpack
       --include FILE[:DEST]      add a file or directory of this system, with its libraries;
                            sysroot:FILE[:DEST] takes it from the sysroot; may be repeated
@@ -69,6 +71,7 @@ const flagOptions = {
   generic: { type: 'boolean' },
   'host-only': { type: 'boolean' },
   feature: { type: 'string', short: 'f', multiple: true },
+  'no-auto': { type: 'boolean' },
   compress: { type: 'string', short: 'c' },
   include: { type: 'string', multiple: true },
   secret: { type: 'string', multiple: true },
@@ -154,7 +157,8 @@ function toOptions(flags: Flags): BuildOptions {
     ...withoutUndefined({
       kernel: flags.kernel, sysroot: flags.sysroot, kernelSysroot: flags['kernel-sysroot'],
       mode: generic === true ? 'generic' as const : hostOnly === true ? 'host' as const : undefined,
-      compress, keep, microcode: flags['no-microcode'] === true ? false : undefined, binary: flags.binary, addon: flags.addon,
+      compress, keep, auto: flags['no-auto'] === true ? false : undefined,
+      microcode: flags['no-microcode'] === true ? false : undefined, binary: flags.binary, addon: flags.addon,
     }),
     output,
     features: [...(fromFile.features ?? []), ...(flags.feature ?? [])],
@@ -200,5 +204,6 @@ function summary(result: BuildResult): string {
     firmware > 0 ? `, ${firmware} firmware files` : '',
     lacking > 0 ? `, ${lacking} firmware files not in the sysroot` : '', '\n',
     ...segments,
+    ...result.automatic.map(({ name, reason }) => `  feature '${name}' because ${reason}\n`),
   ].join('')
 }
