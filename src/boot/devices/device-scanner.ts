@@ -138,9 +138,13 @@ function readingOrder(a: string, b: string): number {
   return readingRank(a) - readingRank(b) || compareNames(a, b)
 }
 
-/** For a spec that is a link: the device it leads to learns that name. */
+/**
+ * For a spec that is a link: the device it leads to learns that name. Without udev what is below /dev/mapper are no links
+ * but nodes, which /dev/VG/LV leads to.
+ */
 function withLinks(kernel: DeviceKernel, spec: RootSpec, all: readonly DeviceFacts[]): readonly DeviceFacts[] {
   if (spec.kind !== 'link' || !kernel.exists(spec.path)) return all
   const target = kernel.realpath(spec.path)
-  return all.map(device => (`/dev/${device.name}` === target ? { ...device, links: [spec.path] } : device))
+  const isTarget = ({ name, mapperName }: DeviceFacts): boolean => target === `/dev/${name}` || (mapperName !== null && target === `/dev/mapper/${mapperName}`)
+  return all.map(device => (isTarget(device) ? { ...device, links: [spec.path] } : device))
 }
