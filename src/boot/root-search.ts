@@ -52,10 +52,10 @@ interface Search extends RootContext {
 }
 
 /** Waits for what a specifier names. Throws BootFailure. */
-function find({ state, loader, assembly }: Search, spec: RootSpec, what: { readonly point: string; readonly name: string }, timeoutMs: number | null): FoundRoot {
+function find({ state, loader, assembly }: Search, spec: RootSpec, what: { readonly point: string; readonly name: string }, timeoutMs: number | null, acceptIncomplete = false): FoundRoot {
   const { parameters, log, trace } = state
   const queue = what.name === NAMES.root && state.hookShell?.hasQueue() === true ? state.hookShell : null
-  const wait = { timeoutMs, rootdelayMs: parameters.rootDelayMs, assembly, ...(queue === null ? {} : { queue }), onProgress: (line: string): void => log.warn(line) }
+  const wait = { timeoutMs, rootdelayMs: parameters.rootDelayMs, assembly, acceptIncomplete, ...(queue === null ? {} : { queue }), onProgress: (line: string): void => log.warn(line) }
   const result = trace.measure('root-device', rootSpecText(spec), () => waitForRoot(state.kernel, loader, spec, wait), (r) => ({ outcome: r.outcome }))
   if (result.outcome === 'tag') return { kind: 'tag', source: result.tag, fstype: result.fstype }
   if (result.outcome === 'block') {
@@ -88,7 +88,7 @@ const NAMES = { root: 'the root', '/usr': "the file system for '/usr'" } as cons
 function findWanted(search: Search, wanted: Wanted, spec: RootSpec): FoundRoot {
   const { parameters } = search.state
   const timeoutMs = parameters.root === null && wanted.role === 'root' ? notGivenTimeoutMs(parameters) : parameters.rootTimeoutMs
-  return find(search, spec, { point: POINTS[wanted.role], name: NAMES[wanted.role] }, timeoutMs)
+  return find(search, spec, { point: POINTS[wanted.role], name: NAMES[wanted.role] }, timeoutMs, hasOption(wanted.options, 'degraded'))
 }
 
 function waitForDevice(search: Search, text: string, what: string, timeoutMs: number | null): BlockDevice {

@@ -95,7 +95,7 @@ function factsFor(kernel: DeviceKernel, spec: RootSpec): DeviceFacts[] {
 /** Superblocks one after the other; neither facts nor contents of a device behind the root are read. */
 function findByReading(kernel: DeviceKernel, spec: RootSpec, contentsOf: ContentsOf): RootMatch {
   const seen: DeviceFacts[] = []
-  let match: RootMatch = { outcome: 'notYet', detail: null }
+  let match: RootMatch = { outcome: 'notYet', detail: null, incomplete: [] }
   for (const name of listBlockNames(kernel).sort(readingOrder)) {
     const device = readBlockDevice(kernel, name)
     if (device === null || device.sizeBytes === 0) continue

@@ -37,10 +37,10 @@ interface Waited {
   readonly progress: string[]
 }
 
-function wait(kernel: FakeDeviceKernel, value: string, timeoutMs: number | null = 5000, fstype: string | null = null): Waited {
+function wait(kernel: FakeDeviceKernel, value: string, timeoutMs: number | null = 5000, fstype: string | null = null, acceptIncomplete = false): Waited {
   const progress: string[] = []
   const loader = createModuleLoader(kernel, 'K')
-  const result = waitForRoot(kernel, loader, spec(value, fstype), { timeoutMs, rootdelayMs: 0, onProgress: line => progress.push(line) })
+  const result = waitForRoot(kernel, loader, spec(value, fstype), { timeoutMs, rootdelayMs: 0, acceptIncomplete, onProgress: line => progress.push(line) })
   return { result, progress }
 }
 
@@ -200,6 +200,16 @@ t.test('one device of a btrfs of two is named', async t => {
   const { result } = wait(kernel, '/dev/vda')
   t.match(result, { outcome: 'block', device: { name: 'vda' }, members: [{ name: 'vda' }, { name: 'vdb' }] })
   t.equal(kernel.nowUs, 2_500_000n, 'the second is waited for')
+})
+
+t.test('btrfs without one of its devices: late, and only if that is allowed', async t => {
+  const disk = (): FakeDeviceKernel => new FakeDeviceKernel().addBlock('vda', '254:0', btrfsDisk(2))
+  t.equal(wait(disk(), '/dev/vda', 8000).result.outcome, 'timeout')
+  const kernel = disk()
+  const { result, progress } = wait(kernel, '/dev/vda', 8000, null, true)
+  t.match(result, { outcome: 'block', device: { name: 'vda' }, members: [{ name: 'vda' }] })
+  t.ok(kernel.nowUs >= 5_000_000n, 'after five seconds without a disk')
+  t.match(progress.at(-1), /btrfs on vda has 1 of its 2 devices: using it as it is/)
 })
 
 t.test('links, and names with a directory', async t => {

@@ -29,6 +29,8 @@ export interface WaitOptions {
   readonly queue?: Queue
   /** What puts devices together while the root is not there; the time it takes does not count. */
   readonly assembly?: Assembly
+  /** Whether a file system on several devices will do without some of them, when no disk comes any more. */
+  readonly acceptIncomplete?: boolean
 }
 
 /** Jobs that run while the root is not there. */
@@ -57,6 +59,8 @@ const settleMs = 1000
 const passMs = 500
 /** A link appears without an event of its own. */
 const linkMs = 100
+/** As for degraded arrays (src/boot/storage/assembly.ts). */
+const lateMs = 5000
 
 /** Synchronous. Throws only what no wait can mend (no netlink socket, no /sys). */
 export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions): RootWait {
@@ -134,7 +138,10 @@ class RootWaiter {
     if (match.outcome === 'ambiguous') return { outcome: 'ambiguous', detail: match.detail, report: this.#report() }
     if (match.outcome === 'notYet') {
       this.#detail = match.detail
-      return null
+      const [device] = match.incomplete
+      if (device === undefined || !this.#isLate()) return null
+      this.#options.onProgress(`${match.detail ?? ''}: using it as it is, as its mount options say`)
+      return { outcome: 'block', device, members: match.incomplete }
     }
     if (match.others.length > 0) {
       const others = match.others.join(', ')
@@ -191,6 +198,12 @@ class RootWaiter {
   #isSettled(): boolean {
     if (this.#spec.kind !== 'gpt-auto' || this.#spec.esp !== null) return true
     return this.#waiting.every(rank => rank.length === 0) && this.#nowMs() - this.#lastDiskMs >= settleMs
+  }
+
+  /** Whether what is incomplete is to be used. */
+  #isLate(): boolean {
+    const isLoading = this.#waiting.some(rank => rank.length > 0)
+    return this.#options.acceptIncomplete === true && !isLoading && this.#nowMs() - this.#lastDiskMs >= lateMs
   }
 
   /** Loads the modules of one waiting device that has some. False when none is left. */

@@ -22,6 +22,8 @@ export type RootMatch =
       readonly outcome: 'notYet'
       /** What is there but not complete, or null: "btrfs has 1 of its 2 devices". */
       readonly detail: string | null
+      /** What is there of a file system on several devices, preferred one first; else empty. */
+      readonly incomplete: readonly BlockDevice[]
     }
   /** Several, and nothing says which; `detail` lists them. gpt-auto only. */
   | { readonly outcome: 'ambiguous'; readonly detail: string }
@@ -33,13 +35,13 @@ export function matchRoot(spec: RootSpec, devices: readonly BlockDevice[]): Root
   const used = new Set(devices.flatMap(d => d.slaves))
   const usable = spec.kind === 'name' || spec.kind === 'number' ? matching : matching.filter(d => !used.has(d.name))
   const [device, ...rest] = [...usable].sort(byPreference)
-  if (device === undefined) return { outcome: 'notYet', detail: null }
+  if (device === undefined) return { outcome: 'notYet', detail: null, incomplete: [] }
   const count = device.superblock?.deviceCount ?? 1
   if (count === 1) return { outcome: 'found', device, members: [device], others: rest.map(d => d.name) }
   const members = devices.filter(d => isSameFilesystem(d, device))
   if (members.length < count) {
     const detail = `${device.superblock?.type ?? ''} on ${device.name} has ${members.length} of its ${count} devices`
-    return { outcome: 'notYet', detail }
+    return { outcome: 'notYet', detail, incomplete: [device, ...members.filter(d => d !== device)] }
   }
   return { outcome: 'found', device, members, others: [] }
 }
@@ -83,7 +85,7 @@ function candidates(spec: RootSpec, devices: readonly BlockDevice[]): BlockDevic
 function matchGptAuto(spec: RootSpec & { readonly kind: 'gpt-auto' }, devices: readonly BlockDevice[]): RootMatch {
   const found = findByType('root', spec.arch, spec.esp, devices)
   const [device, second] = found.partitions
-  if (device === undefined) return { outcome: 'notYet', detail: found.detail }
+  if (device === undefined) return { outcome: 'notYet', detail: found.detail, incomplete: [] }
   if (second !== undefined) return { outcome: 'ambiguous', detail: found.detail ?? '' }
   return { outcome: 'found', device, members: [device], others: [] }
 }
