@@ -6,11 +6,11 @@ import { runTool } from '../scripts/setup/run-tool.ts'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { checkExt4 } from './harness/check-ext4.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { ownPath } from './harness/own-files.ts'
 import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
-import { tapScript } from './harness/tap-shell.ts'
 import { testImage } from './harness/test-image.ts'
 import type { Tree } from './harness/tree.ts'
 
@@ -18,24 +18,29 @@ t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 
 const SWAP_UUID = '0f0c0000-0000-4000-8000-0000000005aa'
-const tree: Tree = { ...smallRoot(), ...Object.fromEntries(['swapon', 'mkswap', 'dd'].map((name) => [`bin/${name}`, { type: 'link', target: 'busybox' }] as const)) }
+const tree: Tree = { ...smallRoot(), ...Object.fromEntries(['swapon', 'poweroff'].map((name) => [`bin/${name}`, { type: 'link', target: 'busybox' }] as const)) }
 const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree, label: 'hibernates', sizeMiB: 48 })
 
-/** Before and behind the hibernation; what is said before is heard by the first machine only. */
+/**
+ * Before and behind the hibernation. Told on the console: on 7.3 the virtio port takes nothing more in the second machine,
+ * whose other end is another one.
+ */
 const SCRIPT = `
+exec > /dev/console 2>&1
 (n=0; while :; do n=$((n + 1)); echo $n > /run/count; sleep 0.1; done) &
 counter=$!
 sleep 1
 boot=$(cat /proc/sys/kernel/random/boot_id); before=$(cat /run/count)
-swapon /dev/vdb || echo "Bail out! swapon"
+swapon /dev/vdb
 echo 0 > /sys/power/image_size
 echo shutdown > /sys/power/disk
-echo disk > /sys/power/state || echo "Bail out! no hibernation"
+echo disk > /sys/power/state || poweroff -f
 sleep 1
-is "the boot id" "$(cat /proc/sys/kernel/random/boot_id)" $boot
-yes "the same process counts on" test $(cat /run/count) -gt $before
-yes "it is alive" kill -0 $counter
-is "the root can be written" "$(echo written > /var/after; cat /var/after)" written
+[ "$(cat /proc/sys/kernel/random/boot_id)" = "$boot" ] && echo "resumed: the same boot"
+[ $(cat /run/count) -gt $before ] && kill -0 $counter && echo "resumed: the same process counts on"
+echo written > /var/after; sync; [ "$(cat /var/after)" = written ] && echo "resumed: the root can be written"
+umount -a -r 2> /dev/null; mount -o remount,ro /
+poweroff -f
 `
 
 for (const series of ['6.12', '7.x'] as const) {
@@ -54,8 +59,8 @@ for (const series of ['6.12', '7.x'] as const) {
       disks: disks.map((path) => ({ path, bus: 'virtio', writable: true })),
     })
     await bootScenario(t, {
-      name: `hibernate-${series}`, timeoutMs: 150_000, machine: machine([disk.path, first]), script: tapScript(SCRIPT),
-      expectation: { report: 'none', end: 'poweroff', consoleHas: [/hibernation: Creating image/], consoleLacks: [/resuming from/] },
+      name: `hibernate-${series}`, timeoutMs: 150_000, machine: machine([disk.path, first]), script: SCRIPT,
+      expectation: { report: 'none', end: 'poweroff', consoleHas: [/PM: Image saving done/], consoleLacks: [/resuming from/, /^resumed/m] },
       afterwards: ([root = '', swapDisk = '']) => {
         copyFileSync(root, rootLeft)
         runTool('cp', ['--sparse=always', swapDisk, hibernated])
@@ -64,8 +69,12 @@ for (const series of ['6.12', '7.x'] as const) {
     })
     await bootScenario(t, {
       name: `resume-${series}`, timeoutMs: 150_000, machine: machine([rootLeft, hibernated]),
-      script: tapScript(`echo "Bail out! booted anew"`),
-      expectation: { report: 'tap', end: 'poweroff', consoleHas: [/resuming from \/dev\/vdb/], consoleLacks: [/Cannot resume/] },
+      script: 'echo booted anew > /dev/console',
+      expectation: {
+        report: 'none', end: 'poweroff', consoleLacks: [/Cannot resume/, /booted anew/],
+        consoleHas: [/resuming from \/dev\/vdb/, /^resumed: the same boot/m, /^resumed: the same process counts on/m, /^resumed: the root can be written/m],
+      },
+      afterwards: ([root = '']) => checkExt4(root),
     })
   })
 }
