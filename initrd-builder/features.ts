@@ -124,7 +124,7 @@ export const features: readonly Feature[] = [
   {
     name: 'nfs',
     summary: 'an NFS root, versions 3 and 4, by the kernel alone',
-    needs: ['network'], modules: ['nfs', 'nfsv3', 'nfsv4', 'nfs_layout_flexfiles', 'nfs_layout_nfsv41_files'],
+    needs: ['network'], modules: ['nfs', 'nfsv3', 'nfsv4'],
   },
   {
     name: 'nbd',

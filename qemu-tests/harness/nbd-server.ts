@@ -20,10 +20,10 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Without connecting: in the foreground the server serves one connection and ends with it. */
-function listens(port: number): boolean {
+/** Whether somebody listens on a port of 127.0.0.1. Without connecting: in the foreground nbd-server serves one connection and ends with it. */
+export function listens(port: number): boolean {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  return readFileSync('/proc/net/tcp', 'utf8').split('\n').some((line) => line.includes(`${local} 00000000:0000 0A`))
+  return ['tcp', 'tcp6'].some((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n').some((line) => line.includes(local) && / 0A /.test(line)))
 }
 
 /** Starts a server of `image` as export 'root' and waits until it listens. The function that comes back ends it. */

@@ -33,6 +33,8 @@ function groups(text: string): number[] | null {
 function bytes6(text: string): number[] | null {
   const sides = text.split('::')
   if (sides.length > 2 || !text.includes(':')) return null
+  // An IPv4 address may only be the end of it.
+  if (sides.length === 2 && (sides[0] ?? '').includes('.')) return null
   const [head, tail] = [groups(sides[0] ?? ''), groups(sides[1] ?? '')]
   if (head === null || tail === null) return null
   const missing = 8 - head.length - tail.length

@@ -17,7 +17,7 @@ import { awaitServer, notReached, resolveHost } from './server.ts'
 const NFS_PORT = 2049
 const MOUNT_MS = 60_000
 /** What the kernel would ask modprobe for, and there is none. */
-const MODULES = ['nfs', 'nfsv4', 'nfsv3', 'nfs_layout_flexfiles', 'nfs_layout_nfsv41_files']
+const MODULES = ['nfs', 'nfsv4', 'nfsv3']
 const VERSIONS: readonly string[] = ['4.2', '4.1', '4.0', '3']
 const DEFAULT_PATH = '/tftpboot/%s'
 const OTHER_VERSION = ['EPROTONOSUPPORT', 'ENOENT', 'EINVAL', 'ECONNREFUSED', 'EPERM', 'EIO'] as const

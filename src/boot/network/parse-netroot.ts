@@ -1,7 +1,7 @@
 // A root behind a network, as root=, netroot=, nfsroot=, nbdroot= or DHCP's root-path name it.
 //
 //   nfs:[SERVER:]PATH[:OPTIONS] nfs4:…, /dev/nfs with nfsroot=[SERVER:]PATH[,OPTIONS]
-//   nbd:SERVER:PORT-or-EXPORT[:FSTYPE[:OPTIONS[:NBDOPTIONS]]], nbdroot=SERVER,PORT or SERVER:PORT/EXPORT
+//   nbd:SERVER:PORT, EXPORT or PORT/EXPORT[:FSTYPE[:OPTIONS[:NBDOPTIONS]]], nbdroot=SERVER,PORT or SERVER:PORT/EXPORT
 //   iscsi:[USER:PASSWORD[:USER:PASSWORD]@][SERVER]:[PROTOCOL]:[PORT]:[LUN]:TARGET
 // Pure. Sources: nfsroot.rst, dracut.cmdline(7), RFC 4173, nbd-client's initramfs script.
 import { splitFields } from './ip-address.ts'
@@ -82,9 +82,10 @@ export function parseNfs(text: string, version: string | null): Parsed<NfsRoot> 
 function parseNbd(text: string): Parsed<NbdRoot> {
   const [server = '', where = '', fstype = '', options = '', clientOptions = ''] = splitFields(text)
   if (server === '') return bad('the name of the server is empty')
-  const port = parsePort(where)
+  const slash = where.indexOf('/')
+  const port = parsePort(slash < 0 ? where : where.slice(0, slash))
   return ok({
-    kind: 'nbd', server, port: port ?? NBD_PORT, exportName: port === null ? where : '', fstype: fstype === '' ? null : fstype, options,
+    kind: 'nbd', server, port: port ?? NBD_PORT, exportName: port === null ? where : slash < 0 ? '' : where.slice(slash + 1), fstype: fstype === '' ? null : fstype, options,
     clientOptions: clientOptions.split(/[\s,]+/).filter((word) => word !== ''),
   })
 }
@@ -146,6 +147,6 @@ export function meansDisk(spec: string): boolean {
 /** The same text without what stands before '@' of an iSCSI root: for records and messages. */
 export function hideSecrets(text: string): string {
   return text
-    .replace(/\biscsi:[^\s"@]*@/g, 'iscsi:***@')
-    .replace(/\b(rd[._]iscsi[._](?:in[._])?password)=("[^"]*"|\S+)/g, '$1=***')
+    .replace(/\biscsi:[^\s"]*@/g, 'iscsi:***@')
+    .replace(/\b((?:rd[._])?iscsi[._](?:in[._])?password)=("[^"]*"|\S+)/gi, '$1=***')
 }

@@ -1,0 +1,162 @@
+// Roots behind a network, with servers on the host: NFS, NBD and iSCSI; addresses by QEMU's DHCP server and as given;
+// the way back lets go of each, and what was written last is on the server. Then a server that does not answer at
+// first, and a rescue console from which the boot goes on.
+import t from 'tap'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import type { Kernel } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { checkExt4, knownText, writeKnownFiles } from './harness/check-ext4.ts'
+import type { KnownFile } from './harness/check-ext4.ts'
+import { diskImage } from './harness/disk-images.ts'
+import { freePort, serveNbd } from './harness/nbd-server.ts'
+import { CHAP, ISCSI_TARGET, ensureNfsServer, serveIscsi, serveNfs } from './harness/network-servers.ts'
+import type { GuestSpec } from './harness/run-guest.ts'
+import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
+import { smallRoot } from './harness/small-root.ts'
+import { rootChecks, tapScript } from './harness/tap-shell.ts'
+import { testImage } from './harness/test-image.ts'
+import { scratchFolder, writeTree } from './harness/tree.ts'
+import type { Tree } from './harness/tree.ts'
+import { copyOf } from './harness/writable-disk.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+ensureNfsServer()
+const sysroot = ensureStorageTools()
+
+const more: Tree = Object.fromEntries(['chroot', 'ip', 'hostname'].map((name) => [`bin/${name}`, { type: 'link', target: 'busybox' }]))
+const root: Tree = { ...smallRoot(), ...more }
+const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'net-root', sizeMiB: 64 })
+
+const FILES: readonly KnownFile[] = [
+  { path: '/var/closed', word: 'closed', lines: 20_000 },
+  { path: '/var/synced', word: 'synced', lines: 1000, isSynced: true },
+]
+
+const STATIC = 'ip=10.0.2.15::10.0.2.2:255.255.255.0:guest:eth0:off nameserver=10.0.2.3'
+
+/** What holds whatever the root is: addresses, routes, what is written down. */
+const network = (how: 'dhcp' | 'none', device = 'eth0'): string => `
+like "the address" "$(ip -4 addr show dev ${device})" 'inet 10\\.0\\.2\\.15/24 '
+like "it stays for ever" "$(ip -4 addr show dev ${device})" 'valid_lft forever|scope global ${device}$'
+like "the way out" "$(ip route)" 'default via 10\\.0\\.2\\.2 dev ${device}'
+like "for scripts" "$(cat /run/net-${device}.conf)" "PROTO='${how}'"
+like "for systemd-networkd" "$(cat /run/systemd/network/70-fulcrum-${device}.network)" 'KeepConfiguration=yes'
+like "name servers" "$(cat /run/fulcrum/network/resolv.conf)" 'nameserver 10\\.0\\.2\\.3'
+like "no secret in the record" "$(grep -c ${CHAP.password} /run/fulcrum/boot.json)" '^0$'
+`
+
+/** The checks, then files, then the way back: the guest's init is replaced while it runs. */
+function script(...checks: readonly string[]): string {
+  return `${tapScript(...checks, writeKnownFiles(FILES))}
+echo '{"record":"done","scriptStatus":0}'
+chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1
+sleep 300`
+}
+
+interface Way {
+  readonly name: string
+  readonly kernel: Kernel
+  readonly features: readonly string[]
+  readonly append: string
+  readonly checks: string
+  readonly down: readonly RegExp[]
+  readonly beside: () => Promise<() => void>
+  readonly afterwards: () => readonly string[]
+  readonly converse?: GuestSpec['converse']
+  readonly rescue?: boolean
+}
+
+async function boot(t: Test, way: Way): Promise<void> {
+  const { kernel, name } = way
+  await bootScenario(t, {
+    name: `network-${name}`, timeoutMs: 120_000,
+    machine: {
+      kernel: kernel.vmlinuz, memoryMiB: 640, network: true,
+      initrd: await testImage(kernel, { sysroot, features: way.features }),
+      append: `${BASE_APPEND} rw rd.timeout=30 fulcrum.switch=pivot ${way.append}`,
+    },
+    beside: way.beside, script: script(way.checks), afterwards: way.afterwards,
+    ...(way.converse === undefined ? {} : { converse: way.converse }),
+    expectation: {
+      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, /^fulcrum: old root taken down in \d+ ms: [^,]/m],
+      consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), /fulcrum: Cannot (?!.*(trying again|reach))/, new RegExp(CHAP.password + '(?!.*Command line)')],
+    },
+  })
+}
+
+/** The file systems that guests wrote to by NBD and iSCSI. */
+function served(): { readonly path: string; readonly check: () => readonly string[] } {
+  const path = copyOf(disk.path)
+  return {
+    path,
+    check: () => {
+      const complaints = checkExt4(path, { files: FILES })
+      rmSync(path)
+      return complaints
+    },
+  }
+}
+
+async function nfs(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none', device?: string): Promise<void> {
+  await t.test(`${series}: NFS, ${how}`, async (t) => {
+    const folder = scratchFolder(`nfs-${series}`)
+    writeTree(root, folder)
+    const port = await freePort()
+    await boot(t, {
+      name: `nfs-${series}`, kernel: ensureKernel(series), features: ['nfs'], append: append(port),
+      checks: `${rootChecks({ fileSystem: 'nfs4', engine: 'pivot' })}${network(how, device)}
+like "the version" "$(grep ' / nfs4 ' /proc/mounts)" 'vers=4\\.2'`,
+      down: [/^fulcrum: unmounted \/oldroot \(nfs4 on /m],
+      beside: () => serveNfs(folder, port),
+      afterwards: () => FILES.flatMap((file) => {
+        const path = join(folder, file.path)
+        const isThere = existsSync(path) && readFileSync(path, 'utf8') === knownText(file)
+        return isThere ? [] : [`File '${file.path}' is not on the server as it was written`]
+      }),
+    })
+  })
+}
+
+async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none'): Promise<void> {
+  await t.test(`${series}: NBD, ${how}`, async (t) => {
+    const { path, check } = served()
+    const port = await freePort()
+    await boot(t, {
+      name: `nbd-${series}`, kernel: ensureKernel(series), features: ['nbd'], append: append(port),
+      checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how)}
+is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0`,
+      down: [/^fulcrum: unmounted \/oldroot \([\s\S]*^fulcrum: let go of \/dev\/nbd0/m],
+      beside: () => serveNbd(path, port), afterwards: check,
+    })
+  })
+}
+
+async function iscsi(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none'): Promise<void> {
+  await t.test(`${series}: iSCSI, ${how}`, async (t) => {
+    const { path, check } = served()
+    const port = await freePort()
+    await boot(t, {
+      name: `iscsi-${series}`, kernel: ensureKernel(series), features: ['iscsi'], append: append(port),
+      checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how)}
+like "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" '^/dev/sd'
+is "the target" "$(cat /sys/class/iscsi_session/session*/targetname)" ${ISCSI_TARGET}`,
+      down: [/^fulcrum: unmounted \/oldroot \([\s\S]*^fulcrum: let go of \/dev\/sda \(iSCSI disk/m],
+      beside: () => serveIscsi(path, port), afterwards: check,
+    })
+  })
+}
+
+const target = (port: number): string => `${CHAP.user}:${CHAP.password}@10.0.2.2:6:${port}:1:${ISCSI_TARGET}`
+
+await nfs('6.12', (port) => `ip=dhcp root=nfs:10.0.2.2:/export:port=${port}`, 'dhcp')
+await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,vers=4.2,port=${port}`, 'none', 'enp0s2')
+await nbd('6.12', (port) => `${STATIC} root=nbd:10.0.2.2:${port}/root`, 'none')
+await nbd('7.x', (port) => `ip=eth0:dhcp nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
+await iscsi('6.12', (port) => `${STATIC} root=iscsi:${target(port)}`, 'none')
+await iscsi('7.x', (port) => `netroot=iscsi:${target(port)} root=LABEL=net-root`, 'dhcp')
