@@ -16,6 +16,7 @@ import { diskImage } from './harness/disk-images.ts'
 import { freePort, serveNbd } from './harness/nbd-server.ts'
 import { CHAP, ISCSI_TARGET, ensureNfsServer, serveIscsi, serveNfs } from './harness/network-servers.ts'
 import type { GuestSpec } from './harness/run-guest.ts'
+import { RescueTalk } from './harness/rescue-talk.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
 import { rootChecks, tapScript } from './harness/tap-shell.ts'
@@ -70,6 +71,7 @@ interface Way {
   readonly afterwards: () => readonly string[]
   readonly converse?: GuestSpec['converse']
   readonly rescue?: boolean
+  readonly network?: 'ipv6'
 }
 
 async function boot(t: Test, way: Way): Promise<void> {
@@ -77,7 +79,7 @@ async function boot(t: Test, way: Way): Promise<void> {
   await bootScenario(t, {
     name: `network-${name}`, timeoutMs: 120_000,
     machine: {
-      kernel: kernel.vmlinuz, memoryMiB: 640, network: true,
+      kernel: kernel.vmlinuz, memoryMiB: 640, network: way.network ?? true,
       initrd: await testImage(kernel, { sysroot, features: way.features }),
       append: `${BASE_APPEND} rw rd.timeout=30 fulcrum.switch=pivot ${way.append}`,
     },
@@ -153,6 +155,28 @@ is "the target" "$(cat /sys/class/iscsi_session/session*/targetname)" ${ISCSI_TA
 }
 
 const target = (port: number): string => `${CHAP.user}:${CHAP.password}@10.0.2.2:6:${port}:1:${ISCSI_TARGET}`
+
+/** An interface that is not there, then a server that nobody is: the boot goes on from the console; IPv6 by advertisements. */
+await t.test('6.12: no interface, no server, and then NBD', async (t) => {
+  const { path, check } = served()
+  const [port, closed] = [await freePort(), await freePort()]
+  await boot(t, {
+    name: 'retry-6.12', kernel: ensureKernel('6.12'), features: ['nbd', 'nfs'], network: 'ipv6', rescue: true,
+    append: `ip=eth9:dhcp rd.net.timeout.iflink=1 rd.timeout=2 root=nfs:10.0.2.2:/export:port=${closed}`,
+    checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network('dhcp')}
+like "an advertised address too" "$(ip -6 addr show dev eth0)" 'inet6 fec0::'
+is "rescues" "$(record rescues)" 2`,
+    down: [/network-not-up[\s\S]*'eth9'[\s\S]*eth0[^\n]*enp0s\d[\s\S]*server-not-reached[\s\S]*nobody listens/],
+    beside: () => serveNbd(path, port), afterwards: check,
+    converse: async (console) => {
+      const talk = new RescueTalk(console)
+      await talk.prompt()
+      await talk.retry('set ip=', 'set ip=eth0:dhcp', 'set ip=eth0:auto6')
+      await talk.command(`set root=nbd:10.0.2.2:${port}/root`)
+      talk.last('retry')
+    },
+  })
+})
 
 await nfs('6.12', (port) => `ip=dhcp root=nfs:10.0.2.2:/export:port=${port}`, 'dhcp')
 await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,vers=4.2,port=${port}`, 'none', 'enp0s2')

@@ -37,8 +37,8 @@ export interface Machine {
   /** Controllers to have although no disk is on them yet: for one that is plugged in while the guest runs. */
   readonly controllers?: readonly ('scsi' | 'sata')[]
   readonly shares?: readonly Share[]
-  /** A network card (virtio): the guest is 10.0.2.15/24 there, 127.0.0.1 of the host 10.0.2.2. */
-  readonly network?: boolean
+  /** A network card (virtio): the guest is 10.0.2.15/24 there, 127.0.0.1 of the host 10.0.2.2. 'ipv6': fec0::/64 is advertised too. */
+  readonly network?: boolean | 'ipv6'
   /** File that the guest finds as fw_cfg opt/org.fulcrum/script. */
   readonly script?: string
   /** One instruction is one virtual nanosecond: for measuring, not for tests. */
@@ -123,7 +123,7 @@ export function qemuArguments(machine: Machine, channels: Channels): string[] {
     ...(uses('scsi') ? ['-device', 'virtio-scsi-pci,id=scsi'] : []),
     ...(uses('sata') ? ['-device', 'ich9-ahci,id=ahci'] : []),
     // Not restrict=on: with it the guest would not reach the host's servers either.
-    ...(machine.network === true ? ['-netdev', 'user,id=net0,ipv6=off', '-device', 'virtio-net-pci,netdev=net0,romfile='] : []),
+    ...(machine.network !== undefined && machine.network !== false ? ['-netdev', `user,id=net0${machine.network === 'ipv6' ? '' : ',ipv6=off'}`, '-device', 'virtio-net-pci,netdev=net0,romfile='] : []),
     ...disks.flatMap(diskArguments),
     ...shares.flatMap(shareArguments),
   ]

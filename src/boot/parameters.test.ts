@@ -7,6 +7,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { parseCommandLine } from '../facts/cmdline.ts'
 import { findParameter, parameters } from './parameter-table.ts'
+import { networkParameters } from './words/network-words.ts'
 import { readParameters } from './parameters.ts'
 import type { BootParameters } from './parameters.ts'
 import { luksParameters } from './words/luks-words.ts'
@@ -106,7 +107,7 @@ t.test('each word has its effect, and a bad value a problem and the default', as
   }
   // The table must not promise a word that nothing reads: each one appears in a case above.
   const used = new Set(cases.flatMap(([text]) => parseCommandLine(text).words.map((w) => findParameter(w.key)?.key)))
-  const elsewhere = new Set([...luksParameters, ...volumeParameters].map((p) => p.key))
+  const elsewhere = new Set([...luksParameters, ...volumeParameters, ...networkParameters].map((p) => p.key))
   t.same(parameters.filter((p) => !used.has(p.key) && !elsewhere.has(p.key)).map((p) => p.key), [], 'every parameter of the table is tried')
 })
 

@@ -11,7 +11,7 @@ import type { BootFailure } from '../boot-failure.ts'
 import { readTextIfThere } from '../devices/device-kernel.ts'
 import type { RootContext } from '../storage/context.ts'
 import { askDhcp, makeNetworkDirectory } from './dhcp.ts'
-import { contains } from './ip-address.ts'
+import { contains, familyOf } from './ip-address.ts'
 import { candidates, describeInterfaces, findInterface } from './interface-names.ts'
 import type { Interface } from './interface-names.ts'
 import { netConf, networkdFile, resolvConf } from './network-files.ts'
@@ -38,7 +38,7 @@ const ADVERTISEMENT_MS = 15_000
 export function notUp(detail: string, report: readonly string[]): BootFailure {
   return refusalFailure('network', {
     reason: 'network-not-up', detail,
-    remedy: "look at the cable and at ip=; 'load MODULE' loads a driver, set ip=… and 'retry' tries again",
+    remedy: "look at the cable; 'load MODULE' loads a driver; 'set ip=' forgets every ip=, 'set ip=…' adds one, then 'retry'",
   }, null, report)
 }
 
@@ -67,12 +67,7 @@ class Bringup {
     this.#apply({ kind: 'link', index: LOOPBACK_INDEX, up: true }, 'lo')
     for (const { name, mac } of network.names) this.#rename(mac, name)
     const asked = network.interfaces.length === 0 ? [DHCP_ANYWHERE] : network.interfaces
-    const byDevice = new Map<string, Connection>()
-    for (const request of asked) {
-      const made = this.#connect(request, asked)
-      byDevice.set(made.name, made)
-    }
-    const connections = [...byDevice.values()]
+    const connections = asked.map((request) => this.#connect(request, asked))
     this.#addRoutes(connections, network.routes)
     this.#writeDown(connections)
     return connections
@@ -269,9 +264,12 @@ class Bringup {
       write('/run/fulcrum/network/resolv.conf', resolv)
     }
     for (const path of ['/run/systemd', '/run/systemd/network']) if (!kernel.exists(path)) kernel.mkdir(path, 0o755)
-    for (const one of connections) {
-      write(`/run/net-${one.name}.conf`, netConf(one, uptimeS))
-      write(`/run/systemd/network/70-fulcrum-${one.name}.network`, networkdFile(one))
+    for (const name of new Set(connections.map((one) => one.name))) {
+      // A device can be asked for twice, for IPv4 and for IPv6.
+      const all = connections.filter((one) => one.name === name)
+      const first = all.find(({ address }) => address !== null && familyOf(address) === 4) ?? all[0]
+      if (first !== undefined) write(`/run/net-${name}.conf`, netConf(first, uptimeS))
+      write(`/run/systemd/network/70-fulcrum-${name}.network`, networkdFile(all))
     }
   }
 }

@@ -52,13 +52,18 @@ export function netConf({ name, request, lease }: Connection, uptimeS: number): 
   return values.map(([key, value]) => `${key}=${quoted(value)}\n`).join('')
 }
 
-/** /run/systemd/network/70-fulcrum-DEVICE.network. */
-export function networkdFile({ name, request, lease }: Connection): string {
-  const lines = ['# Made by fulcrum: the root of this system is behind this interface.', '[Match]', `Name=${name}`, '', '[Link]', 'RequiredForOnline=no', '', '[Network]', 'KeepConfiguration=yes', 'IgnoreCarrierLoss=yes']
-  if (lease !== null) lines.push(`DHCP=${familyOf(lease.address.address) === 4 ? 'ipv4' : 'ipv6'}`)
-  if (request.address !== null) lines.push(`Address=${request.address.address}/${request.address.prefix}`)
-  if (request.gateway !== null) lines.push(`Gateway=${request.gateway}`)
-  lines.push(...request.dns.map((server) => `DNS=${server}`))
-  if (lease !== null) lines.push('', '[DHCPv4]', 'SendRelease=no')
+/** /run/systemd/network/70-fulcrum-DEVICE.network, of all that was asked for of one device. */
+export function networkdFile(connections: readonly Connection[]): string {
+  const families = new Set(connections.flatMap(({ lease }) => (lease === null ? [] : [familyOf(lease.address.address)])))
+  const of = (text: (one: InterfaceRequest) => string | null): string[] => connections.flatMap(({ request }) => text(request) ?? [])
+  const lines = [
+    '# Made by fulcrum: the root of this system is behind this interface.', '[Match]', `Name=${connections[0]?.name ?? ''}`, '',
+    '[Link]', 'RequiredForOnline=no', '', '[Network]', 'KeepConfiguration=yes', 'IgnoreCarrierLoss=yes',
+    ...(families.size === 0 ? [] : [`DHCP=${families.size === 2 ? 'yes' : families.has(4) ? 'ipv4' : 'ipv6'}`]),
+    ...of(({ address }) => (address === null ? null : `Address=${address.address}/${address.prefix}`)),
+    ...of(({ gateway }) => (gateway === null ? null : `Gateway=${gateway}`)),
+    ...connections.flatMap(({ request }) => request.dns.map((server) => `DNS=${server}`)),
+    ...(families.has(4) ? ['', '[DHCPv4]', 'SendRelease=no'] : []),
+  ]
   return `${lines.join('\n')}\n`
 }

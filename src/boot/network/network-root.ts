@@ -56,7 +56,7 @@ function byDhcp(connections: readonly Connection[]): { readonly root: NetRoot; r
 export function networkRoot(context: RootContext, wanted: Wanted, connections: readonly Connection[]): SpecialRoot | null {
   const { parameters } = context.state
   const named = namedRoot(parameters)
-  const [first] = connections
+  const first = connections.find(({ address }) => address !== null) ?? connections[0]
   if (named === null || first === undefined) return null
   if (named === 'iscsi-words') return connectIscsi(context, null, wanted, first)
   if (named !== 'dhcp' && named.error !== null) return invalid(parameters.network.netroot ?? parameters.root ?? '', named.error)

@@ -56,13 +56,15 @@ export class WordReader {
     return word.value
   }
 
-  /** The value of every word, in order and as it stands. */
+  /** The value of every word, in order and as it stands; an empty one forgets what came before. */
   texts(key: string): string[] {
-    return wordsOf(this.line, ...this.#spellings(key)).flatMap((word) => {
-      if (word.value !== null && word.value !== '') return [word.value]
-      this.problem(word.key, word.value, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
-      return []
-    })
+    let all: string[] = []
+    for (const word of wordsOf(this.line, ...this.#spellings(key))) {
+      if (word.value === null) this.problem(word.key, null, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
+      else if (word.value === '') all = []
+      else all.push(word.value)
+    }
+    return all
   }
 
   /** Every comma-separated part of every word in order; an empty value forgets what came before. */
