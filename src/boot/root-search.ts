@@ -24,7 +24,7 @@ import { mountByHooks, rootFromHooks, unfinishedFailure } from './dracut/root-by
 import { fsck } from './fsck.ts'
 import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
 import { mountFilesystem } from './mount-root.ts'
-import { connectNetwork, networkRoot } from './network/network-root.ts'
+import { connectNetwork, mountNetworkUsr, networkRoot } from './network/network-root.ts'
 import { createAssemblers } from './storage/assemblers.ts'
 import { insideOf } from './storage/inside-of.ts'
 import { createAssembly } from './storage/assembly.ts'
@@ -268,7 +268,7 @@ export function createDevices(state: BootState): Devices {
       const wanted = inPhase('usr', () => wantedUsr(state, autoRoot, wantedOverlay(beginSearch()) !== null))
       if (wanted === null) return
       try {
-        inPhase('usr', () => mount(beginSearch(), wanted))
+        inPhase('usr', () => mountNetworkUsr(beginSearch(), wanted) || mount(beginSearch(), wanted))
       } catch (error) {
         if (!hasOption(wanted.options, 'nofail')) throw error
         log.warn(`${error instanceof BootFailure ? error.message : errorLine(error)}; '/usr' is marked nofail, ignoring`)

@@ -6,6 +6,7 @@
 import { errorLine } from '../../kernel/errors.ts'
 import type { RootContext, SpecialRoot, Wanted } from '../storage/context.ts'
 import { runTool, ToolFailure } from '../tool.ts'
+import { bracketed } from './ip-address.ts'
 import type { Connection } from './network-files.ts'
 import type { NbdRoot } from './parse-netroot.ts'
 import { meansDisk, NBD_PORT } from './parse-netroot.ts'
@@ -23,6 +24,12 @@ export function nbdDevice(spec: string): string {
 export function nbdArguments(root: NbdRoot, server: string, device: string): string[] {
   const name = root.exportName === '' ? [] : ['-name', root.exportName]
   return [server, ...(root.port === NBD_PORT ? [] : [String(root.port)]), device, ...name, ...root.clientOptions]
+}
+
+/** What nbd-client says is wrong: its last line but 'Exiting.'. */
+export function reasonOf(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '' && line !== 'Exiting.')
+  return (lines.at(-1) ?? 'nbd-client says nothing').replace(/^.*\bError: /, '')
 }
 
 /** Connects it. Throws BootFailure. */
@@ -49,9 +56,9 @@ export function connectNbd(context: RootContext, root: NbdRoot, wanted: Wanted, 
       return found
     } catch (error) {
       if (!(error instanceof ToolFailure)) throw error
-      const line = errorLine(error)
+      const line = error.status === null ? errorLine(error) : `Cannot connect ${device} to ${bracketed(address)}: ${reasonOf(error.output)}`
       // A server that says no says so again.
-      const isFinal = error.status === null || /unknown export|not (found|known|available)|denied|ENOENT|policy/i.test(error.output)
+      const isFinal = error.status === null || /export unknow|unknown export|not (found|known|available)|denied|policy/i.test(error.output)
       if (isFinal || (end !== null && kernel.monotonicUs() >= end)) throw notReached(line, [...problems, ...error.output.split('\n').filter((text) => text !== '')])
       if (told !== line) state.log.warn(`${line}; trying again`)
       told = line

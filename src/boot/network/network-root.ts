@@ -4,7 +4,7 @@
 // Documentation/admin-guide/nfs/nfsroot.rst (ip=, nfsroot=), dracut.cmdline(7); docs/network-root.md.
 
 import type { BootParameters } from '../parameters.ts'
-import { refusalFailure } from '../boot-failure.ts'
+import { BootFailure, refusalFailure } from '../boot-failure.ts'
 import type { RootContext, SpecialRoot, Wanted } from '../storage/context.ts'
 import { connect } from './connect.ts'
 import { connectIscsi } from './iscsi-root.ts'
@@ -34,8 +34,30 @@ export function namedRoot({ root, network }: Pick<BootParameters, 'root' | 'netw
 
 /** The network, if the root is behind it or the command line asks for it. Empty: it is not needed. Throws BootFailure. */
 export function connectNetwork(context: RootContext): readonly Connection[] {
+  const { parameters, log } = context.state
+  if (namedRoot(parameters) !== null) return connect(context)
+  if (!parameters.network.isNeeded) return []
+  try {
+    return connect(context)
+  } catch (error) {
+    // The root is not behind it, and is not to be kept from booting by it.
+    if (!(error instanceof BootFailure)) throw error
+    log.warn(`${error.message}, ignoring: the root is not behind the network`)
+    return []
+  }
+}
+
+/** Mounts /usr if the root's fstab or mount.usr= names an NFS server for it. False: it does not. Throws BootFailure. */
+export function mountNetworkUsr(context: RootContext, wanted: Wanted): boolean {
+  const type = wanted.fstypes.find((one) => /^nfs4?$/.test(one))
+  if (type === undefined) return false
   const { parameters } = context.state
-  return parameters.network.isNeeded || namedRoot(parameters) !== null ? connect(context) : []
+  const isUp = parameters.network.isNeeded || namedRoot(parameters) !== null
+  const [connection = null] = isUp ? [] : connect(context)
+  const { value, error } = parseNfs(wanted.spec, type === 'nfs4' ? '4' : null)
+  if (value === null) return invalid(wanted.spec, error)
+  mountNfs(context, value, wanted, connection)
+  return true
 }
 
 function invalid(text: string, why: string): never {

@@ -56,16 +56,15 @@ export function nfsData(version: string, address: string, own: string | null, op
 }
 
 /** '%s' of nfsroot= is the host name, else the address. */
-function expand(path: string, { address, request, lease }: Connection): string {
-  return path.replace('%s', request.hostname ?? lease?.hostname ?? address ?? '')
+function expand(path: string, connection: Connection | null): string {
+  return path.replace('%s', connection?.request.hostname ?? connection?.lease?.hostname ?? connection?.address ?? '')
 }
 
-/** Mounts it on the target. Throws BootFailure. */
-export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: Wanted, connection: Connection): MountedRoot {
+/** Mounts it on the target; `connection`: the one that it is behind, where that is known. Throws BootFailure. */
+export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: Wanted, connection: Connection | null): MountedRoot {
   const { kernel, trace, log } = state
-  const { request, lease } = connection
-  const server = root.server ?? request.server ?? lease?.bootServer ?? lease?.server ?? null
-  if (server === null) throw notReached('Cannot mount the NFS root: its server is not told, neither by root= or nfsroot= nor by ip= or DHCP', [])
+  const server = root.server ?? connection?.request.server ?? connection?.lease?.bootServer ?? connection?.lease?.server ?? null
+  if (server === null) throw notReached('Cannot mount by NFS: its server is not told, neither by root= or nfsroot= nor by ip= or DHCP', [])
   const path = expand(root.path === '' ? DEFAULT_PATH : root.path, connection)
   const address = resolveHost(state, server)
   const { flags, data } = parseMountOptions([root.options, wanted.options].filter((text) => text !== '').join(','), wanted.readOnly ? MS_RDONLY : 0)
@@ -78,7 +77,7 @@ export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: 
   const failures: string[] = []
   let first: unknown = null
   for (const one of versionsFor(version ?? root.version)) {
-    const options = nfsData(one, address, connection.address, rest)
+    const options = nfsData(one, address, connection?.address ?? null, rest)
     try {
       const call = { call: 'mount', source, target: wanted.target, fstype: 'nfs', flags, data: options } as const
       const outcome = trace.measure('mount', `${source} by NFS ${one}`, () => kernel.bounded(call, { timeoutMs: MOUNT_MS }), (end) => ({ end }))

@@ -4,7 +4,7 @@ import { parseCommandLine } from '../../facts/cmdline.ts'
 import { readParameters } from '../parameters.ts'
 import { namedRoot } from './network-root.ts'
 import { nfsData, splitVersion, versionsFor } from './nfs-root.ts'
-import { nbdArguments, nbdDevice } from './nbd-root.ts'
+import { nbdArguments, nbdDevice, reasonOf } from './nbd-root.ts'
 import { startArguments, withWords } from './iscsi-root.ts'
 import { parseLease } from './parse-lease.ts'
 import { hideSecrets, meansDisk, parseNbdroot, parseNetroot, parseNfs, parseRootPath } from './parse-netroot.ts'
@@ -49,6 +49,8 @@ t.test('NBD', async (t) => {
   if (root?.kind === 'nbd') t.same(nbdArguments(root, '10.0.2.2', '/dev/nbd0'), ['10.0.2.2', '2000', '/dev/nbd0', '-name', 'root'])
   t.equal(nbdDevice('/dev/nbd3p1'), '/dev/nbd3')
   t.equal(nbdDevice('LABEL=x'), '/dev/nbd0')
+  t.equal(reasonOf('Negotiation: .. Error: Unknown error returned by server. Server said: Export unknow\nExiting.\n'), 'Unknown error returned by server. Server said: Export unknow')
+  t.equal(reasonOf(''), 'nbd-client says nothing')
 })
 
 t.test('iSCSI', async (t) => {
