@@ -1,13 +1,16 @@
 // Images of dracut with our module: the switch of its shell init is ours, with systemd in it we are ready for the way
 // back. The dracut of three releases, both kinds, kernels before and after 7.0; each ends by the way back and leaves
 // a clean disk.
+import { join } from 'node:path'
 import t from 'tap'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
+import { ensureDracutTree } from '../scripts/setup/dracut-tree.ts'
 import type { DracutRelease } from '../scripts/setup/dracut-tree.ts'
 import { ensureDebianPackages } from '../scripts/setup/packages.ts'
 import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { checkExt4, writeKnownFiles } from './harness/check-ext4.ts'
 import type { KnownFile } from './harness/check-ext4.ts'
+import { debianDisk } from './harness/debian-disk.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { dracutImage } from './harness/dracut-image.ts'
 import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
@@ -88,7 +91,42 @@ is "kept" "$(record keep)" slim
   })
 }
 
+/** systemd in the root as well: it finds our way back at its end, and dracut's own, which would unpack an image, is not taken. */
+async function debian(release: DracutRelease, series: '6.12' | '7.x'): Promise<void> {
+  await t.test(`dracut of ${release}, systemd, ${series}: Debian starts, and comes back by the copy`, async (t) => {
+    const kernel = ensureKernel(series)
+    const unit = join(ensureDracutTree(release), 'usr/lib/systemd/system/dracut-shutdown.service')
+    const disk = debianDisk({ table: 'none', more: {
+      'etc/systemd/system/dracut-shutdown.service': { type: 'file', source: unit },
+      'etc/systemd/system/sysinit.target.wants/dracut-shutdown.service': { type: 'link', target: '/etc/systemd/system/dracut-shutdown.service' },
+      'usr/lib/dracut/dracut-initramfs-restore': { type: 'text', mode: 0o755, text: '#!/bin/sh\necho dracut unpacks > /dev/console\n' },
+    } })
+    await bootScenario(t, {
+      name: `dracut-debian-${release}-${series}`, timeoutMs: 240_000,
+      machine: {
+        kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by: 'install' }), memoryMiB: 1024,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20`,
+        disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+      },
+      script: tapScript(`
+is "the record is fulcrum's, engine" "$(record engine)" keep
+is "condition of dracut-shutdown.service" "$(systemctl show -P ConditionResult dracut-shutdown.service)" no
+is "the kept copy is kept out of services" "$(systemctl is-active fulcrum-hide.service)" active
+for process in /proc/[0-9]*; do
+  [ "$(readlink $process/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && continue
+  grep -q " /run/\\(rootfs\\|initramfs\\) " $process/mountinfo && seeing="$seeing $(cat $process/comm)"
+done
+is "none of them sees it" "$seeing" ""
+is "units that failed" "$(systemctl --failed --no-legend --plain)" ""
+`, KEPT),
+      expectation: { report: 'tap', end: 'poweroff', consoleLacks: [/rescue/, /dracut unpacks/, /fulcrum: Cannot/], consoleHas: [/login: [^]*unmounted \/oldroot \(ext4[^]*old root taken down/] },
+      afterwards: ([path = '']) => checkExt4(path),
+    })
+  })
+}
+
 await shell('bookworm', '6.12', 'tree')
 await systemd('bookworm', '7.x', 'tree')
-await shell('sid', '7.x', 'tree')
-await systemd('trixie', '6.12', 'tree')
+await shell('sid', '7.x', 'install')
+await systemd('sid', '6.12', 'tree')
+await debian('trixie', '6.12')

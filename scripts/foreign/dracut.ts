@@ -1,0 +1,108 @@
+// The test suite of dracut itself: VMs that boot images of dracut, and its parser of the kernel command line.
+//
+// Its test package and its source of Debian sid, run by chroot in a tree of their own, whatever they write in memory and
+// gone afterwards. With fulcrum in place: the module is installed as a user would; for TEST-80 our shell library stands
+// in for dracut-util. KVM is hidden, and QEMU is one at a time for the whole machine. dracut(8), chroot(1)
+
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cacheDirectory } from '../setup/cache.ts'
+import { ensureDebianTree } from '../setup/debian-tree.ts'
+import { runTool, tryTool } from '../setup/run-tool.ts'
+import { ensureSource } from './source-package.ts'
+import type { Outcome, Suite, Way } from './suite.ts'
+
+const PROJECT = join(import.meta.dirname, '../..')
+const PACKAGES = ['dracut', 'dracut-test', 'systemd', 'systemd-sysv', 'udev', 'kmod', 'util-linux', 'e2fsprogs', 'squashfs-tools', 'make',
+  'btrfs-progs', 'lvm2', 'mdadm', 'cryptsetup-bin', 'dmsetup', 'parted', 'binutils', 'gawk', 'xxd']
+const TESTS = ['TEST-10-BASIC', 'TEST-11-USR-MOUNT', 'TEST-14-HOOKS', 'TEST-20-STORAGE', 'TEST-21-OVERLAYFS', 'TEST-26-ENC-RAID-LVM', 'TEST-80-GETARG']
+const LIMIT_MS = 30 * 60_000
+/** What our switch says at its end. */
+const SWITCHED = /fulcrum: root \S+ \(.*engine (pivot|move)/
+
+/** Shell lines: the tree with everything that is written in memory, no KVM, QEMU behind the lock of the machine. */
+const IN_TREE = `
+set -e
+tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6 seam=$7
+work=$(mktemp -d)
+trap 'umount -R "$work"; rmdir "$work"' EXIT
+mount -t tmpfs -o size=12g work "$work"
+mkdir "$work/upper" "$work/work" "$work/root"
+root=$work/root
+mount -t overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sys "$root/sys"
+mount -t tmpfs tmp "$root/tmp"
+mount -t tmpfs run "$root/run"
+mount -t tmpfs -o mode=755 dev "$root/dev"
+for node in null zero full random urandom; do touch "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"; done
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir "$root/suite"
+cp -a "$source/." "$root/suite/"
+touch "$lock" "$root/run/qemu.lock"
+mount --bind "$lock" "$root/run/qemu.lock"
+qemu=$root/usr/bin/qemu-system-x86_64
+mv "$(readlink -f "$qemu")" "$root/usr/bin/qemu.real"
+rm -f "$qemu"
+printf '%s\\n' '#!/bin/sh' 'case " $* " in *" -help "*) exec /usr/bin/qemu.real "$@" ;; esac' \\
+  'exec flock --no-fork /run/qemu.lock /usr/bin/qemu.real "$@"' > "$qemu"
+chmod 755 "$qemu"
+set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 basedir=/usr/lib/dracut testdir=/suite/test
+if [ "$way" = fulcrum ] && [ -n "$seam" ]; then
+  mkdir "$root/seam"
+  cp -a "$seam/." "$root/seam/"
+  set -- "$@" PKGLIBDIR=/seam
+elif [ "$way" = fulcrum ]; then
+  "$program" install --root "$root" dracut
+fi
+# Without systemd in the initramfs the switch is a program's that can be replaced.
+set -- "$@" "TEST_DRACUT_ARGS=--omit systemd"
+chroot "$root" sh -c 'cd "/suite/test/$0" && exec "$@" ./test.sh --all' "$test" "$@"
+`
+
+/** A directory that looks like dracut's own to TEST-80, with our shell library and its getarg behind their names. */
+function makeSeam(): string {
+  const seam = mkdtempSync(join(tmpdir(), 'fulcrum-seam-'))
+  const base = join(seam, 'modules.d/80base')
+  mkdirSync(base, { recursive: true })
+  copyFileSync(join(PROJECT, 'initrd-builder/dracut-hooks/dracut-lib.sh'), join(base, 'dracut-lib.sh'))
+  writeFileSync(join(base, 'dracut-dev-lib.sh'), '')
+  const util = ['#!/bin/sh', '. /seam/modules.d/80base/dracut-lib.sh', `getcmdline() { printf '%s\\n' "$CMDLINE"; }`,
+    'case $0 in *getargs) getargs "$@" ;; *) getarg "$@" ;; esac', '']
+  writeFileSync(join(seam, 'dracut-util'), util.join('\n'), { mode: 0o755 })
+  return seam
+}
+
+function resultOf(status: number): Outcome['result'] {
+  return status === 0 ? 'pass' : status === 77 ? 'skip' : 'fail'
+}
+
+/** The version of the dracut in the tree: the source has to be the same. */
+function versionIn(tree: string): string {
+  return runTool('chroot', [tree, 'dpkg-query', '-W', '-f', '${Version}', 'dracut-core'])
+}
+
+function run(test: string, way: Way): Outcome {
+  const tree = ensureDebianTree('dracut-suite', 'sid', PACKAGES)
+  const source = ensureSource('dracut', 'sid', versionIn(tree))
+  const program = join(PROJECT, 'dist/fulcrum')
+  if (!existsSync(program)) throw new Error(`Cannot find '${program}': run 'npm run build' first`)
+  const isGetarg = test === 'TEST-80-GETARG'
+  const seam = isGetarg ? makeSeam() : ''
+  const lock = process.env['FULCRUM_QEMU_LOCK'] ?? '/tmp/qemu.lock'
+  const began = performance.now()
+  try {
+    const { status, stdout, stderr } = tryTool('unshare', ['-m', '--propagation', 'private', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program, seam], { timeoutMs: LIMIT_MS })
+    const seconds = (performance.now() - began) / 1000
+    const result = resultOf(status)
+    const said = stdout + stderr
+    const log = join(cacheDirectory('foreign'), `${test}-${way}.log`)
+    writeFileSync(log, said)
+    return { test, way, result, seconds, log: result === 'pass' ? null : log, seen: isGetarg ? null : SWITCHED.test(said) }
+  } finally {
+    if (seam !== '') rmSync(seam, { recursive: true })
+  }
+}
+
+export const dracutSuite: Suite = { name: 'dracut', what: "dracut's own tests, of Debian sid", tests: TESTS, run }
