@@ -57,7 +57,8 @@ elif [ "$way" = fulcrum ]; then
   "$program" install --root "$root" dracut
 fi
 # Without systemd in the initramfs the switch is a program's that can be replaced.
-set -- "$@" "TEST_DRACUT_ARGS=--omit systemd"
+kernel=$(ls "$root/usr/lib/modules" | head -n 1)
+set -- "$@" "TEST_DRACUT_ARGS=--omit systemd --kver $kernel" "KVERSION=$kernel"
 chroot "$root" sh -c 'cd "/suite/test/$0" && exec "$@" ./test.sh --all' "$test" "$@"
 `
 

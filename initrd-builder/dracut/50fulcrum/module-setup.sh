@@ -74,10 +74,22 @@ fulcrum_inst() {
     "$DRACUT_INSTALL" ${dracutsysrootdir:+-r "$dracutsysrootdir"} -D "$tree" -l "$@"
 }
 
+# What the program is linked with, into a tree. Of its own accord dracut 112 finds it by the section headers of a
+# program only, which this one does not have. ldd(1)
+fulcrum_install_libraries() {
+    local program
+    local -a libraries
+    program=$(fulcrum_find) || return 1
+    readarray -t libraries < <(LC_ALL=C ldd "$program" | sed -n 's/^[[:space:]]*\(.* => \)\{0,1\}\(\/[^ ]*\) (.*/\2/p')
+    [[ ${#libraries[@]} -gt 0 ]] || return 1
+    fulcrum_inst "$1" -a "${libraries[@]}"
+}
+
 # The program and its addon, where it looks for it, and what the way back finds in its place.
 fulcrum_install_program() {
     local tree=$1 program
     program=$(fulcrum_find) || return 1
+    fulcrum_install_libraries "$tree" || return 1
     fulcrum_inst "$tree" "$program" /usr/bin/fulcrum || return 1
     fulcrum_inst "$tree" "$(fulcrum_find_addon "$program")" /usr/lib/fulcrum/koffi.node || return 1
     ln -sfn usr/bin/fulcrum "$tree/shutdown"
@@ -110,13 +122,6 @@ fulcrum_make_tree() {
     chmod 700 "$tree"
 }
 
-# The libraries of the program, but not itself: it is run from the copy.
-fulcrum_install_libraries() {
-    local program
-    program=$(fulcrum_find) || return 1
-    fulcrum_inst "$initdir" "$program" /usr/bin/fulcrum && rm -f "$initdir/usr/bin/fulcrum"
-}
-
 # The compressed copy; without mksquashfs(1) the files as they are, which the hook copies into memory.
 fulcrum_install_copy() {
     local tree=$DRACUT_TMPDIR/fulcrum-kept copy=$initdir/lib/fulcrum/kept.squashfs
@@ -144,11 +149,13 @@ install() {
         fulcrum_install_program "$initdir" || return 1
         # What comes first stays: module base, later, finds the name taken. init looks for it as dracut does.
         switch=$(find_binary switch_root) || switch=/usr/sbin/switch_root
+        [[ ! -f $switch ]] || fulcrum_inst "$initdir" "$switch" /usr/lib/fulcrum/switch_root
         inst_simple "$moddir/switch_root" "$switch"
     elif [[ $mode == none ]]; then
         fulcrum_install_program "$initdir" || return 1
     else
-        fulcrum_install_libraries || return 1
+        # It is run from the copy.
+        fulcrum_install_libraries "$initdir" || return 1
     fi
     inst_multiple -o mount umount cp grep mkdir
     inst_hook cleanup 95 "$moddir/fulcrum-keep.sh"
