@@ -14,7 +14,7 @@ import { ensureSource } from './source-package.ts'
 import type { Outcome, Suite, Way } from './suite.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
-const PACKAGES = ['dracut', 'dracut-test', 'systemd', 'systemd-sysv', 'udev', 'kmod', 'util-linux', 'e2fsprogs', 'squashfs-tools', 'make',
+const PACKAGES = ['dracut', 'dracut-test', 'systemd', 'systemd-sysv', 'udev', 'kmod', 'util-linux', 'util-linux-extra', 'e2fsprogs', 'squashfs-tools', 'make',
   'btrfs-progs', 'lvm2', 'mdadm', 'cryptsetup-bin', 'dmsetup', 'parted', 'binutils', 'gawk', 'xxd']
 const TESTS = ['TEST-10-BASIC', 'TEST-11-USR-MOUNT', 'TEST-14-HOOKS', 'TEST-20-STORAGE', 'TEST-21-OVERLAYFS', 'TEST-26-ENC-RAID-LVM', 'TEST-80-GETARG']
 const LIMIT_MS = 30 * 60_000

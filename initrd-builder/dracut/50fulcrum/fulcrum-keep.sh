@@ -21,8 +21,18 @@ fulcrum_mount_copy() {
     fi
 }
 
+# The program that init will find by this name is ours, whatever another module has put there.
+fulcrum_stand_in() {
+    switch=$(command -v switch_root) || switch=/usr/sbin/switch_root
+    grep -q fulcrum "$switch" 2> /dev/null && return 0
+    [ -e /usr/lib/fulcrum/switch_root ] || [ -L "$switch" ] || cp "$switch" /usr/lib/fulcrum/switch_root
+    rm -f "$switch"
+    cp /usr/lib/fulcrum/stand-in "$switch"
+}
+
 fulcrum_keep() {
     if [ -z "$DRACUT_SYSTEMD" ]; then
+        [ ! -x /usr/lib/fulcrum/stand-in ] || (fulcrum_stand_in)
         # `fulcrum switch` mounts the copy, but loads no modules.
         if [ -e /lib/fulcrum/kept.squashfs ]; then
             modprobe -q loop

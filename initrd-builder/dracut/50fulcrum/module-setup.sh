@@ -147,7 +147,9 @@ install() {
     # Without systemd the program takes the place of PID 1 itself; with it, it is run from the copy, if there is one.
     if ! dracut_module_included systemd; then
         fulcrum_install_program "$initdir" || return 1
-        # What comes first stays: module base, later, finds the name taken. init looks for it as dracut does.
+        # What comes first stays: module base, later, finds the name taken, unless busybox is in the image (112). Then the
+        # hook puts it there. init looks for it as dracut does.
+        inst_simple "$moddir/switch_root" /usr/lib/fulcrum/stand-in
         switch=$(find_binary switch_root) || switch=/usr/sbin/switch_root
         [[ ! -f $switch ]] || fulcrum_inst "$initdir" "$switch" /usr/lib/fulcrum/switch_root
         inst_simple "$moddir/switch_root" "$switch"
@@ -157,6 +159,6 @@ install() {
         # It is run from the copy.
         fulcrum_install_libraries "$initdir" || return 1
     fi
-    inst_multiple -o mount umount cp grep mkdir
+    inst_multiple -o mount umount cp rm grep mkdir
     inst_hook cleanup 95 "$moddir/fulcrum-keep.sh"
 }
