@@ -18,7 +18,7 @@ export function dist(name: string): string {
 }
 
 /** What a scenario wants of its image beyond the defaults of the tests. */
-export type ImageVariant = Pick<BuildOptions, 'features' | 'include' | 'keep' | 'secrets' | 'omitModules' | 'addModules' | 'load' | 'compress' | 'mode' | 'sysroot'>
+export type ImageVariant = Pick<BuildOptions, 'features' | 'include' | 'hooks' | 'dracutModules' | 'keep' | 'secrets' | 'omitModules' | 'addModules' | 'load' | 'compress' | 'mode' | 'sysroot'>
 
 /** A process of the initramfs that outlives the switch, started by a hook. */
 export function sleeperIncludes(): { readonly source: string; readonly destination: string }[] {

@@ -15,10 +15,11 @@ import { ensureApiMounts } from './api-mounts.ts'
 import { parseShutdownArguments, parseTimeSpan } from './arguments.ts'
 import type { RequestedVerb, ShutdownVerb } from './arguments.ts'
 import { callReboot, emergencyEnd, settle, waitForever } from './reboot-machine.ts'
+import { shutdownHooks } from './dracut-hooks.ts'
 import { createSay, INFO, PROBLEM, SUMMARY, takeConsole } from './say.ts'
 import type { Say } from './say.ts'
 import { takeDown } from './take-down.ts'
-import type { TakeDownReport } from './take-down.ts'
+import type { TakeDownReport, TakeDownRequest } from './take-down.ts'
 import { openWatchdog } from './watchdog.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -69,6 +70,14 @@ export function summaryLine(report: TakeDownReport): string {
   return report.left.length === 0 ? `old root taken down in ${took}: ${what}` : `old root taken down in ${took}, not all of it: ${what}; left: ${report.left.join('; ')}`
 }
 
+/** Two goes at it as one. */
+function together(first: TakeDownReport, second: TakeDownReport): TakeDownReport {
+  return {
+    done: [...first.done, ...second.done], left: second.left, hung: first.hung || second.hung, rounds: first.rounds + second.rounds,
+    tookUs: first.tookUs + second.tookUs,
+  }
+}
+
 interface Way {
   readonly kernel: Kernel
   readonly say: Say
@@ -84,10 +93,15 @@ function goDown({ kernel, say, watchdog, verb, shell, timeoutMs }: Way): void {
   const comesFromRoot = !isInitramfs(kernel)
   if (comesFromRoot) enterInitramfs(kernel, print)
   watchdog.feed()
-  const report = takeDown(kernel, {
+  const hooks = shutdownHooks(kernel, verb, watchdog, (line) => say(line, PROBLEM))
+  if (verb !== 'return') hooks.before()
+  const request: TakeDownRequest = {
     oldRoot: OLD_ROOT_DIRECTORY, keepDevices: verb === 'return', graceMs: comesFromRoot ? GRACE_MS : 0,
     stepMs: STEP_MS, timeoutMs: timeoutOf(kernel, timeoutMs), tick: watchdog.feed, tickMs: watchdog.intervalMs, print: say,
-  })
+  }
+  const first = takeDown(kernel, request)
+  // What a hook of the image has let go of may have been what kept the rest.
+  const report = verb !== 'return' && hooks.after() && first.left.length > 0 ? together(first, takeDown(kernel, { ...request, graceMs: 0 })) : first
   say(summaryLine(report), SUMMARY)
   if (verb === 'return') {
     watchdog.disarm()

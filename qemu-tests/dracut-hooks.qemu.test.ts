@@ -1,0 +1,115 @@
+// Hooks written for dracut in our own /init and /shutdown, as a user of dracut would write them: one of each point.
+// On 6.12 PID 1 mounts the root, after the hooks have said that what they wait for is there. On 7.x a hook says that the
+// root is its own and mounts it, found by a link that udev made. Then they see the machine go down.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import type { HookOption } from '../initrd-builder/options.ts'
+import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
+import { ensureKernel } from '../scripts/setup/kernel.ts'
+import { ensureDebianPackages } from '../scripts/setup/packages.ts'
+import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
+import { checkExt4, writeKnownFiles } from './harness/check-ext4.ts'
+import type { KnownFile } from './harness/check-ext4.ts'
+import { diskImage } from './harness/disk-images.ts'
+import { ownPath } from './harness/own-files.ts'
+import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
+import { smallRoot } from './harness/small-root.ts'
+import { tapScript } from './harness/tap-shell.ts'
+import { testImage } from './harness/test-image.ts'
+import type { Tree } from './harness/tree.ts'
+
+t.setTimeout(0)
+ensureDebianPackages(TEST_PACKAGES)
+
+const FILES: readonly KnownFile[] = [{ path: '/var/closed', word: 'closed', lines: 20_000 }]
+
+const root: Tree = { ...smallRoot(), 'bin/chroot': { type: 'link', target: 'busybox' } }
+
+/** Hooks as files of this machine: 'POINT/NAME.sh' and its text. */
+function hookFiles(name: string, texts: Readonly<Record<string, string>>): HookOption[] {
+  const directory = ownPath('scratch', name)
+  return Object.entries(texts).map(([path, text]): HookOption => {
+    const at = path.lastIndexOf('/')
+    const [, priority = '50', file = ''] = /^(\d\d)-(.*)$/.exec(path.slice(at + 1)) ?? []
+    const folder = `${directory}/${path.slice(0, at)}/${priority}`
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(`${folder}/${file}`, `#!/bin/sh\n${text}\n`)
+    return { point: path.slice(0, at), priority, source: `${folder}/${file}` }
+  })
+}
+
+const note = (words: string): string => `echo "${words}" >> /run/hooks-log`
+
+const LEAVE = `
+mount -o remount,rw /
+${writeKnownFiles(FILES)}
+echo "1..$count"
+chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 60
+`
+
+const DOWN = {
+  'pre-shutdown/10-before.sh': `echo "hook pre-shutdown $ACTION $(ls -d /oldroot/etc)"`,
+  'shutdown/30-after.sh': `[ -e /run/second ] && { echo "hook shutdown again [$1]"; return 0; }; : > /run/second; ismounted /oldroot || echo "hook shutdown: nothing on /oldroot"; return 1`,
+}
+
+void t.test('6.12: every point, our own mount', async (t) => {
+  const kernel = ensureKernel('6.12')
+  const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'hooks', sizeMiB: 64 })
+  const hooks = hookFiles('hooks-6.12', {
+    'cmdline/30-parse-mine.sh': `
+type getarg > /dev/null 2>&1 || . /lib/dracut-lib.sh
+mine=$(getarg mine=) || die "no mine= on the command line"
+getargbool 0 rd.mine && mine_is_on=yes
+${note('cmdline $mine $mine_is_on $root')}
+need_shutdown`,
+    'pre-udev/50-work.sh': `${note('pre-udev $mine')}
+/sbin/initqueue --onetime --unique --name job /bin/sh -c 'echo job >> /run/hooks-log'
+/sbin/initqueue --settled --unique --name again /bin/dracut-getarg mine=
+modprobe -q no-such-module || ${note('no such module')}
+modprobe dummy numdummies=3 && ${note('dummy $(ls -d /sys/class/net/dummy2)')}
+modprobe -r dummy && [ ! -e /sys/module/dummy ] && ${note('removed')}`,
+    'pre-trigger/50-wait.sh': `${note('pre-trigger $root')}
+wait_for_dev -n /dev/late
+( sleep 1; ln -s vda /dev/late; ${note('late')} ) &`,
+    'initqueue/settled/50-look.sh': `[ -e /run/looked ] || { : > /run/looked; ${note('settled')}; }`,
+    'initqueue/finished/60-mine.sh': '[ -e /run/looked ]',
+    'pre-mount/50-first.sh': `${note('pre-mount $mine $root $(readlink /dev/late)')}; exit 3`,
+    'pre-mount/60-second.sh': note('pre-mount again $mine'),
+    'pre-pivot/50-in-root.sh': `${note('pre-pivot $(cat $NEWROOT/usr/share/marker)')}; ismounted $NEWROOT && ${note('mounted $(find_mount /dev/vda)')}`,
+    'cleanup/50-clean.sh': note('cleanup'),
+    'emergency/50-never.sh': note('emergency'),
+    ...DOWN,
+  })
+  await bootScenario(t, {
+    name: 'dracut-hooks-6.12', timeoutMs: 120_000,
+    machine: {
+      kernel: kernel.vmlinuz, initrd: await testImage(kernel, { hooks, addModules: ['dummy'] }), memoryMiB: 768,
+      append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro mine="two words" rd.mine=1`, disks: [{ path: disk.path, bus: 'virtio', writable: true }],
+    },
+    script: tapScript(`
+is "what the hooks saw" "$(cat /run/hooks-log)" "cmdline two words yes LABEL=hooks
+pre-udev two words
+no such module
+dummy /sys/class/net/dummy2
+removed
+pre-trigger block:/dev/disk/by-label/hooks
+job
+settled
+late
+pre-mount two words block:/dev/vda vda
+pre-mount again two words
+pre-pivot real root
+mounted /sysroot
+cleanup"
+is "type of the root" "$(type_of /)" ext4
+`, LEAVE).replace(/\necho "1\.\.\$count"$/, ''),
+    expectation: {
+      report: 'tap', end: 'poweroff', consoleLacks: [/Rescue console/, /fulcrum: Cannot/],
+      consoleHas: [
+        /first\.sh' ended by 'exit 3'/, /hook pre-shutdown poweroff \/oldroot\/etc[^]*unmounted \/oldroot/,
+        /hook shutdown: nothing on \/oldroot[^]*hook shutdown again \[\][^]*old root taken down/,
+      ],
+    },
+    afterwards: ([path = '']) => checkExt4(path, { files: FILES }),
+  })
+})
