@@ -48,6 +48,12 @@ const networkDrivers = `
   broadcom realtek atlantic alx atl1c sky2 forcedeth mlx4_en mlx5_core be2net r8152 ax88179_178a asix cdc_ether smsc95xx lan78xx
 `.trim().split(/\s+/)
 
+/** Not those that load modules (80-drivers), assemble (64-md-raid-assembly, 69-lvm) or start units: PID 1 does that. */
+const udevRules = `
+  50-udev-default 55-dm 56-lvm 60-block 60-cdrom_id 60-persistent-storage 60-persistent-storage-dm
+  60-nbd 62-multipath 63-md-raid-arrays 64-btrfs 64-btrfs-dm 95-dm-notify
+`.trim().split(/\s+/)
+
 export const features: readonly Feature[] = [
   {
     name: 'shell',
@@ -63,6 +69,15 @@ export const features: readonly Feature[] = [
     name: 'dracut-hooks',
     summary: 'hooks written for dracut, from --hook, --dracut-module and below /usr/lib/dracut/hooks',
     needs: ['shell', 'modprobe'],
+  },
+  {
+    name: 'udev',
+    summary: 'systemd-udevd with the rules that storage needs: links below /dev/disk, and what the tools wait for',
+    programs: ['udevadm'], packages: ['udev'],
+    optionalFiles: [
+      '/usr/lib/systemd/systemd-udevd', '/etc/udev/udev.conf', ...['ata_id', 'cdrom_id', 'scsi_id'].map(name => `/usr/lib/udev/${name}`),
+      ...udevRules.map(name => `/usr/lib/udev/rules.d/${name}.rules`), '/etc/udev/rules.d',
+    ],
   },
   {
     name: 'fsck',

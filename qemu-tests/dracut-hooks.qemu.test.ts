@@ -113,3 +113,41 @@ is "type of the root" "$(type_of /)" ext4
     afterwards: ([path = '']) => checkExt4(path, { files: FILES }),
   })
 })
+
+void t.test('7.x: the root of a hook, by a link of udev', async (t) => {
+  const kernel = ensureKernel('7.x')
+  const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'hooks', sizeMiB: 64 })
+  const hooks = hookFiles('hooks-7', {
+    'cmdline/30-parse-mine.sh': `
+[ "\${root%%:*}" = mine ] || return 0
+serial=\${root#mine:}; rootok=1
+wait_for_dev "/dev/disk/by-id/virtio-$serial"`,
+    'pre-trigger/50-rule.sh': note('udev $(ls /run/udev/control)'),
+    'mount/50-mount-mine.sh': `
+[ -n "$serial" ] || return 0
+mount -t ext4 -o "\${rflags:-ro}" "/dev/disk/by-id/virtio-$serial" "$NEWROOT" && ${note('mounted $rflags $(readlink /dev/disk/by-label/hooks)')}`,
+    'pre-pivot/50-still.sh': `${note('udev answers')}; udevadm info -q property -n vda | grep -q ID_FS_LABEL=hooks && ${note('knows the label')}`,
+    ...DOWN,
+  })
+  await bootScenario(t, {
+    name: 'dracut-hooks-7.x', timeoutMs: 120_000,
+    machine: {
+      kernel: kernel.vmlinuz, memoryMiB: 768, initrd: await testImage(kernel, { hooks, sysroot: ensureStorageTools(), features: ['udev'] }),
+      append: `${BASE_APPEND} root=mine:SERIAL1 rootflags=noatime ro`, disks: [{ path: disk.path, bus: 'virtio', writable: true, serial: 'SERIAL1' }],
+    },
+    script: tapScript(`
+is "what the hooks saw" "$(cat /run/hooks-log)" "udev /run/udev/control
+mounted noatime,ro ../../vda
+udev answers
+knows the label"
+like "the option is in force" "$(options_of /)" noatime
+is "the daemon is gone" "$(pidof systemd-udevd)$(ls /run/udev/control 2>/dev/null)" ""
+is "its database too" "$(ls /run/udev/data 2>/dev/null)" ""
+`, LEAVE).replace(/\necho "1\.\.\$count"$/, ''),
+    expectation: {
+      report: 'tap', end: 'poweroff', consoleLacks: [/Rescue console/, /fulcrum: Cannot/],
+      consoleHas: [/hook pre-shutdown poweroff [^]*hook shutdown: nothing on \/oldroot[^]*old root taken down/],
+    },
+    afterwards: ([path = '']) => checkExt4(path, { files: FILES }),
+  })
+})

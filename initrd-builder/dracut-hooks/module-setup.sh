@@ -230,6 +230,21 @@ for_each_host_dev_and_slaves_all() { return 1; }
 check_block_and_slaves() { return 1; }
 get_persistent_dev() { printf '%s\n' "$1"; }
 dracut_kernel_post() { :; }
+check_module() { return 1; }
+optional_hostonly() { instmods "$@"; }
+is_qemu_virtualized() { return 1; }
+inst_sysusers() { :; }
+ln_r() {
+    mkdir -p "$initdir${2%/*}"
+    ln -sfn "$1" "$initdir$2"
+}
+
+# Units are none of this image's; what is enabled is not.
+SYSTEMCTL=:
+DRACUT_CP='cp --preserve=mode,timestamps,links -dfr'
+DRACUT_LN='ln -sfn'
+export SYSTEMCTL DRACUT_CP DRACUT_LN
+mkdir -p "$initdir"/{bin,etc/cmdline.d,etc/conf.d,lib,lib64,sbin,tmp,usr/{bin,lib,lib64,sbin},var/lib} "$initdir$hookdir"
 inst_opt_decompress() { inst_simple "$@"; }
 
 # What the functions of the same names say in the initramfs itself: wait_for_dev for "${PREFIX}".

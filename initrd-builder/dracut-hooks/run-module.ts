@@ -61,7 +61,10 @@ function readAnswers(text: string, name: string): Answers {
     const space = line.indexOf(' ')
     const rest = line.slice(space + 1)
     const kind = line.slice(0, Math.max(space, 0))
-    if (kind === 'refuse') throw new BuilderError('refused', `Cannot add dracut module '${name}': ${rest}`)
+    if (kind === 'refuse') {
+      const before = answers.warnings.map((warning) => warning.replace(/^.*?': (.*), ignoring$/, '; $1'))
+      throw new BuilderError('refused', `Cannot add dracut module '${name}': ${rest}${before.join('')}`)
+    }
     if (kind === 'depends') answers.depends.push(rest)
     if (kind === 'module') answers.modules.push(rest)
     if (kind === 'warn') answers.warnings.push(`dracut module '${name}': ${rest}, ignoring`)
