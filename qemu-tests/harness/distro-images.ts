@@ -3,14 +3,16 @@
 // namespace: nothing of the cached root changes, nothing is left.
 // Man pages: mkinitramfs(8), unshare(1).
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { ensureDebianRoot } from '../../scripts/setup/debian-root.ts'
 import { ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
+import { guestModules } from './guest-modules.ts'
 import { ownPath } from './own-files.ts'
 import { dist } from './test-image.ts'
+import { writeTree } from './tree.ts'
 
 /**
  * Runs a shell script in an overlay of `tree`, as root, with /proc and empty /tmp, /var/tmp and /run: $root is the
@@ -53,5 +55,23 @@ chmod +x "$root/etc/initramfs-tools/scripts/init-premount/sleeper"
 chroot "$root" mkinitramfs -o /tmp/initrd.img ${kernel.release} >&2
 cp "$root/tmp/initrd.img" "$out"
 `, output)
+  return output
+}
+
+/** An image that our own driver makes as mkinitcpio(8) documents it, with our hook: Debian has no mkinitcpio. Gone when this process ends. */
+export function mkinitcpioImage(kernel: Kernel): string {
+  const output = ownPath('images', `mkinitcpio-${kernel.release}`, '.img')
+  if (existsSync(output)) return output
+  const modules = ownPath('scratch', `mkinitcpio-modules-${kernel.release}`)
+  writeTree(guestModules(kernel, ['virtio_pci', 'virtio_blk', 'ext4']), modules)
+  runInCopy(ensureStorageTools(), `
+chroot "$root" /tmp/dist/fulcrum install mkinitcpio > /dev/null
+cp '${join(import.meta.dirname, '../mkinitcpio/build.bash')}' "$root/tmp/"
+chroot "$root" bash /tmp/build.bash /tmp/image fulcrum >&2
+cp '${join(import.meta.dirname, '../mkinitcpio/init')}' "$root/tmp/image/"
+cp -r '${modules}' "$root/tmp/image/modules"
+cd "$root/tmp/image" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1 > "$out"
+`, output)
+  rmSync(modules, { recursive: true, force: true })
   return output
 }

@@ -1,0 +1,68 @@
+#!/bin/bash
+# Makes an image as mkinitcpio(8) documents it, for hooks to be tested: Debian has no mkinitcpio. Our own text, by the man
+# page: the functions that an install file may call, in $BUILDROOT, and the lists of runtime hooks in /config.
+# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install
+
+set -eu
+BUILDROOT=$1
+shift
+declare -A runscripts=()
+
+error() { printf "==> ERROR: $1\n" "${@:2}" >&2; }
+warning() { printf "==> WARNING: $1\n" "${@:2}" >&2; }
+add_dir() { mkdir -p "$BUILDROOT$1"; }
+add_file() {
+    local target=${2:-$1}
+    mkdir -p "$BUILDROOT${target%/*}"
+    cp -Lp "$1" "$BUILDROOT$target"
+}
+add_symlink() {
+    mkdir -p "$BUILDROOT${1%/*}"
+    ln -sfn "$2" "$BUILDROOT$1"
+}
+# With the libraries that it needs, as ldd says.
+add_binary() {
+    local library
+    add_file "$1" "${2:-$1}"
+    while read -r library; do
+        [[ -e $BUILDROOT$library ]] || add_file "$library"
+    done < <(ldd "$1" 2> /dev/null | grep -o '/[^ ]*')
+}
+add_runscript() { runscripts[$hook]=1; }
+
+mkdir -p "$BUILDROOT"/{proc,sys,dev,run,tmp,new_root,hooks,etc,usr/bin,usr/lib,usr/lib64}
+for link in bin:usr/bin sbin:usr/bin lib:usr/lib lib64:usr/lib64 usr/sbin:bin; do
+    ln -s "${link#*:}" "$BUILDROOT/${link%%:*}"
+done
+add_file /bin/busybox /usr/bin/busybox
+for applet in ash sh mount mkdir insmod findfs env sleep cat; do
+    add_symlink "/usr/bin/$applet" busybox
+done
+# What stands there before: not to be called.
+printf '#!/bin/sh\necho the switch_root of before\n' > "$BUILDROOT/usr/bin/switch_root"
+chmod 755 "$BUILDROOT/usr/bin/switch_root"
+
+for hook in "$@"; do
+    unset -f build help
+    . "/etc/initcpio/install/$hook"
+    build
+done
+
+# The functions that a runtime hook has decide about its lists; cleanup goes the other way round.
+early='' run='' late='' cleanup=''
+for hook in "$@"; do
+    [[ -v runscripts[$hook] ]] || continue
+    add_file "/etc/initcpio/hooks/$hook" "/hooks/$hook"
+    for function in early run late cleanup; do
+        name=run_${function}hook
+        [[ $function != run ]] || name=run_hook
+        grep -q "^$name *()" "/etc/initcpio/hooks/$hook" || continue
+        case $function in
+        early) early+=" $hook" ;;
+        run) run+=" $hook" ;;
+        late) late+=" $hook" ;;
+        cleanup) cleanup=" $hook$cleanup" ;;
+        esac
+    done
+done
+printf "EARLYHOOKS='%s'\nHOOKS='%s'\nLATEHOOKS='%s'\nCLEANUPHOOKS='%s'\n" "$early" "$run" "$late" "$cleanup" > "$BUILDROOT/config"
