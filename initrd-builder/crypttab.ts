@@ -26,7 +26,7 @@ export function cryptNamesOfRoot(top = ''): string[] {
 }
 
 function collect(device: string, names: Set<string>): void {
-  if (readIfThere(`${device}/dm/uuid`).startsWith('CRYPT-')) names.add(readIfThere(`${device}/dm/name`).trim())
+  if (/^CRYPT-(?!VERITY|INTEGRITY)/.test(readIfThere(`${device}/dm/uuid`))) names.add(readIfThere(`${device}/dm/name`).trim())
   for (const slave of listIfThere(`${device}/slaves`)) collect(`${device}/slaves/${slave}`, names)
 }
 
