@@ -90,8 +90,8 @@ export const features: readonly Feature[] = [
   },
   {
     name: 'luks',
-    summary: 'encrypted devices: cryptsetup, /etc/crypttab, dm-crypt and its algorithms',
-    programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab'], modules: luksModules,
+    summary: 'encrypted devices: cryptsetup, /etc/crypttab, /etc/fulcrum/keymap, dm-crypt and its algorithms',
+    programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab', '/etc/fulcrum/keymap'], modules: luksModules,
   },
   {
     name: 'verity',

@@ -1,6 +1,7 @@
 // A root in LUKS, in two guests for each kernel. One with a person: nobody who types, then wrong passphrases, then the
 // right one. One with key files: of the image (a secret, wiped) by crypttab, and a wrong one on a stick for /usr, whose
 // passphrase a person types then. Both power off through the kept initramfs; the disks are deciphered and checked.
+import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
@@ -36,7 +37,12 @@ const typed = luksDisk({ content: root.path, version: 2, uuid: ROOT_UUID, label:
 const keyed = luksDisk({ content: root.path, version: 1, uuid: ROOT_UUID, keys: [KEY] })
 const usrDisk = luksDisk({ content: usr.path, version: 2, uuid: USR_UUID, keys: [PASSPHRASE] })
 
+/** One table in which key 44 is a 'y', as people with QWERTZ have it (KT_LETTER << 8). */
+const keymap = Buffer.concat([Buffer.from('bkeymap'), Buffer.from([1]), Buffer.alloc(255), Buffer.alloc(256)])
+keymap.writeUInt16LE(0x0b79, 7 + 256 + 44 * 2)
+
 const files = scratchFolder('luks-files')
+writeFileSync(`${files}/keymap`, keymap)
 writeTree({
   'root.key': { type: 'text', text: KEY },
   crypttab: { type: 'text', text: `# as Debian's\nother UUID=${USR_UUID.replace('5c52', 'ffff')} none luks\nroot_crypt UUID=${ROOT_UUID} /etc/keys/root.key luks,discard,x-initrd.attach\n` },
@@ -74,7 +80,7 @@ for (const series of ['6.12', '7.x'] as const) {
     await bootScenario(t, {
       name: `luks-typed-${series}`,
       machine: {
-        kernel: kernel.vmlinuz, initrd: await image(kernel), memoryMiB: 640,
+        kernel: kernel.vmlinuz, memoryMiB: 640, initrd: await image(kernel, { include: [{ source: `${files}/keymap`, destination: '/etc/fulcrum/keymap' }] }),
         // The device itself means what is inside of it.
         append: `${BASE_APPEND} root=${series === '6.12' ? '/dev/vda' : 'LABEL=in-luks'} rw rd.luks.timeout=2 fulcrum.panic=0`,
         disks: [{ path: typed.path, bus: 'virtio', writable: true }],
@@ -95,6 +101,7 @@ for (const series of ['6.12', '7.x'] as const) {
       },
       script: script(rootChecks({ fileSystem: 'ext4', engine: 'pivot' }), `${MAPPED}
 is "its name" "$(name_of $(basename $(readlink /sys/dev/block/$root_device)))" luks-${ROOT_UUID}
+is "the keyboard has the image's layout" "$(busybox dumpkmap < /dev/tty0 | busybox hexdump -s 351 -n 2 -e '1/2 "%04x"')" 0b79
 `),
       expectation: {
         report: 'tap', end: 'poweroff', consoleHas: [/let go of \/dev\/dm-0/, /old root taken down/], consoleLacks: [/ignoring/, /correct/],

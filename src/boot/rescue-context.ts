@@ -10,6 +10,7 @@ import { withSettings } from '../facts/cmdline.ts'
 import { errorLine } from '../kernel/errors.ts'
 import type { BootState } from './boot-state.ts'
 import { handOver } from './hand-over.ts'
+import { loadKeymap } from './keymap.ts'
 import { readParameters } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
 import { rescue } from './rescue/rescue.ts'
@@ -29,6 +30,7 @@ function traceLines(state: BootState): string[] {
 function contextOf(state: BootState): RescueContext {
   const devices = (state.devices ??= createDevices(state))
   devices.loadForPerson()
+  loadKeymap(state.kernel, state.log)
   return {
     commandLine: state.line,
     parameters: state.parameters,

@@ -13,6 +13,7 @@ import { refusalFailure } from '../boot-failure.ts'
 import type { BootState } from '../boot-state.ts'
 import { ensureNode } from '../devices/index.ts'
 import type { ModuleLoader } from '../devices/index.ts'
+import { loadKeymap } from '../keymap.ts'
 import { findTool } from '../tool.ts'
 import type { Assembler, Task } from './assembly.ts'
 import { openWithKeyFile, openWithPassphrase, prepare } from './luks-open.ts'
@@ -131,6 +132,7 @@ class LuksAssembler implements Assembler {
     if (options.tryEmpty && openWithPassphrase(this.#context, volume, new Uint8Array(0))) return null
     if (this.#passphrases.some((passphrase) => openWithPassphrase(this.#context, volume, passphrase))) return null
     if (options.headless) return "no key file opens it, and 'headless' forbids to ask"
+    loadKeymap(kernel, log)
     const timeoutMs = options.timeoutMs === undefined ? parameters.block.luks.timeoutMs : options.timeoutMs
     for (let wrong = 0; options.tries === 0 || wrong < options.tries; ) {
       const answer = askPassphrase(kernel, `Passphrase for ${describe(volume)} [^C: none]: `, timeoutMs)
