@@ -1,5 +1,5 @@
 // Images whose root is served by a process of the initramfs: nbd-client, fuse2fs, mdmon. Debian's programs with
-// busybox for the hook (qemu-tests/hooks) that starts them; their libraries are found by the builder.
+// busybox for the hook (qemu-tests/hooks) that starts them, or fulcrum by itself; their libraries are found by the builder.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
@@ -10,7 +10,9 @@ import { testImage } from './test-image.ts'
 export type StorageKind = 'nbd' | 'fuse' | 'imsm' | 'make-imsm'
 
 interface Needs {
-  readonly hook: string
+  /** null: fulcrum does it by itself, with these features. */
+  readonly hook: string | null
+  readonly features?: readonly string[]
   readonly programs: readonly string[]
   readonly load: readonly string[]
 }
@@ -18,7 +20,7 @@ interface Needs {
 const NEEDS: Readonly<Record<StorageKind, Needs>> = {
   nbd: { hook: 'root-on-nbd', programs: ['nbd-client'], load: ['virtio_pci', 'virtio_net', 'nbd'] },
   fuse: { hook: 'root-by-fuse', programs: ['fuse2fs'], load: ['virtio_pci', 'virtio_blk', 'fuse'] },
-  imsm: { hook: 'root-on-imsm', programs: ['mdadm', 'mdmon'], load: ['virtio_pci', 'virtio_blk', 'raid1'] },
+  imsm: { hook: null, features: ['md'], programs: [], load: [] },
   'make-imsm': { hook: 'make-imsm', programs: ['mdadm', 'mdmon'], load: ['virtio_pci', 'virtio_blk', 'raid1'] },
 }
 
@@ -36,13 +38,13 @@ export function hookPath(name: string): string {
 
 /** An image that finds its root through such a process. */
 export function storageImage(kernel: Kernel, kind: StorageKind): Promise<string> {
-  const { hook, programs, load } = NEEDS[kind]
+  const { hook, programs, load, features = [] } = NEEDS[kind]
   return testImage(kernel, {
-    load,
+    load, features,
     include: [
       { source: busybox(), destination: '/bin/busybox' },
       ...programs.map((name) => ({ source: program(name), destination: `/sbin/${name}` })),
-      { source: hookPath(hook), destination: `/etc/fulcrum/hooks/pre-mount/50-${hook}` },
+      ...(hook === null ? [] : [{ source: hookPath(hook), destination: `/etc/fulcrum/hooks/pre-mount/50-${hook}` }]),
     ],
   })
 }

@@ -23,7 +23,7 @@ export const SERVED_ROOTS: Readonly<Record<ServedRoot, { readonly type: string; 
   nbd: { type: 'ext4', server: null, append: 'root=/dev/nbd0' },
   'nbd-ioctl': { type: 'ext4', server: 'nbd-client', append: 'root=/dev/nbd0 nbd.ioctl=1' },
   fuse: { type: 'fuse.ext4', server: 'fuse2fs', append: 'root=fuse2fs' },
-  imsm: { type: 'ext4', server: 'mdmon', append: 'root=LABEL=debian-root' },
+  imsm: { type: 'ext4', server: 'mdmon', append: 'root=LABEL=debian-root IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1' },
 }
 
 /** Written last: on disk by fsync, only closed, and written over what was synced; one more is removed. */
