@@ -31,6 +31,7 @@ import { createAssembly } from './storage/assembly.ts'
 import type { Assembly } from './storage/assembly.ts'
 import type { FoundRoot, MountedRoot, RootContext, Wanted } from './storage/context.ts'
 import { imageRoot } from './storage/image-root.ts'
+import { missingTools } from './storage/missing-tools.ts'
 import { overlayRoot, wantedOverlay } from './storage/overlay.ts'
 import { resumeFromSwap } from './storage/resume.ts'
 import { corrupted, verified } from './storage/verity.ts'
@@ -65,7 +66,7 @@ function find({ state, loader, assembly }: Search, spec: RootSpec, what: { reado
   }
   if (result.outcome === 'ambiguous') throw refusalFailure('root-device', ambiguous(result.detail), null, result.report)
   if (result.outcome === 'hooks') throw new Error(`Cannot use '${rootSpecText(spec)}' as a device`)
-  const report = [...assembly.problems(), ...result.report]
+  const report = [...assembly.problems(), ...missingTools(state.kernel, scanDevices(state.kernel)), ...result.report]
   const unfinished = queue === null ? null : unfinishedFailure(state, what.point, report)
   if (unfinished !== null) throw unfinished
   if (parameters.root === null && spec.kind === 'gpt-auto') {

@@ -18,6 +18,7 @@ import { readParameters } from '../parameters.ts'
 import type { Assembler, Task } from './assembly.ts'
 import { createLvm } from './lvm.ts'
 import { createMd } from './md.ts'
+import { missingTools } from './missing-tools.ts'
 import { recordMappedDevices } from './udev-database.ts'
 
 interface Played {
@@ -145,4 +146,12 @@ t.test('udev is told of mapped devices, once, and not where it runs', async (t) 
   t.match(model.readText('/run/udev/data/b252:0'), /^I:\d+\nE:DM_UDEV_PRIMARY_SOURCE_FLAG=1\n$/)
   t.match(model.readText('/run/udev/data/b252:1'), /E:DM_UDEV_DISABLE_DISK_RULES_FLAG=1\n/)
   t.equal(recordMappedDevices(model), 0)
+})
+
+t.test('what an image without the tools says', async (t) => {
+  const devices = [pv('vda'), pv('vdb'), member('vdc'), device('md0', { slaves: ['vdc'] }), device('vdd', { superblock: superblock({ type: 'crypto_LUKS', usage: 'crypto' }) })]
+  t.same(missingTools({ exists: () => false }, devices), [
+    "the image has no 'lvm' for /dev/vda, /dev/vdb: build it with --feature lvm", "the image has no 'cryptsetup' for /dev/vdd: build it with --feature luks",
+  ])
+  t.same(missingTools({ exists: () => true }, devices), [])
 })
