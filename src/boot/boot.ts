@@ -32,7 +32,7 @@ import type { Failure } from './rescue/failure.ts'
 import { rescueFrom } from './rescue-context.ts'
 import { rootByHook, sysrootMountId } from './root-by-hook.ts'
 import { createDevices } from './root-search.ts'
-import { recordMappedDevices } from './storage/udev-database.ts'
+import { tellUdev } from './storage/udev-database.ts'
 import { checkStart, startAgain, startUp } from './start-up.ts'
 
 /** Thrown by a stop whose answer was 'retry': the boot begins anew with what was set, nothing failed. */
@@ -176,7 +176,7 @@ function attempt(state: BootState): never {
   const root = devices.overlay(rootByHook(state.kernel, before) ?? devices.mountRoot())
   devices.mountUsr()
   devices.forgetSecrets()
-  inPhase('usr', () => recordMappedDevices(state.kernel))
+  tellUdev(state)
   point(state, 'mount')
   const plan = inPhase('pre-switch', () => makeSwitchPlan(state))
   state.lastPlan = plan

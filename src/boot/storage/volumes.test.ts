@@ -3,12 +3,14 @@
 // A state with a kernel of three calls: exists, run, and no sysfs. The tools for real: qemu-tests/block-storage.
 
 import t from 'tap'
+import { S_IFBLK } from '../../abi/process.ts'
 import { Trace } from '../../execute/trace.ts'
 import { device } from '../../facts/block/device-for-tests.ts'
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { parseRootSpec } from '../../facts/block/root-spec.ts'
 import type { RootSpec } from '../../facts/block/root-spec.ts'
 import { superblock } from '../../facts/block/superblock.ts'
+import { makeDev } from '../../facts/mountinfo.ts'
 import { parseCommandLine } from '../../facts/cmdline.ts'
 import type { RunResult } from '../../kernel/kernel.ts'
 import { createModelKernel } from '../../kernel/model/model-kernel.ts'
@@ -138,11 +140,15 @@ t.test('udev is told of mapped devices, once, and not where it runs', async (t) 
   populate(model.world.initramfs, { '/dev/mapper/control': file(''), '/run/README': file('') })
   const id = 'x'.repeat(64)
   populate(model.world.initramfs, {
-    '/sys/class/block/dm-0/dev': file('252:0\n'), '/sys/class/block/dm-0/dm/uuid': file(`LVM-${id}\n`),
-    '/sys/class/block/dm-1/dev': file('252:1\n'), '/sys/class/block/dm-1/dm/uuid': file(`LVM-${id}-tpool\n`),
+    '/sys/class/block/dm-0/dev': file('252:0\n'), '/sys/class/block/dm-0/dm/name': file('vg-root\n'), '/sys/class/block/dm-0/dm/uuid': file(`LVM-${id}\n`),
+    '/sys/class/block/dm-1/dev': file('252:1\n'), '/sys/class/block/dm-1/dm/name': file('vg-pool-tpool\n'), '/sys/class/block/dm-1/dm/uuid': file(`LVM-${id}-tpool\n`),
     '/sys/class/block/vda/dev': file('254:0\n'),
   })
+  model.mknod('/dev/mapper/vg-root', S_IFBLK | 0o600, makeDev(252, 0))
+  model.symlink('../dm-1', '/dev/mapper/vg-pool-tpool')
   t.equal(recordMappedDevices(model), 2)
+  t.equal(model.readlink('/dev/mapper/vg-root'), '../dm-0', 'a node is what udev would have made')
+  t.equal(model.readlink('/dev/mapper/vg-pool-tpool'), '../dm-1')
   t.match(model.readText('/run/udev/data/b252:0'), /^I:\d+\nE:DM_UDEV_PRIMARY_SOURCE_FLAG=1\n$/)
   t.match(model.readText('/run/udev/data/b252:1'), /E:DM_UDEV_DISABLE_DISK_RULES_FLAG=1\n/)
   t.equal(recordMappedDevices(model), 0)
