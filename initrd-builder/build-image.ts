@@ -25,6 +25,7 @@ import { keptImageProblem, makeKeptImage } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
+import { hostResume } from './modules/host-resume.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
 import { chooseModules, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
@@ -107,9 +108,12 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
   const secrets = [...new Set((options.secrets ?? []).map(secret => addSecret(secret, tree)))]
   const fromCrypttab = adaptCrypttab(tree, mode === 'host' ? cryptNamesOfRoot() : null)
+  // A machine that cannot resume in the image has nothing to do with it.
+  const resume = mode === 'host' && features.includes('resume') ? hostResume(context.host) : null
   const description = {
     format: 1 as const, fulcrum: context.version, kernel: kernel.version, features: [...features],
     modules: loadAtStart(load, kernel), generic: mode === 'generic',
+    ...(resume === null ? {} : { resume }),
     ...(options.keep === undefined ? {} : { keep: options.keep }), ...(secrets.length === 0 ? {} : { secrets }),
   }
   addDescription(tree, description, osName(sysroot))

@@ -55,6 +55,8 @@ export interface ImageDescription {
   readonly modules: readonly string[]
   /** How it is to be kept where the kernel command line does not say. */
   readonly keep?: Keep
+  /** What the machine resumes from, as resume= and resume_offset= have it. */
+  readonly resume?: { readonly spec: string; readonly offsetPages: number }
   /** Files to be overwritten before the hand-over. */
   readonly secrets?: readonly string[]
   /** False if it was made for the devices of one machine. */

@@ -34,10 +34,11 @@ export interface HostPlaces {
   readonly numberOf: (path: string) => string | undefined
 }
 
-const machine: HostPlaces = { sys: '/sys', proc: '/proc', numberOf: deviceNumber }
+/** The machine that this runs on. */
+export const thisMachine: HostPlaces = { sys: '/sys', proc: '/proc', numberOf: deviceNumber }
 
 /** Reads /sys and /proc; undefined if there is no /sys or it shows no device. */
-export function readHostDevices(places: HostPlaces = machine): HostDevices | undefined {
+export function readHostDevices(places: HostPlaces = thisMachine): HostDevices | undefined {
   const modaliases = new Set<string>()
   walkDevices(`${places.sys}/devices`, modaliases)
   if (modaliases.size === 0) return undefined

@@ -16,6 +16,8 @@ export interface ImageConfig {
   readonly keep: Keep | null
   /** The program whose init this image has ('initramfs-tools'): switch_root and run-init then do what our own boot does at the switch. */
   readonly standInFor: string | null
+  /** What the machine that it was built on resumes from, where the command line does not say; null: nothing. */
+  readonly resume: { readonly spec: string; readonly offsetPages: number } | null
   /** Files to be overwritten before the hand-over: absolute paths in the image. */
   readonly secrets: readonly string[]
   readonly problem: string | null
@@ -28,10 +30,16 @@ export const IMAGE_CONFIG = '/etc/fulcrum/image.json'
 const IMAGE_BEGIN = '/etc/fulcrum/image.begin'
 const IMAGE_END = '/etc/fulcrum/image.end'
 
-const NOTHING = { kernel: null, modules: [], keep: null, standInFor: null, secrets: [] }
+const NOTHING = { kernel: null, modules: [], keep: null, standInFor: null, resume: null, secrets: [] }
 
 function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : []
+}
+
+function readResume(value: unknown): ImageConfig['resume'] {
+  if (typeof value !== 'object' || value === null || !('spec' in value) || typeof value.spec !== 'string') return null
+  const offset = 'offsetPages' in value ? value.offsetPages : 0
+  return { spec: value.spec, offsetPages: typeof offset === 'number' && Number.isSafeInteger(offset) && offset > 0 ? offset : 0 }
 }
 
 /** Reads the file; every field has a usable value whatever is in it. */
@@ -46,6 +54,7 @@ export function readImageConfig(kernel: Pick<Kernel, 'readText' | 'exists'>): Im
       modules: strings('modules' in parsed ? parsed.modules : []),
       keep: keeps.find((keep) => 'keep' in parsed && keep === parsed.keep) ?? null,
       standInFor: 'standInFor' in parsed && typeof parsed.standInFor === 'string' ? parsed.standInFor : null,
+      resume: readResume('resume' in parsed ? parsed.resume : null),
       secrets: strings('secrets' in parsed ? parsed.secrets : []),
       problem: null,
       isWhole,

@@ -28,7 +28,7 @@ t.test('defaults', async (t) => {
     block: read('').block,
     layers: {
       verity: { root: null, '/usr': null }, overlay: null, overlayReadOnly: false, overlayReset: false,
-      live: { directory: 'LiveOS', image: 'squashfs.img', toRam: false, isoFile: null }, resume: null,
+      live: { directory: 'LiveOS', image: 'squashfs.img', toRam: false, isoFile: null }, resume: null, noResume: false,
     }, network: NO_NETWORK,
   })
   t.same(problems('BOOT_IMAGE=/x console=ttyS0 nomodeset systemd.unit=rescue.target rd.luks.uuid=1 a.b=c'), [], 'unknown words pass')

@@ -45,10 +45,10 @@ t.test('hooks: name order, the environment, and every way to fail', async (t) =>
 t.test('image.json: every field has a usable value', async (t) => {
   const read = (files: Readonly<Record<string, string>>): unknown =>
     readImageConfig(createModelKernel({ absoluteRoot: false, files: Object.fromEntries(Object.entries(files).map(([path, text]) => [`/etc/fulcrum/${path}`, file(text)])) }))
-  t.strictSame(read({}), { kernel: null, modules: [], keep: null, standInFor: null, secrets: [], problem: null, isWhole: true })
-  t.strictSame(read({ 'image.json': '{"format":1,"kernel":"6.1","modules":["a","b"]}' }), { kernel: '6.1', modules: ['a', 'b'], keep: null, standInFor: null, secrets: [], problem: null, isWhole: true })
-  t.strictSame(read({ 'image.json': '{"kernel":3,"modules":["a",4,null]}' }), { kernel: null, modules: ['a'], keep: null, standInFor: null, secrets: [], problem: null, isWhole: true })
-  t.strictSame(read({ 'image.json': '{"modules":"a"}' }), { kernel: null, modules: [], keep: null, standInFor: null, secrets: [], problem: null, isWhole: true })
+  t.strictSame(read({}), { kernel: null, modules: [], keep: null, standInFor: null, resume: null, secrets: [], problem: null, isWhole: true })
+  t.strictSame(read({ 'image.json': '{"format":1,"kernel":"6.1","modules":["a","b"]}' }), { kernel: '6.1', modules: ['a', 'b'], keep: null, standInFor: null, resume: null, secrets: [], problem: null, isWhole: true })
+  t.strictSame(read({ 'image.json': '{"kernel":3,"modules":["a",4,null]}' }), { kernel: null, modules: ['a'], keep: null, standInFor: null, resume: null, secrets: [], problem: null, isWhole: true })
+  t.strictSame(read({ 'image.json': '{"modules":"a"}' }), { kernel: null, modules: [], keep: null, standInFor: null, resume: null, secrets: [], problem: null, isWhole: true })
   for (const text of ['', '{', '3', 'null', '"x"']) t.match(read({ 'image.json': text }), { kernel: null, modules: [], problem: /^Cannot read '.*image\.json': .*, ignoring$/, isWhole: true }, `'${text}'`)
   t.match(read({ 'image.json': '{"keep":"slim","secrets":["/etc/key",1]}' }), { standInFor: null, keep: 'slim', secrets: ['/etc/key'] })
   t.match(read({ 'image.json': '{"keep":"half"}' }), { keep: null })

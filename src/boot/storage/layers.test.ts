@@ -136,13 +136,21 @@ t.test('resuming: only where there is an image, and never in the way of a boot',
   t.equal(resumed.execs.length, 1)
   const inFile = boot('resume=/dev/vdb resume_offset=16', swap('S1SUSPEND', 17 * 4096 - 10))
   t.strictSame([inFile.model.readText('/sys/power/resume'), inFile.model.readText('/sys/power/resume_offset')], ['254:16', '16'])
+  const byImage = (words: string): Played => play({
+    commandLine: `root=/dev/vda ${words}`, files: { '/etc/fulcrum/image.json': file('{"resume":{"spec":"/dev/vdb","offsetPages":16}}') }, arrange: (k) => {
+      plugDisk(k, { name: 'vdb', minor: 16, data: swap('S1SUSPEND', 17 * 4096 - 10) })
+      populate(k.world.sys, { '/power/resume': file('0:0\n'), '/power/resume_offset': file('0\n') })
+    },
+  })
+  t.strictSame([byImage('').model.readText('/sys/power/resume'), byImage('').model.readText('/sys/power/resume_offset')], ['254:16', '16'], 'as the image says')
+  t.equal(byImage('noresume').model.readText('/sys/power/resume'), '0:0\n')
   for (const words of [spec, 'resume=/dev/vdb noresume', 'resume=/dev/vdb hibernate=noresume', '']) {
     const played = boot(words, swap(words === spec ? 'SWAPSPACE2' : 'S1SUSPEND'))
     t.equal(played.model.readText('/sys/power/resume'), '0:0\n', `'${words}' without an image, or unwanted`)
     t.notMatch(played.output, /resum/)
   }
   const missing = boot('resume=/dev/vdx rd.timeout=3', swap('S1SUSPEND'))
-  t.match(missing.output, /Cannot resume: Cannot find the swap of resume=: \/dev\/vdx did not appear; booting without it/)
+  t.match(missing.output, /Cannot resume: Cannot find the swap to resume from: \/dev\/vdx did not appear; booting without it/)
   t.equal(missing.execs.length, 1)
   t.match(boot(spec, swap('S1SUSPEND'), (k) => k.world.sys.root.content.kind === 'dir' && k.world.sys.root.content.entries.delete('power')).output, /this kernel has no hibernation/)
 })

@@ -43,7 +43,7 @@ function reason(kernel: Kernel, sinceUs: bigint): string {
 
 function resume(context: RootContext, spec: string, offsetPages: number, timeoutMs: number | null): void {
   const { kernel, log, trace } = context.state
-  const device = context.waitForDevice(spec, 'the swap of resume=', timeoutMs)
+  const device = context.waitForDevice(spec, 'the swap to resume from', timeoutMs)
   if (!hasImage(kernel, device.path, offsetPages)) {
     log.debug(`no hibernation image on ${device.path}`)
     return
@@ -65,9 +65,10 @@ function resume(context: RootContext, spec: string, offsetPages: number, timeout
 
 /** Resumes if the command line asks for it and there is an image to resume from: does not come back then. Never throws. */
 export function resumeFromSwap(context: RootContext): void {
-  const { parameters, log } = context.state
-  const wanted = parameters.layers.resume
-  if (wanted === null) return
+  const { parameters, image, log } = context.state
+  const { resume: given, noResume } = parameters.layers
+  const wanted = given ?? (image.resume === null ? null : { ...image.resume, waitForEver: false })
+  if (wanted === null || noResume) return
   const limit = Math.min(WAIT_MS, parameters.rootTimeoutMs ?? WAIT_MS)
   try {
     resume(context, wanted.spec, wanted.offsetPages, wanted.waitForEver ? null : limit)

@@ -37,8 +37,8 @@ export const layerCases: readonly (readonly [line: string, expected: Partial<Lay
   ['resume=LABEL="my swap"', { resume: { spec: 'LABEL=my swap', offsetPages: 0, waitForEver: false } }, 0],
   ['resume=UUID=1-2 resume_offset=34816 resumewait', { resume: { spec: 'UUID=1-2', offsetPages: 34_816, waitForEver: true } }, 0],
   ['resume=/dev/vdb resume_offset=0x10', { resume: { spec: '/dev/vdb', offsetPages: 0, waitForEver: false } }, 1],
-  ['resume=/dev/vdb noresume', { resume: null }, 0],
-  ['resume=/dev/vdb hibernate=noresume', { resume: null }, 0],
-  ['resume=/dev/vdb hibernate=no', { resume: null }, 0],
+  ['resume=/dev/vdb noresume', { resume: { spec: '/dev/vdb', offsetPages: 0, waitForEver: false }, noResume: true }, 0],
+  ['hibernate=noresume', { noResume: true }, 0],
+  ['hibernate=no', { noResume: true }, 0],
   ['resume=/dev/vdb hibernate=compress', { resume: { spec: '/dev/vdb', offsetPages: 0, waitForEver: false } }, 0],
 ]

@@ -44,8 +44,10 @@ export interface LayerWords {
     /** Path of an ISO file on some file system, which the medium is in. */
     readonly isoFile: string | null
   }
-  /** null: not asked for, or forbidden. */
+  /** null: the command line names no device. */
   readonly resume: { readonly spec: string; readonly offsetPages: number; readonly waitForEver: boolean } | null
+  /** Nothing is resumed from, whatever names it. */
+  readonly noResume: boolean
 }
 
 const verityParameters = (role: 'root' | 'usr', name: string): Parameter[] => [
@@ -73,10 +75,10 @@ export const layerParameters: readonly Parameter[] = [
   parameter('dracut', 'rd.live.squashimg', 'FILE', 'squashfs.img', 'Name of the image in that directory: squashfs, erofs, or any file system'),
   parameter('dracut', 'rd.live.ram', 'BOOL', 'no', 'Copy the image to memory and let go of the medium'),
   parameter('dracut', 'iso-scan/filename', 'PATH', 'none', 'The medium of root=live:SPEC is in an ISO file of this path, on whatever file system has it'),
-  parameter('kernel', 'resume', 'SPEC', 'none', 'Swap device with the image of a hibernation, as root=. Without such an image nothing is done'),
+  parameter('kernel', 'resume', 'SPEC', 'by image', 'Swap device with the image of a hibernation, as root=. Without such an image nothing is done. Unset: what the machine resumed from that the image was built on, for that machine alone'),
   parameter('kernel', 'resume_offset', 'PAGES', '0', 'Where a swap file begins on the device of resume='),
   parameter('kernel', 'resumewait', '', 'no', 'Wait for the device of resume= for ever, not for a few seconds'),
-  parameter('kernel', 'noresume', '', 'no', 'Ignore resume='),
+  parameter('kernel', 'noresume', '', 'no', 'Do not resume'),
   parameter('kernel', 'hibernate', 'no|noresume|…', 'yes', 'no and noresume mean noresume; the rest is for the kernel'),
 ]
 
@@ -124,9 +126,13 @@ function readOverlay(read: WordReader): OverlayWords | null {
 function readResume(read: WordReader): LayerWords['resume'] {
   const spec = read.text('resume')
   const offsetPages = read.integer('resume_offset') ?? 0
-  const hibernate = read.last('hibernate')?.value
-  if (spec === null || read.last('noresume') !== undefined || hibernate === 'no' || hibernate === 'noresume') return null
+  if (spec === null) return null
   return { spec: unquote(spec), offsetPages: Math.max(0, offsetPages), waitForEver: read.last('resumewait') !== undefined }
+}
+
+function readNoResume(read: WordReader): boolean {
+  const hibernate = read.last('hibernate')?.value
+  return read.last('noresume') !== undefined || hibernate === 'no' || hibernate === 'noresume'
 }
 
 /** Reads them; every value is usable whatever the line says. */
@@ -143,5 +149,6 @@ export function readLayerWords(read: WordReader): LayerWords {
       isoFile: read.text('iso-scan/filename'),
     },
     resume: readResume(read),
+    noResume: readNoResume(read),
   }
 }
