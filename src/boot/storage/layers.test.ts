@@ -103,6 +103,20 @@ t.test('an overlay in memory and on a disk', async (t) => {
   t.match(boot('overlay=/dev/vdc rd.timeout=1').output, /Cannot find the device of overlay=: \/dev\/vdc did not appear/)
 })
 
+t.test('a retry begins anew: what the failed try had mounted is taken away', async (t) => {
+  const played = play({
+    commandLine: 'root=/dev/vda overlay=/dev/vdb rd.timeout=1 init=/nosuch', typed: ['overlay=tmpfs', 'init=/sbin/init', 'retry'], arrange: (k) => {
+      plugDisk(k, { name: 'vdb', minor: 16, files: {} })
+      withOverlay(k)
+    },
+  })
+  t.match(played.output, /\[init-missing\]/)
+  t.equal(played.execs.length, 1, played.output)
+  const record: unknown = JSON.parse(played.execs[0]?.record ?? '')
+  t.match(record, { root: { options: /upperdir=\/run\/fulcrum\/overlay\/rw\/upper/ } })
+  t.strictSame(calls(played, 'umount2').map(([target]) => target).filter((target) => String(target).startsWith('/run/fulcrum/overlay')), ['/run/fulcrum/overlay/lower', '/run/fulcrum/overlay/rw'])
+})
+
 t.test('root=live:', async (t) => {
   t.strictSame(parseLive('live:CDLABEL=A B'), { spec: 'LABEL=A B', path: null })
   t.strictSame(parseLive('live:/dev/sr0:/images/a.img'), { spec: '/dev/sr0', path: '/images/a.img' })

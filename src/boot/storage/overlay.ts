@@ -96,8 +96,8 @@ function lay(context: RootContext, wanted: Exclude<OverlayWords, { kind: 'none' 
   const { kernel, parameters, log } = context.state
   const { overlayReadOnly, overlayReset } = parameters.layers
   need(context, 'overlay')
-  // After a return those of the boot before may still be there.
-  for (const left of [LOWER, UPPER]) attempt(() => kernel.umount2(left, 0))
+  // Those of the boot before may still be there.
+  if (context.state.returned !== null) for (const left of [LOWER, UPPER]) attempt(() => kernel.umount2(left, 0))
   const { source, upper, work } = mountUpper(context, wanted)
   if (overlayReset && !overlayReadOnly) for (const path of [upper, work]) empty(kernel, path)
   if (!overlayReadOnly || wanted.kind === 'tmpfs') makeLayer(kernel, upper, work)
