@@ -70,7 +70,7 @@ export function describeInterfaces(all: readonly Interface[]): string[] {
   if (all.length === 0) return ['there is no network interface']
   return all.map((one) => {
     const link = one.hasCarrier === null ? 'down' : one.hasCarrier ? 'link' : 'no link'
-    const others = predictableNames(one).filter((name) => !name.startsWith('enx')).join(', ')
+    const others = predictableNames(one).filter((name) => !name.startsWith('enx') && !/f0(d\d+)?$/.test(name)).join(', ')
     return `${one.name}  ${one.mac}  ${link}${others === '' ? '' : `  (${others})`}`
   })
 }

@@ -4,9 +4,10 @@
 // is no statd in an initramfs, so version 3 is mounted with nolock.
 // nfs(5), Documentation/admin-guide/nfs/nfsroot.rst, fs/nfs/fs_context.c of the kernel.
 
-import { MS_RDONLY } from '../../abi/mount.ts'
+import { MNT_DETACH, MS_RDONLY } from '../../abi/mount.ts'
 import { parseMountOptions } from '../../facts/mount-options.ts'
 import { errorLine, isErrno } from '../../kernel/errors.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import { errorFailure } from '../boot-failure.ts'
 import type { MountedRoot, RootContext, Wanted } from '../storage/context.ts'
 import { bracketed } from './ip-address.ts'
@@ -20,7 +21,7 @@ const MOUNT_MS = 60_000
 const MODULES = ['nfs', 'nfsv4', 'nfsv3']
 const VERSIONS: readonly string[] = ['4.2', '4.1', '4.0', '3']
 const DEFAULT_PATH = '/tftpboot/%s'
-const OTHER_VERSION = ['EPROTONOSUPPORT', 'ENOENT', 'EINVAL', 'ECONNREFUSED', 'EPERM', 'EIO'] as const
+const OTHER_VERSION = ['EPROTONOSUPPORT', 'ENOENT', 'EINVAL', 'ECONNREFUSED', 'EPERM', 'EIO', 'EREMOTEIO'] as const
 
 /** The options that say a version, taken out, and what they say. */
 export function splitVersion(options: string): { readonly version: string | null; readonly rest: readonly string[] } {
@@ -60,6 +61,16 @@ function expand(path: string, connection: Connection | null): string {
   return path.replace('%s', connection?.request.hostname ?? connection?.lease?.hostname ?? connection?.address ?? '')
 }
 
+/** A server can mount by a version that it then stumbles over (seen: nfs-ganesha 6.5, version 4.2, Linux 7.3). Throws SyscallError. */
+function checkMounted(kernel: Pick<Kernel, 'stat' | 'umount2'>, target: string): void {
+  try {
+    kernel.stat(target)
+  } catch (error) {
+    kernel.umount2(target, MNT_DETACH)
+    throw error
+  }
+}
+
 /** Mounts it on the target; `connection`: the one that it is behind, where that is known. Throws BootFailure. */
 export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: Wanted, connection: Connection | null): MountedRoot {
   const { kernel, trace, log } = state
@@ -82,6 +93,7 @@ export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: 
       const call = { call: 'mount', source, target: wanted.target, fstype: 'nfs', flags, data: options } as const
       const outcome = trace.measure('mount', `${source} by NFS ${one}`, () => kernel.bounded(call, { timeoutMs: MOUNT_MS }), (end) => ({ end }))
       if (outcome === 'hung') throw notReached(`Cannot mount '${source}' by NFS ${one}: no answer in ${MOUNT_MS / 1000} s`, failures)
+      checkMounted(kernel, wanted.target)
       log.info(`mounted ${source} by NFS ${one}`)
       return { source, type: one === '3' ? 'nfs' : 'nfs4', options: [(flags & MS_RDONLY) === 0 ? 'rw' : 'ro', options].join(',') }
     } catch (error) {
