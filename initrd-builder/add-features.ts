@@ -21,7 +21,10 @@ export function addFeatures(names: readonly string[], tree: ImageTree, collector
   const chosen = withNeeds(names)
   for (const feature of chosen) addPrograms(feature, tree, collector, sysroot)
   return {
-    wanted: chosen.flatMap(({ name, modules }) => (modules ?? []).map(module => ({ name: module, reason: `feature '${name}'` }))),
+    wanted: chosen.flatMap(({ name, modules = [], drivers = [] }) => {
+      const reason = `feature '${name}'`
+      return [...modules.map(module => ({ name: module, reason })), ...drivers.map(module => ({ name: module, reason, isDriver: true }))]
+    }),
     load: chosen.flatMap(({ load }) => load ?? []),
   }
 }

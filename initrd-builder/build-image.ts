@@ -27,7 +27,7 @@ import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
 import { hostResume } from './modules/host-resume.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
-import { chooseModules, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
+import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
 import { makeSegments, readMicrocode, type SegmentResult } from './write-segments.ts'
 
@@ -94,7 +94,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const slim = options.keep === 'slim' ? slimModules : []
   const load = [...fromFeatures.load, ...(options.load ?? []), ...slim]
   const asked = [
-    ...fromFeatures.wanted,
+    ...(mode === 'host' ? onlyForDevices(kernel.index, fromFeatures.wanted, host.modaliases) : fromFeatures.wanted),
     ...fromHooks.kernelModules.map(name => ({ name, reason: 'asked for by a dracut module' })),
     ...slim.map(name => ({ name, reason: 'keep slim mounts the compressed copy' })),
     ...[...(options.addModules ?? []), ...(options.load ?? [])]
@@ -232,6 +232,8 @@ interface Mode {
   readonly wanted: readonly WantedModule[]
   readonly features: readonly WantedFeature[]
   readonly warnings: readonly string[]
+  /** Of this machine's devices; none for a generic image. */
+  readonly modaliases: readonly string[]
 }
 
 function chooseMode(options: BuildOptions, context: BuildContext, kernel: KernelModules, sysroot: Sysroot): Mode {
@@ -239,12 +241,12 @@ function chooseMode(options: BuildOptions, context: BuildContext, kernel: Kernel
   const host = options.mode === 'generic' || (options.mode === undefined && !ownSystem) ? undefined : readHostDevices(context.host)
   if (host !== undefined) {
     const { features, warnings } = options.auto === false ? { features: [], warnings: [] } : host
-    return { mode: 'host', wanted: [...wantedByDevices(kernel.index, host.modaliases), ...host.wanted], features, warnings }
+    return { mode: 'host', wanted: [...wantedByDevices(kernel.index, host.modaliases), ...host.wanted], features, warnings, modaliases: host.modaliases }
   }
   if (options.mode === 'host') {
     throw new BuilderError('refused', 'Cannot build for this machine only: /sys/devices shows no device')
   }
-  return { mode: 'generic', wanted: wantedGenerically(kernel.index), features: [], warnings: [] }
+  return { mode: 'generic', wanted: wantedGenerically(kernel.index), features: [], warnings: [], modaliases: [] }
 }
 
 /** Curated and detected names may be absent from a kernel, those which a person wrote may not. */

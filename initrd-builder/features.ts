@@ -24,7 +24,9 @@ export interface Feature {
   readonly linkTo?: string
   /** Kernel modules or aliases to put in. */
   readonly modules?: readonly string[]
-  /** Those of them to load at start whether or not a device asks for them. */
+  /** Drivers, one for each card that somebody may have; an image for one machine gets those that its devices ask for. */
+  readonly drivers?: readonly string[]
+  /** Those of `modules` to load at start whether or not a device asks for them. */
   readonly load?: readonly string[]
 }
 
@@ -45,7 +47,7 @@ const luksModules = [
 /** Wired cards, of virtual machines first. What a kernel does not have costs nothing; their firmware comes along. */
 const networkDrivers = `
   virtio_net vmxnet3 hv_netvsc xen_netfront ena gve e1000 e1000e igb igc ixgbe ixgbevf i40e ice r8169 8139cp 8139too tg3 bnx2 bnxt_en
-  broadcom realtek atlantic alx atl1c sky2 forcedeth mlx4_en mlx5_core be2net r8152 ax88179_178a asix cdc_ether smsc95xx lan78xx
+  atlantic alx atl1c sky2 forcedeth mlx4_en mlx5_core be2net r8152 ax88179_178a asix cdc_ether smsc95xx lan78xx
 `.trim().split(/\s+/)
 
 /** Not those that load modules (80-drivers), assemble (64-md-raid-assembly, 69-lvm) or start units: PID 1 does that. */
@@ -134,7 +136,7 @@ export const features: readonly Feature[] = [
     name: 'network',
     summary: 'drivers of wired network cards, DHCP by busybox; the features of network roots bring it along',
     programs: ['busybox'], optionalPrograms: ['getent'], packages: ['busybox-static', 'busybox'],
-    modules: ['af_packet', 'ipv6', ...networkDrivers],
+    modules: ['af_packet', 'ipv6', 'broadcom', 'realtek'], drivers: networkDrivers,
   },
   {
     name: 'nfs',

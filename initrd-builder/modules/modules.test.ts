@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { makeModuleIndex } from '../../src/kmod/module-index.ts'
-import { chooseModules, wantedByDevices, wantedGenerically } from './select-modules.ts'
+import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically } from './select-modules.ts'
 import { filterBuiltinModinfo, filterModulesAlias, filterModulesDep, filterModulesSoftdep } from './write-index.ts'
 
 const index = makeModuleIndex({
@@ -35,6 +35,16 @@ t.test('the curated list finds what the excerpt has of it', async t => {
 
 t.test('devices of the machine, less those that can wait', async t => {
   t.same(names(wantedByDevices(index, ['pci:v1d2', 'pci:v2d2', 'pci:v3'])), ['xhci_hcd'])
+})
+
+t.test('drivers of features, for one machine: those that a device asks for, and every wired card', async t => {
+  const cards = makeModuleIndex({
+    dep: ['kernel/drivers/net/ethernet/intel/igb/igb.ko:', 'kernel/drivers/net/ethernet/odd/odd.ko:', 'kernel/drivers/net/ethernet/tg3.ko:', 'kernel/drivers/net/wireless/wifi.ko:', 'kernel/fs/nfs/nfs.ko:'].join('\n'),
+    alias: 'alias pci:v1* igb\nalias pci:v2* odd\nalias pci:v3* tg3\nalias pci:v4* wifi\n',
+  })
+  const wanted = [{ name: 'nfs', reason: 'f' }, { name: 'igb', reason: 'f', isDriver: true }, { name: 'tg3', reason: 'f', isDriver: true }]
+  t.same(names(onlyForDevices(cards, wanted, ['pci:v1d1', 'pci:v2d1', 'pci:v4d1'])), ['nfs', 'igb', 'igb', 'odd'])
+  t.same(names(onlyForDevices(cards, [{ name: 'nfs', reason: 'f' }], ['pci:v1d1'])), ['nfs'], 'no network, no cards')
 })
 
 t.test('dependencies, soft and weak ones come along and say why', async t => {

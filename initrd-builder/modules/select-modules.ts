@@ -21,6 +21,8 @@ export interface ChosenModule {
 export interface WantedModule {
   readonly name: string
   readonly reason: string
+  /** A driver among many for its kind of device: in an image for one machine only if a device asks for it. */
+  readonly isDriver?: boolean
 }
 
 /** All modules of the generic groups that this kernel has as files. */
@@ -41,6 +43,23 @@ export function wantedByDevices(index: ModuleIndex, modaliases: readonly string[
       .filter(name => !lateDirectories.some(late => belowKernel(index.modules.get(name)?.path ?? '').startsWith(late)))
       .map(name => ({ name, reason: `drives device '${modalias}'` })),
   )
+}
+
+const NETWORK = 'drivers/net/'
+const WIRELESS = 'drivers/net/wireless/'
+
+/** For one machine: of the drivers that features list, and of all for wired network cards if they list some, those that a device asks for. */
+export function onlyForDevices(index: ModuleIndex, wanted: readonly WantedModule[], modaliases: readonly string[]): WantedModule[] {
+  if (!wanted.some(({ isDriver }) => isDriver === true)) return [...wanted]
+  const matched = new Set(modaliases.flatMap(modalias => index.matchModalias(modalias)))
+  const cards = [...matched].filter(name => {
+    const path = belowKernel(index.modules.get(name)?.path ?? '')
+    return path.startsWith(NETWORK) && !path.startsWith(WIRELESS)
+  })
+  return [
+    ...wanted.filter(({ name, isDriver }) => isDriver !== true || matched.has(normalizeModuleName(name))),
+    ...cards.map(name => ({ name, reason: 'drives a network card of this machine' })),
+  ]
 }
 
 /** What `chooseModules` found. */
