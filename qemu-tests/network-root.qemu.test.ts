@@ -52,10 +52,11 @@ like "name servers" "$(cat /run/fulcrum/network/resolv.conf)" 'nameserver 10\\.0
 like "no secret in the record" "$(grep -c ${CHAP.password} /run/fulcrum/boot.json)" '^0$'
 `
 
-/** The checks, then files, then the way back: the guest's init is replaced while it runs. */
-function script(...checks: readonly string[]): string {
-  return `${tapScript(...checks, writeKnownFiles(FILES))}
+/** The checks, then files, then the way back: the guest's init is replaced while it runs. `before`: commands before that. */
+function script(checks: string, before = ''): string {
+  return `${tapScript(checks, writeKnownFiles(FILES))}
 echo '{"record":"done","scriptStatus":0}'
+${before}
 chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1
 sleep 300`
 }
@@ -72,6 +73,10 @@ interface Way {
   readonly converse?: GuestSpec['converse']
   readonly rescue?: boolean
   readonly network?: 'ipv6'
+  /** Shell lines before the way back. */
+  readonly before?: string
+  /** What the end of the way back says; by default that all is done. */
+  readonly end?: RegExp
 }
 
 async function boot(t: Test, way: Way): Promise<void> {
@@ -83,11 +88,11 @@ async function boot(t: Test, way: Way): Promise<void> {
       initrd: await testImage(kernel, { sysroot, features: way.features }),
       append: `${BASE_APPEND} rw rd.timeout=30 fulcrum.switch=pivot ${way.append}`,
     },
-    beside: way.beside, script: script(way.checks), afterwards: way.afterwards,
+    beside: way.beside, script: script(way.checks, way.before), afterwards: way.afterwards,
     ...(way.converse === undefined ? {} : { converse: way.converse }),
     expectation: {
-      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, /^fulcrum: old root taken down in \d+ ms: [^,]/m],
-      consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), /fulcrum: Cannot (?!.*(trying again|reach))/, new RegExp(CHAP.password + '(?!.*Command line)')],
+      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, way.end ?? /^fulcrum: old root taken down in \d+ ms: [^,]/m],
+      consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), ...(way.end === undefined ? [/fulcrum: Cannot (?!.*(trying again|reach))/] : []), new RegExp(CHAP.password + '(?!.*Command line)')],
     },
   })
 }
@@ -153,6 +158,19 @@ is "the target" "$(cat /sys/class/iscsi_session/session*/targetname)" ${ISCSI_TA
     })
   })
 }
+
+/** The server cannot be reached any more when the machine goes down: it ends all the same, in a time that has a limit. */
+await t.test('6.12: NFS, and the network is down before the way back', async (t) => {
+  const folder = scratchFolder('nfs-down')
+  writeTree(root, folder)
+  const port = await freePort()
+  await boot(t, {
+    name: 'nfs-down-6.12', kernel: ensureKernel('6.12'), features: ['nfs'], append: `${STATIC} root=nfs4:10.0.2.2:/export:port=${port}`,
+    checks: 'is "type of the root" "$(type_of /)" nfs4', before: 'sync; ip link set eth0 down', rescue: true,
+    down: [], end: /^fulcrum: old root taken down in \d+ ms/m,
+    beside: () => serveNfs(folder, port), afterwards: () => [],
+  })
+})
 
 const target = (port: number): string => `${CHAP.user}:${CHAP.password}@10.0.2.2:6:${port}:1:${ISCSI_TARGET}`
 

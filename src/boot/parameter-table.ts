@@ -14,7 +14,8 @@ import type { Parameter } from './words/parameter.ts'
 /** Every parameter that PID 1 understands, in the order in which it is documented. */
 export const parameters: readonly Parameter[] = [
   parameter('kernel', 'root', 'SPEC', 'none',
-    'The root: /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR, a virtiofs or 9p tag, or ' +
+    'The root: /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR, a virtiofs or 9p tag, ' +
+      'nfs:[SERVER:]PATH[:OPTIONS], nbd:SERVER:PORT/EXPORT, iscsi:[USER:PASSWORD@]SERVER:[6]:[PORT]:[LUN]:TARGET, dhcp (as DHCP says), or ' +
       'gpt-auto: the partition whose type says so. Unset: gpt-auto',
   ),
   parameter('kernel', 'rootfstype', 'TYPE[,TYPE…]', 'detected',

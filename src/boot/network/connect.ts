@@ -107,6 +107,7 @@ class Bringup {
       const all = this.#look()
       return candidates(all, request, network.bootDevice).filter((one) => device !== null || ![...named].some((name) => findInterface(all, name) === one))
     }
+    if (find().length === 0) this.#state.log.info(`looking for ${device === null ? 'a network interface' : `network interface ${device}`}`)
     const there = this.#watch.until(() => {
       const found = find()
       return found.length === 0 ? null : found
