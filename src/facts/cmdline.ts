@@ -11,6 +11,8 @@ export interface CommandLineWord {
   readonly raw: string
   readonly key: string
   readonly value: string | null
+  /** Set at the rescue console: of words that are repeatable it replaces all before it. */
+  readonly isSetting?: true
 }
 
 /** A parsed command line. */
@@ -135,9 +137,9 @@ export function moduleParameters(line: CommandLine, module: string): string {
 /** The line with `settings` behind its words, where they win. For `set` in the rescue console. */
 export function withSettings(line: CommandLine, settings: Readonly<Record<string, string | true>>): CommandLine {
   const added = Object.entries(settings).map(([key, value]): CommandLineWord => {
-    if (value === true) return { raw: key, key, value: null }
+    if (value === true) return { raw: key, key, value: null, isSetting: true }
     const raw = /\s/.test(value) ? `${key}="${value}"` : `${key}=${value}`
-    return { raw, key, value }
+    return { raw, key, value, isSetting: true }
   })
   return { ...line, words: [...line.words, ...added] }
 }

@@ -38,7 +38,7 @@ const ADVERTISEMENT_MS = 15_000
 export function notUp(detail: string, report: readonly string[]): BootFailure {
   return refusalFailure('network', {
     reason: 'network-not-up', detail,
-    remedy: "look at the cable; 'load MODULE' loads a driver; 'set ip=' forgets every ip=, 'set ip=…' adds one, then 'retry'",
+    remedy: "look at the cable; 'load MODULE' loads a driver; 'set ip=…' replaces every ip=, then 'retry'",
   }, null, report)
 }
 

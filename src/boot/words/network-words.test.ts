@@ -1,6 +1,6 @@
 // The words about the network: what they mean, bad ones, and that an empty one forgets.
 import t from 'tap'
-import { parseCommandLine } from '../../facts/cmdline.ts'
+import { parseCommandLine, withSettings } from '../../facts/cmdline.ts'
 import { readParameters } from '../parameters.ts'
 import type { NetworkWords } from './network-words.ts'
 
@@ -15,7 +15,9 @@ t.test('defaults', async (t) => {
 
 t.test('each word', async (t) => {
   t.same(read('ip=eth0:dhcp ip=eth1:off').interfaces.map(({ device, method }) => [device, method]), [['eth0', 'dhcp'], ['eth1', 'off']])
-  t.same(read('ip=eth9:dhcp ip= ip=eth0:dhcp').interfaces.map(({ device }) => device), ['eth0'], 'an empty one forgets: the rescue console can only add')
+  t.same(read('ip=eth9:dhcp ip= ip=eth0:dhcp').interfaces.map(({ device }) => device), ['eth0'], 'an empty one forgets')
+  const set = withSettings(parseCommandLine('ip=eth9:dhcp ip=eth8:dhcp'), { ip: 'eth0:dhcp' })
+  t.same(readParameters(set).values.network.interfaces.map(({ device }) => device), ['eth0'], 'one set at the console replaces them')
   t.equal(read('rd.route=10.0.0.0/8:10.0.2.2 rd.route=[2001:db8::/32]:[fe80::1]:eth0').routes.length, 2)
   t.same(read('nameserver=10.0.2.3 nameserver=[2001:db8::53] nameserver=x').nameservers, ['10.0.2.3', '2001:db8::53'])
   t.same(read('ifname=lan:52:54:00:12:34:56').names, [{ name: 'lan', mac: '52:54:00:12:34:56' }])

@@ -56,12 +56,13 @@ export class WordReader {
     return word.value
   }
 
-  /** The value of every word, in order and as it stands; an empty one forgets what came before. */
+  /** The value of every word, in order and as it stands; an empty one, or one set at the rescue console, forgets what came before. */
   texts(key: string): string[] {
     let all: string[] = []
     for (const word of wordsOf(this.line, ...this.#spellings(key))) {
       if (word.value === null) this.problem(word.key, null, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
       else if (word.value === '') all = []
+      else if (word.isSetting === true) all = [word.value]
       else all.push(word.value)
     }
     return all
