@@ -1,7 +1,7 @@
 // What every npm script calls first: makes the checkout able to run our TypeScript, then runs it.
 // Plain JavaScript without dependencies, because on a fresh machine there is only the distribution's Node (20 or
 // newer) and npm: this installs the locked packages, among them the pinned Node 22 that runs everything else.
-// usage: node scripts/bootstrap.mjs build|test|demo|bench|kernel|deb|foreign|lint|typecheck [ARGUMENT…]
+// usage: node scripts/bootstrap.mjs build|test|demo|bench|conformance|foreign|kernel|deb|lint|typecheck [ARGUMENT…]
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -20,6 +20,7 @@ const targets = {
   demo: ['scripts/demo.ts'],
   bench: ['scripts/bench.ts'],
   foreign: ['scripts/foreign.ts'],
+  conformance: ['scripts/conformance.ts'],
   kernel: ['kernel-configs/build.ts'],
   deb: ['scripts/package-deb.ts'],
   lint: ['scripts/lint.ts'],

@@ -3,7 +3,6 @@
 import { CARRIED_PREFIXES } from '../../src/facts/switch-types.ts'
 import { signalName } from '../../src/abi/signals.ts'
 import type { Observation, SeenProcess } from './observation.ts'
-import { ENVIRONMENT } from './scenario.ts'
 import type { Look } from './scenario.ts'
 
 export const AS_GIVEN = 'as given'
@@ -78,12 +77,19 @@ export function deletionText(seen: Observation): string {
   return `${when}${rest}${damage}`
 }
 
-/** One look in words; AS_GIVEN when nothing is different. `wanted` is the argv that was asked for. */
-export function lookText(look: Look, seen: Observation, process: SeenProcess, given: { readonly argv: readonly string[]; readonly umask: string }): string {
+/** What the tool was called with. */
+export interface Given {
+  readonly argv: readonly string[]
+  readonly environment: readonly string[]
+  readonly umask: string
+}
+
+/** One look in words; AS_GIVEN when nothing is different. `given.argv` is what was asked for init. */
+export function lookText(look: Look, seen: Observation, process: SeenProcess, given: Given): string {
   switch (look) {
     case 'argv': return process.argv.join('\0') === given.argv.join('\0') ? AS_GIVEN : process.argv.map(quoted).join(' ')
     case 'environment': {
-      const text = difference(ENVIRONMENT, process.environment)
+      const text = difference(given.environment, process.environment)
       return text === '' ? AS_GIVEN : text
     }
     case 'cwd': return process.cwd
@@ -95,7 +101,8 @@ export function lookText(look: Look, seen: Observation, process: SeenProcess, gi
     case 'signals': return `ignored: ${signalNames(process.ignored)}; blocked: ${signalNames(process.blocked)}`
     case 'session': return `${process.isLeader ? 'leader' : 'no leader'}, ${process.terminal === 0 ? 'no terminal' : 'terminal kept'}`
     case 'capabilities': {
-      const missing = missingBits(process.bounding)
+      const had = missingBits(seen.boundingBefore)
+      const missing = missingBits(process.bounding).filter((bit) => !had.includes(bit))
       return missing.length === 0 ? AS_GIVEN : `bounding set without ${missing.join(' ')}`
     }
     case 'mounts': return mountsText(seen, process)

@@ -45,6 +45,8 @@ export interface Observation {
   /** Every mount of the namespace, as seen from the old root. */
   readonly mountsBefore: readonly Mount[]
   readonly mountsAfter: readonly Mount[]
+  /** Bounding set of the one that started the tool. */
+  readonly boundingBefore: bigint
   readonly process: SeenProcess | null
   /** Init runs, but not as PID 1. */
   readonly isChild: boolean
@@ -104,6 +106,7 @@ export function readObservation(fields: Fields): Observation {
     others: list(fields, 'others').sort(),
     mountsBefore: parseMountInfo(text(fields, 'mountsBefore')),
     mountsAfter: parseMountInfo(text(fields, 'mountsAfter')),
+    boundingBefore: BigInt(`0x${text(fields, 'bounding') === '' ? '0' : text(fields, 'bounding')}`),
     process: seenProcess(fields),
     isChild: fields.get('isChild') === 1,
   }

@@ -1,10 +1,12 @@
 // What became of one run, in the words of the table; and what fulcrum is not allowed to do. Pure.
 // A cell says what the reader of the table needs; complaintsOf() is stricter than any cell.
 // See scenario.ts for what a scenario is, and docs/conformance.md for the outcome.
+import { VERSION } from '../../src/version.ts'
 import type { Tool } from './implementations.ts'
 import { deletionText, lookText } from './looks.ts'
+import type { Given } from './looks.ts'
 import type { Observation } from './observation.ts'
-import { expectationOf, isRunAsPid1, looks } from './scenario.ts'
+import { ENVIRONMENT, expectationOf, isRunAsPid1, looks } from './scenario.ts'
 import type { Expectation, Look, Scenario } from './scenario.ts'
 
 /** Behind the options: NEWROOT INIT ARGUMENTS. */
@@ -21,6 +23,10 @@ function wantedUmask(scenario: Scenario): string {
   return at < 0 ? '0022' : (scenario.stage?.[at + 1] ?? '').padStart(4, '0')
 }
 
+const given = (scenario: Scenario): Given => ({
+  argv: wantedArgv(scenario), environment: scenario.stage?.includes('--no-env') === true ? [] : ENVIRONMENT, umask: wantedUmask(scenario),
+})
+
 /** Mounts that are no longer where they were, and what is gone of the old root, after a tool that failed. */
 function damage(seen: Observation, inBackground = false): string[] {
   const moved = seen.mountsBefore.filter(({ id, mountPoint }) => !seen.mountsAfter.some((m) => m.id === id && m.mountPoint === mountPoint))
@@ -33,12 +39,13 @@ function damage(seen: Observation, inBackground = false): string[] {
   return parts
 }
 
-const firstLine = (text: string): string => text.trim().split('\n')[0]?.trim() ?? ''
+/** Without the banner of busybox. */
+const firstLine = (text: string): string => text.split('\n').map((line) => line.trim()).find((line) => line !== '' && !line.startsWith('BusyBox v')) ?? ''
 
 /** What it said: the first line of standard error, or of standard output. */
 export function messageOf(seen: Observation): string {
   const from = seen.err.trim() === '' ? seen.out : seen.err
-  return firstLine(from).replaceAll('\r', '')
+  return firstLine(from.replaceAll('\r', '')).replaceAll(`fulcrum ${VERSION}`, 'fulcrum VERSION')
 }
 
 function endText(scenario: Scenario, tool: Tool, seen: Observation): string {
@@ -63,7 +70,7 @@ export function cellText(scenario: Scenario, tool: Tool, seen: Observation | nul
   const isPivot = tool === 'pivot_root' && seen.status === 0
   if (seen.end !== 'init' && !isPivot) return [end, ...damage(seen, inBackground)].join('; ')
   if (look === null || seen.process === null) return end
-  const text = isPivot ? pivotLook(look, seen) : lookText(look, seen, seen.process, { argv: wantedArgv(scenario), umask: wantedUmask(scenario) })
+  const text = isPivot ? pivotLook(look, seen) : lookText(look, seen, seen.process, given(scenario))
   return seen.isChild || seen.end !== 'init' ? `${end}; ${text}` : text
 }
 
@@ -87,7 +94,7 @@ function initComplaints(scenario: Scenario, expected: Expectation, seen: Observa
   for (const look of looks) {
     const one = wanted[look]
     if (one === undefined) continue
-    const text = lookText(look, seen, process, { argv: wantedArgv(scenario), umask: wantedUmask(scenario) })
+    const text = lookText(look, seen, process, given(scenario))
     if (text !== one) complaints.push(`${look}: '${text}', and not '${one}'`)
   }
   if (seen.isChild) complaints.push('init is not PID 1')

@@ -71,6 +71,15 @@ void observeProcess(int proc, pid_t pid) {
   putDescriptors(proc, pid);
 }
 
+// The bounding set of this process, as text.
+void observeBounding(int proc) {
+  char *line = slurp(proc, getpid(), "status") > 0 ? strstr(buffer, "CapBnd:") : NULL;
+  if (line == NULL) return;
+  line += strspn(line, "CapBnd:\t ");
+  line[strcspn(line, "\n")] = 0;
+  jsonText("bounding", line);
+}
+
 void observeMounts(const char *key, int mountinfo) {
   size_t used = 0;
   lseek(mountinfo, 0, SEEK_SET);

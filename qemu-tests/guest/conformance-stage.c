@@ -189,6 +189,7 @@ int main(int argc, char **argv) {
   jsonBegin("conformance");
   jsonText("id", stage.id);
   observeMounts("mountsBefore", mountinfo);
+  observeBounding(proc);
   long start = nowMs(), end = start + stage.limitMs;
   unsigned long ticks = 0;
   int idle = 0, status = 0, connection = -1;

@@ -21,6 +21,7 @@ void die(const char *what);
 
 // conformance-observe.c: records from `proc`, a descriptor of the outer /proc.
 void observeProcess(int proc, pid_t pid);
+void observeBounding(int proc);
 void observeMounts(const char *key, int mountinfo);
 void observeTree(const char *key, int directory);
 void observeOthers(int proc, pid_t parent);
