@@ -112,8 +112,9 @@ async function debian(release: DracutRelease, series: '6.12' | '7.x'): Promise<v
 is "the record is fulcrum's, engine" "$(record engine)" keep
 is "condition of dracut-shutdown.service" "$(systemctl show -P ConditionResult dracut-shutdown.service)" no
 is "the kept copy is kept out of services" "$(systemctl is-active fulcrum-hide.service)" active
+host=$(readlink /proc/1/ns/mnt)
 for process in /proc/[0-9]*; do
-  [ "$(readlink $process/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && continue
+  [ "$(readlink $process/ns/mnt)" = "$host" ] && continue
   grep -q " /run/\\(rootfs\\|initramfs\\) " $process/mountinfo && seeing="$seeing $(cat $process/comm)"
 done
 is "none of them sees it" "$seeing" ""

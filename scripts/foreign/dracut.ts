@@ -48,7 +48,7 @@ rm -f "$qemu"
 printf '%s\\n' '#!/bin/sh' 'case " $* " in *" -help "*) exec /usr/bin/qemu.real "$@" ;; esac' \\
   'exec flock --no-fork /run/qemu.lock /usr/bin/qemu.real "$@"' > "$qemu"
 chmod 755 "$qemu"
-set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 basedir=/usr/lib/dracut testdir=/suite/test
+set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 basedir=/usr/lib/dracut testdir=/suite/test
 if [ "$way" = fulcrum ] && [ -n "$seam" ]; then
   mkdir "$root/seam"
   cp -a "$seam/." "$root/seam/"
