@@ -63,7 +63,7 @@ getargbool 0 rd.mine && mine_is_on=yes
 ${note('cmdline $mine $mine_is_on $root')}
 need_shutdown`,
     'pre-udev/50-work.sh': `${note('pre-udev $mine')}
-/sbin/initqueue --onetime --unique --name job /bin/sh -c 'echo job >> /run/hooks-log'
+/sbin/initqueue --onetime --unique --name job echo job '>> /run/hooks-log'
 /sbin/initqueue --settled --unique --name again /bin/dracut-getarg mine=
 modprobe -q no-such-module || ${note('no such module')}
 modprobe dummy numdummies=3 && ${note('dummy $(ls -d /sys/class/net/dummy2)')}

@@ -506,6 +506,12 @@ udevsettle() {
 udevproperty() {
     [ ! -e /run/udev/control ] || udevadm control --property="$1"
 }
+# busybox's sh would take its own applet, which finds neither the index nor the options of the modules.
+modprobe() {
+    _f_program=/sbin/modprobe
+    [ -x "$_f_program" ] || _f_program=$(command -pv modprobe)
+    "$_f_program" "$@"
+}
 load_fstype() {
     _f_fs=${2:-$1}
     while read -r _f_a _f_b; do

@@ -75,6 +75,17 @@ _f_run() {
     done
 }
 
+# What rootfs-block of dracut makes of root=.
+_f_root() {
+    case "${root:-}" in
+        LABEL=* | UUID=* | PARTUUID=* | PARTLABEL=* | /dev/*)
+            root="block:$(label_uuid_to_dev "$root")"
+            rootok=1
+            ;;
+    esac
+    export root rflags fstype netroot NEWROOT
+}
+
 _f_mount() {
     for f in $(list_hooks mount); do
         _f_is_next "$f" || continue
@@ -152,6 +163,11 @@ if [ "$_f_verb" != round ]; then
         pre-mount mount pre-pivot cleanup emergency shutdown-emergency pre-shutdown shutdown; do
         [ -d "$hookdir/$_f_dir" ] || mkdir -p "$hookdir/$_f_dir"
     done
+    # Scripts of older dracuts have this path in themselves.
+    if [ -e /etc/initrd-release ] && [ ! -e /lib/dracut/hooks ]; then
+        mkdir -p /lib/dracut
+        ln -s ../../var/lib/dracut/hooks /lib/dracut/hooks
+    fi
 fi
 # shellcheck disable=SC1091
 [ ! -e "$_f_state/variables" ] || . "$_f_state/variables"
@@ -162,7 +178,10 @@ _f_answer=0
 trap _f_end EXIT
 setdebug
 case "$_f_verb" in
-    run) _f_run "$_f_at" ;;
+    run)
+        _f_run "$_f_at"
+        [ "$_f_at" != cmdline ] || _f_root
+        ;;
     mount) _f_mount ;;
     queue) _f_queue "$_f_at" ;;
     round) _f_round "$_f_at" "$_f_argument" ;;
