@@ -116,9 +116,10 @@ class RootWaiter {
       if (found !== null && this.#isFinished()) return found
       if (looked && found === null && this.#assemble()) continue
       if (this.#loadNext()) continue
-      if (this.#pass()) continue
-      const timedOut = this.#isOver()
-      if (timedOut) return { outcome: 'timeout', report: this.#report() }
+      const isPassed = this.#pass()
+      // A job that queues itself again must not keep the time from being over.
+      if (this.#isOver()) return { outcome: 'timeout', report: this.#report() }
+      if (isPassed) continue
       const wasSettled = this.#isSettled()
       this.#take(this.#monitor.next(this.#waitMs()))
       if (!wasSettled || this.#spec.kind === 'link') this.#shouldLook = true
@@ -167,14 +168,15 @@ class RootWaiter {
     return true
   }
 
-  /** As with the assembly, the time that it takes is not waited time: somebody may type. */
+  /** As with the assembly, the time that a long one takes is not waited time: somebody may type. */
   #runPass(queue: Queue): void {
     const before = this.#nowMs()
     const limit = this.#limitMs()
     this.#isQueueDone = queue.pass(limit !== null && before - this.#startMs >= (limit * 2) / 3)
     const after = this.#nowMs()
-    this.#startMs += after - before
-    this.#nextTickMs += after - before
+    const spent = Math.max(0, after - before - passMs)
+    this.#startMs += spent
+    this.#nextTickMs += spent
     this.#nextPassMs = after + passMs
     this.#shouldLook = true
   }

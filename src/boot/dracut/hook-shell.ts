@@ -83,7 +83,9 @@ export function createHookShell(state: BootState): HookShell | null {
       if (point === 'cmdline' || hasHooks(kernel, point)) call(point, ['run', point])
     },
     mount() {
-      if (hasHooks(kernel, 'mount')) call('mount', ['mount'])
+      if (!hasHooks(kernel, 'mount')) return false
+      call('mount', ['mount'])
+      return true
     },
     hasQueue: () => QUEUES.some((point) => hasHooks(kernel, point)),
     hasWork: () => kernel.exists('/var/lib/dracut/hooks/initqueue/work'),

@@ -9,8 +9,8 @@ export type HookPoint = 'cmdline' | 'pre-udev' | 'pre-trigger' | 'pre-mount' | '
 export interface HookShell {
   /** Runs the hooks of a point, if there are any. */
   run(point: HookPoint): void
-  /** Runs the hooks of 'mount' once, until one has mounted a root. */
-  mount(): void
+  /** Runs the hooks of 'mount' once, until one has mounted a root. False when there are none. */
+  mount(): boolean
   /** Whether the initqueue has anything to do or to wait for. */
   hasQueue(): boolean
   /** Whether a job was queued since the last pass. */

@@ -66,9 +66,10 @@ export function mountByHooks(state: BootState, source: string | null): MountedRo
   const isTheirs = isRootOfHooks(state)
   hookShell.run('pre-mount')
   for (let tries = isTheirs ? MOUNT_TRIES : 1; tries > 0; tries -= 1) {
-    hookShell.mount()
+    const isTried = hookShell.mount()
     const mounted = rootByHook(kernel, before)
     if (mounted !== null) return mounted
+    if (!isTried) break
     if (tries > 1) kernel.sleepMs(MOUNT_PAUSE_MS)
   }
   if (!isTheirs) return null
