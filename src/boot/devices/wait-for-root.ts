@@ -12,6 +12,7 @@ import { isRootRelevant, lastRank, listBusDevices, rootRank } from './coldplug.t
 import type { DeviceKernel } from './device-kernel.ts'
 import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
 import type { ModuleLoader } from './module-loader.ts'
+import type { Queue } from './queue.ts'
 import { findTag, listTags } from './tags.ts'
 import { timeoutReport } from './timeout-report.ts'
 import { openUeventMonitor, type UeventBatch, type UeventMonitor } from './uevent-monitor.ts'
@@ -31,14 +32,6 @@ export interface WaitOptions {
   readonly assembly?: Assembly
   /** Whether a file system on several devices will do without some of them, when no disk comes any more. */
   readonly acceptIncomplete?: boolean
-}
-
-/** Jobs that run while the root is not there. */
-export interface Queue {
-  /** Whether a job came since the last pass. */
-  hasWork(): boolean
-  /** Runs a pass; true when nothing more is waited for. `isLate`: two thirds of the time are over. */
-  pass(isLate: boolean): boolean
 }
 
 export type RootWait =

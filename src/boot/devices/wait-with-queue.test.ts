@@ -4,7 +4,8 @@ import t from 'tap'
 import { parseRootSpec, type RootSpec } from '../../facts/block/root-spec.ts'
 import { ext4Disk, FakeDeviceKernel } from './fake-kernel-for-tests.ts'
 import { createModuleLoader } from './module-loader.ts'
-import { waitForRoot, type Queue, type RootWait } from './wait-for-root.ts'
+import type { Queue } from './queue.ts'
+import { waitForRoot, type RootWait } from './wait-for-root.ts'
 
 const uuid = '0d4dbbf5-3b2d-4a36-a0a5-19c6ad0c0c3a'
 
