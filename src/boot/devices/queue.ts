@@ -1,4 +1,6 @@
-// The initqueue of hooks written for dracut, as the wait for the root sees it. src/boot/dracut/hook-shell.ts has one.
+// The initqueue of hooks written for dracut, as the wait for the root sees it.
+//
+// A type only, so that waiting knows nothing of shells: src/boot/dracut/hook-shell.ts has the one that there is.
 
 /** Jobs that run while the root is not there. */
 export interface Queue {
