@@ -56,6 +56,9 @@ const udevRules = `
   60-nbd 62-multipath 63-md-raid-arrays 64-btrfs 64-btrfs-dm 95-dm-notify
 `.trim().split(/\s+/)
 
+/** OpenSSL opens it by name for the hash whirlpool, which old LUKS1 headers have. */
+const opensslLegacy = ['lib/x86_64-linux-gnu', 'lib/aarch64-linux-gnu', 'lib64', 'lib'].map(directory => `/usr/${directory}/ossl-modules/legacy.so`)
+
 export const features: readonly Feature[] = [
   {
     name: 'shell',
@@ -93,7 +96,7 @@ export const features: readonly Feature[] = [
   {
     name: 'luks',
     summary: 'encrypted devices: cryptsetup, /etc/crypttab, /etc/fulcrum/keymap, dm-crypt and its algorithms',
-    programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab', '/etc/fulcrum/keymap'], modules: luksModules,
+    programs: ['cryptsetup'], packages: ['cryptsetup-bin'], optionalFiles: ['/etc/crypttab', '/etc/fulcrum/keymap', ...opensslLegacy], modules: luksModules,
   },
   {
     name: 'verity',
