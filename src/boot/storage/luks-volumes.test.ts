@@ -38,6 +38,9 @@ t.test('which, in which order', async (t) => {
     ['/dev/vdc', `rd.luks.uuid=${A}`, '', ''],
     ['PARTUUID=12', '', '', ''],
     ['virtiofs:tag', '', '', ''],
+    ['/dev/disk/by-path/pci-0000:00:1f.2-ata-1', '', '', ''],
+    ['/dev/disk/by-id/dm-name-x', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
+    ['/dev/vg/root', '', '', `luks-${A}:vda2 luks-${B}:vdb`],
     ['LABEL=x', 'rd.luks=0', '', ''],
     ['LABEL=x', 'rd.luks.uuid=BBBB', '', `luks-${B}:vdb`],
     ['LABEL=x', `rd.luks.uuid=luks-${B}`, `r UUID=${A}\nh UUID=${B} none tries=1`, 'h:vdb'],
@@ -55,6 +58,12 @@ t.test('which, in which order', async (t) => {
   ]
   // rd.luks.crypttab= is the assembler's, which hands in no entries then.
   for (const [root, line, crypttab, expected] of cases) t.equal(short(choose(root, line, crypttab)), expected, `${root} ${line} ${crypttab}`)
+})
+
+t.test('hooks that make the root get what is named, and no more', async (t) => {
+  const of = (line: string): string => short(chooseVolumes({ kind: 'hooks' }, { words: readParameters(parseCommandLine(line)).values.block.luks, crypttab: [], devices }))
+  t.equal(of(''), '')
+  t.equal(of(`rd.luks.uuid=${A}`), `luks-${A}:vda2`)
 })
 
 t.test('what is inside of one device', async (t) => {

@@ -23,10 +23,12 @@ export interface Volume {
 
 /** Devices that no unlocking brings: those of the machine itself. */
 const PLAIN_DISK = /^(sd|hd|vd|xvd|nvme|mmcblk|sr|nbd|pmem|loop|ubd)/
+const PLAIN_LINK = /^\/dev\/disk\/by-(path|id)\/(?!dm-|md-|lvm-)/
 
 /** Whether what is waited for can be inside of an encrypted device. */
 function canBeInside(wanted: RootSpec): boolean {
   if (wanted.kind === 'name') return !PLAIN_DISK.test(wanted.name)
+  if (wanted.kind === 'link') return !PLAIN_LINK.test(wanted.path)
   return !['partuuid', 'partlabel', 'tag', 'gpt-auto'].includes(wanted.kind)
 }
 
@@ -101,7 +103,8 @@ export function chooseVolumes(wanted: RootSpec, asked: Asked): Volume[] {
   const listed = crypttab.map((entry) => volume(asked, deviceOf(entry.device, devices), { name: entry.name }, entry)).filter(({ options }) => !options.noauto)
   const first = (all: readonly Volume[]): Volume[] => [...all.filter((v) => v.options.initrdAttach), ...all.filter((v) => !v.options.initrdAttach)]
   // What is waited for by its name is not looked for elsewhere, whoever named it.
-  const every = devices.filter(isLuks).map((device) => volume(asked, device, {}))
+  // Hooks that make a root of their own say what they need.
+  const every = wanted.kind === 'hooks' ? [] : devices.filter(isLuks).map((device) => volume(asked, device, {}))
   if (wanted.kind === 'inside') return [...named, ...listed, ...every].filter(({ device }) => device?.name === wanted.name).slice(0, 1)
   const exact = wanted.kind === 'mapper' ? [...named, ...listed, ...every].filter(({ name }) => name === wanted.name) : []
   const chosen = [exact, named, first(listed)].find((all) => all.length > 0) ?? every
