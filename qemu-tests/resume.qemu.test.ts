@@ -32,7 +32,6 @@ counter=$!
 sleep 1
 boot=$(cat /proc/sys/kernel/random/boot_id); before=$(cat /run/count)
 swapon /dev/vdb
-echo 0 > /sys/power/image_size
 echo shutdown > /sys/power/disk
 echo disk > /sys/power/state || poweroff -f
 sleep 1
