@@ -5,9 +5,8 @@
 // Documentation/admin-guide/device-mapper/verity.rst, veritytab(5), systemd-veritysetup-generator(8).
 
 import { O_RDONLY } from '../../abi/process.ts'
-import { errorLine } from '../../kernel/errors.ts'
 import { readKernelLog } from '../../facts/kmsg.ts'
-import { attempt } from '../../kernel/errors.ts'
+import { attempt, errorLine } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { BootFailure, refusalFailure } from '../boot-failure.ts'
 import { ensureNode } from '../devices/index.ts'
