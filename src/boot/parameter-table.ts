@@ -15,7 +15,8 @@ import type { Parameter } from './words/parameter.ts'
 export const parameters: readonly Parameter[] = [
   parameter('kernel', 'root', 'SPEC', 'none',
     'The root: /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR, a virtiofs or 9p tag, ' +
-      'nfs:[SERVER:]PATH[:OPTIONS], nbd:SERVER:PORT/EXPORT, iscsi:[USER:PASSWORD@]SERVER:[6]:[PORT]:[LUN]:TARGET, dhcp (as DHCP says), or ' +
+      'nfs:[SERVER:]PATH[:OPTIONS], nbd:SERVER:PORT/EXPORT, iscsi:[USER:PASSWORD@]SERVER:[6]:[PORT]:[LUN]:TARGET, dhcp (as DHCP says), ' +
+      'live:SPEC[:/PATH] (an image file on that device, as live media have it), or ' +
       'gpt-auto: the partition whose type says so. Unset: gpt-auto',
   ),
   parameter('kernel', 'rootfstype', 'TYPE[,TYPE…]', 'detected',
