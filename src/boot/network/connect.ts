@@ -4,7 +4,7 @@
 // Everything has a limit. Done anew by each try: what is there already is replaced by the same.
 // dracut.cmdline(7), nfsroot.rst; docs/network-root.md.
 
-import { errorLine, isErrno } from '../../kernel/errors.ts'
+import { errorLine, isErrno, SyscallError } from '../../kernel/errors.ts'
 import type { BootState } from '../boot-state.ts'
 import { refusalFailure } from '../boot-failure.ts'
 import type { BootFailure } from '../boot-failure.ts'
@@ -293,7 +293,7 @@ export function connect(context: RootContext): Connection[] {
       bringup.close()
     }
   } catch (error) {
-    if (isErrno(error)) throw notUp(errorLine(error), describeInterfaces(readInterfaces(state.kernel)))
+    if (error instanceof SyscallError) throw notUp(errorLine(error), describeInterfaces(readInterfaces(state.kernel)))
     throw error
   }
 }

@@ -6,14 +6,16 @@
 
 import { MNT_DETACH, MS_RDONLY } from '../../abi/mount.ts'
 import { parseMountOptions } from '../../facts/mount-options.ts'
-import { errorLine, isErrno } from '../../kernel/errors.ts'
+import { errorLine, isErrno, SyscallError } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { errorFailure } from '../boot-failure.ts'
-import type { MountedRoot, RootContext, Wanted } from '../storage/context.ts'
+import type { ModuleLoader } from '../devices/index.ts'
+import type { MountedRoot, Wanted } from '../storage/context.ts'
 import { bracketed } from './ip-address.ts'
 import type { Connection } from './network-files.ts'
 import type { NfsRoot } from './parse-netroot.ts'
 import { awaitServer, notReached, resolveHost } from './server.ts'
+import type { ServerState } from './server.ts'
 
 const NFS_PORT = 2049
 const MOUNT_MS = 60_000
@@ -61,6 +63,12 @@ function expand(path: string, connection: Connection | null): string {
   return path.replace('%s', connection?.request.hostname ?? connection?.lease?.hostname ?? connection?.address ?? '')
 }
 
+/** What is needed of the boot. */
+interface NfsContext {
+  readonly state: ServerState
+  readonly loader: Pick<ModuleLoader, 'loadIfThere'>
+}
+
 /** A server can mount by a version that it then stumbles over (seen: nfs-ganesha 6.5, version 4.2, Linux 7.3). Throws SyscallError. */
 function checkMounted(kernel: Pick<Kernel, 'stat' | 'umount2'>, target: string): void {
   try {
@@ -72,7 +80,7 @@ function checkMounted(kernel: Pick<Kernel, 'stat' | 'umount2'>, target: string):
 }
 
 /** Mounts it on the target; `connection`: the one that it is behind, where that is known. Throws BootFailure. */
-export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: Wanted, connection: Connection | null): MountedRoot {
+export function mountNfs({ state, loader }: NfsContext, root: NfsRoot, wanted: Wanted, connection: Connection | null): MountedRoot {
   const { kernel, trace, log } = state
   const server = root.server ?? connection?.request.server ?? connection?.lease?.bootServer ?? connection?.lease?.server ?? null
   if (server === null) throw notReached('Cannot mount by NFS: its server is not told, neither by root= or nfsroot= nor by ip= or DHCP', [])
@@ -97,7 +105,7 @@ export function mountNfs({ state, loader }: RootContext, root: NfsRoot, wanted: 
       log.info(`mounted ${source} by NFS ${one}`)
       return { source, type: one === '3' ? 'nfs' : 'nfs4', options: [(flags & MS_RDONLY) === 0 ? 'rw' : 'ro', options].join(',') }
     } catch (error) {
-      if (!isErrno(error)) throw error
+      if (!(error instanceof SyscallError)) throw error
       first ??= error
       failures.push(`NFS ${one}: ${errorLine(error)}`)
       if (!isErrno(error, ...OTHER_VERSION)) break

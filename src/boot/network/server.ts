@@ -4,12 +4,15 @@
 // nameserver= gave. A switch port may take half a minute before it forwards anything: who does not answer is asked
 // again until the time-out of the root is over.
 
-import { errorLine, isErrno } from '../../kernel/errors.ts'
+import { errorLine, SyscallError } from '../../kernel/errors.ts'
 import type { BootState } from '../boot-state.ts'
 import { refusalFailure } from '../boot-failure.ts'
 import type { BootFailure } from '../boot-failure.ts'
 import { runTool } from '../tool.ts'
 import { addressBytes, bracketed, isAddress } from './ip-address.ts'
+
+/** What is needed of the boot. */
+export type ServerState = Pick<BootState, 'kernel' | 'parameters' | 'log' | 'trace'>
 
 const LOOK_UP_MS = 15_000
 const ANSWER_MS = 5000
@@ -29,7 +32,7 @@ export function firstAddress(text: string): string | null {
 }
 
 /** The address of a name; an address as it is. Throws BootFailure. */
-export function resolveHost(state: BootState, host: string): string {
+export function resolveHost(state: ServerState, host: string): string {
   if (isAddress(host)) return host
   let why = 'the answer has no address'
   for (const deadline = limit(state); ; state.kernel.sleepMs(PAUSE_MS)) {
@@ -44,16 +47,16 @@ export function resolveHost(state: BootState, host: string): string {
 }
 
 /** Microseconds of CLOCK_MONOTONIC, or null for ever. */
-function limit({ kernel, parameters }: BootState): bigint | null {
+function limit({ kernel, parameters }: ServerState): bigint | null {
   return parameters.rootTimeoutMs === null ? null : kernel.monotonicUs() + BigInt(parameters.rootTimeoutMs) * 1000n
 }
 
-function isOver({ kernel }: BootState, deadline: bigint | null): boolean {
+function isOver({ kernel }: ServerState, deadline: bigint | null): boolean {
   return deadline !== null && kernel.monotonicUs() >= deadline
 }
 
 /** Returns when somebody listens on this port. Throws BootFailure. */
-export function awaitServer(state: BootState, address: string, port: number): void {
+export function awaitServer(state: ServerState, address: string, port: number): void {
   const { kernel, log } = state
   const bytes = addressBytes(address)
   if (bytes === null) throw new Error(`Cannot ask '${address}': it is no address`)
@@ -64,7 +67,7 @@ export function awaitServer(state: BootState, address: string, port: number): vo
       kernel.probeTcp(bytes, port, ANSWER_MS)
       return
     } catch (error) {
-      if (!isErrno(error)) throw error
+      if (!(error instanceof SyscallError)) throw error
       const why = error.code === 'ETIMEDOUT' ? 'no answer' : error.code === 'ECONNREFUSED' ? 'nobody listens there (ECONNREFUSED)' : errorLine(error)
       if (isOver(state, deadline)) throw notReached(`Cannot reach the server ${where}: ${why}`, [])
       if (told !== why) log.warn(`waiting for the server ${where}: ${why}`)
