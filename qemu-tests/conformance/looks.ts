@@ -68,7 +68,7 @@ const PINNED = ['/keep/', '/keep/hidden', '/kit/']
 export function deletionText(seen: Observation): string {
   const left = seen.oldTree.filter((path) => !PINNED.includes(path) && path !== '/newroot/')
   const files = left.filter((path) => !path.endsWith('/'))
-  const lost = [...(seen.keepTree.includes('/seen') ? [] : ['a file on another mount']), ...(seen.newTree.length === 0 ? ['the new root'] : [])]
+  const lost = [...(seen.keepTree.includes('/seen') ? [] : ['a file on another mount']), ...(seen.newTree.length === 0 || (seen.oldTree.includes('/plain/') && !seen.oldTree.includes('/plain/etc/newroot')) ? ['the new root'] : [])]
   const damage = lost.length === 0 ? '' : `; also deleted: ${lost.join(', ')}`
   if (files.length > 1) return `nothing deleted${damage}`
   // A child that has done its work already is a zombie of init.

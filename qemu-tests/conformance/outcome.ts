@@ -1,7 +1,6 @@
 // What became of one run, in the words of the table; and what fulcrum is not allowed to do. Pure.
 // A cell says what the reader of the table needs; complaintsOf() is stricter than any cell.
 // See scenario.ts for what a scenario is, and docs/conformance.md for the outcome.
-import { VERSION } from '../../src/version.ts'
 import type { Tool } from './implementations.ts'
 import { deletionText, lookText } from './looks.ts'
 import type { Given } from './looks.ts'
@@ -45,7 +44,7 @@ const firstLine = (text: string): string => text.split('\n').map((line) => line.
 /** What it said: the first line of standard error, or of standard output. */
 export function messageOf(seen: Observation): string {
   const from = seen.err.trim() === '' ? seen.out : seen.err
-  return firstLine(from.replaceAll('\r', '')).replaceAll(`fulcrum ${VERSION}`, 'fulcrum VERSION')
+  return firstLine(from.replaceAll('\r', '')).replace(/(?<=from fulcrum )\S+/, 'VERSION')
 }
 
 function endText(scenario: Scenario, tool: Tool, seen: Observation): string {

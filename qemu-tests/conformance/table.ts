@@ -67,7 +67,7 @@ function sayings(answers: readonly Answer[], tool: Tool, scenarios: readonly Sce
       const text = seen === null ? '' : messageOf(seen)
       return text === '' ? [] : [`  - ${name}: \`${text.replaceAll('`', '\'')}\``]
     })
-    return said.length === 0 ? [] : [`- ${scenario.title}`, ...said]
+    return said.length === 0 ? [] : [`- ${scenario.group}: ${scenario.title}`, ...said]
   }).join('\n')
 }
 

@@ -35,7 +35,8 @@ Different from util-linux and busybox on purpose:
   - a shared "/" is made private instead of failing after the mounts are gone
   - only an initramfs is ever deleted (ramfs or tmpfs with /init or /etc/initrd-release, not the file
     system of NEWROOT); any other root is kept, at /run/rootfs
-  - it must be PID 1, as with busybox
+  - it must be PID 1, as with busybox, and never exits then: what fails ends in the rescue console
+  - INIT gets default signal dispositions and an empty signal mask, as from the kernel
 `,
   run(args, io) {
     const { flags, values, rest, problem } = parseLeadingOptions(args, { flags: ['h', 'V', 'help', 'version'], values: ['c'] })

@@ -331,3 +331,28 @@ t.test('a printed plan names the point of no return and ends with exec', async (
   t.match(text, /-- point of no return --\n +10\. delete everything/)
   t.match(text, /execve\("\/sbin\/init", \["\/sbin\/init", "3"\]\)/)
 })
+
+t.test('a mount point that is a link in the new root is mounted where it leads', async (t) => {
+  const linked = { targets: directories, places: { '/run': '/var/run' } }
+  for (const engine of ['move', 'pivot'] as const) {
+    const all = lines(planned(planSwitch(request({ engine }), facts(PRIVATE, linked))))
+    t.ok(all.includes('mount("/run", "/sysroot/var/run", NULL, MS_MOVE, NULL)'), all.join('\n'))
+    t.equal(all.includes('pivot_root(".", "var/run/rootfs")'), engine === 'pivot')
+  }
+  const missing = { ...linked, targets: { ...directories, '/run': 'missing' as const }, newRoot: { ...facts(PRIVATE).newRoot, readOnly: false } }
+  t.ok(lines(planned(planSwitch(request(), facts(PRIVATE, missing)))).includes('mkdir("/sysroot/var/run", 0755)'))
+})
+
+t.test('a new root that stands on a carried mount is moved out of it first, and back by an undo', async (t) => {
+  const below = PRIVATE.replace('30 2 254:0 / /sysroot', '30 24 254:0 / /run/live')
+  const plan = planned(planSwitch(request({ newRoot: '/run/live', engine: 'move', keep: 'none' }), facts(below)))
+  const all = lines(plan)
+  t.strictSame(all.slice(0, 2), ['mkdir("/.fulcrum-newroot", 0755)', 'mount("/run/live", "/.fulcrum-newroot", NULL, MS_MOVE, NULL)'])
+  t.ok(all.includes('mount("/run", "/.fulcrum-newroot/run", NULL, MS_MOVE, NULL)'), all.join('\n'))
+  t.strictSame(plan.notes, [])
+  t.equal(planUndo(plan, plan.pointOfNoReturn).map(describeStep).at(-1), 'mount("/.fulcrum-newroot", "/run/live", NULL, MS_MOVE, NULL)')
+})
+
+t.test('argv[0] is the word of the caller', async (t) => {
+  t.strictSame(planned(planSwitch(request({ argv0: 'sbin/init' }), facts(PRIVATE))).exec?.argv, ['sbin/init', '3'])
+})
