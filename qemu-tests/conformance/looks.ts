@@ -13,6 +13,9 @@ const DESCRIPTORS = ['0 null', '1 pipe', '2 pipe']
 
 const quoted = (word: string): string => (/^[\w./=:+@%,-]+$/.test(word) ? word : JSON.stringify(word))
 
+const MAX_TEXT = 80
+const shortened = (text: string): string => (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`)
+
 /** Lists in words: what is not there any more, and what is new. */
 function difference(before: readonly string[], after: readonly string[]): string {
   const lost = before.filter((word) => !after.includes(word))
@@ -87,7 +90,7 @@ export interface Given {
 /** One look in words; AS_GIVEN when nothing is different. `given.argv` is what was asked for init. */
 export function lookText(look: Look, seen: Observation, process: SeenProcess, given: Given): string {
   switch (look) {
-    case 'argv': return process.argv.join('\0') === given.argv.join('\0') ? AS_GIVEN : process.argv.map(quoted).join(' ')
+    case 'argv': return process.argv.join('\0') === given.argv.join('\0') ? AS_GIVEN : shortened(process.argv.map(quoted).join(' '))
     case 'environment': {
       const text = difference(given.environment, process.environment)
       return text === '' ? AS_GIVEN : text

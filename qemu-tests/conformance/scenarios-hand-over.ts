@@ -25,7 +25,7 @@ export const handOverScenarios: readonly Scenario[] = [
     stage: ['--ignore', '1', '--ignore', '13', '--ignore', '17', '--block', '15', '--block', '10'], look: ['signals'], expect: { end: 'init' },
   },
   { id: 'terminal', group: inherits, title: 'a controlling terminal on 0 to 2', tools: SWITCH, stage: ['--terminal'], look: ['session', 'descriptors'], expect: { end: 'init' } },
-  { id: 'children', group: inherits, title: 'a process of the initramfs runs', tools: SWITCH, setup: 'sleep 1000 < /marker/other > /dev/null 2>&1 &', look: ['processes', 'deletion'], expect: { end: 'init' } },
+  { id: 'children', group: inherits, title: 'a process of the initramfs runs', tools: SWITCH, setup: 'exec 5< /marker/other; sleep 1000 <&5 & sleep 0.3', look: ['processes', 'deletion'], expect: { end: 'init' } },
   { id: 'moved-before', group: mounts, title: '/dev, /proc, /sys and /run moved before (initramfs-tools)', tools: SWITCH, setup: 'for d in dev sys run proc; do mount --move /$d /newroot/$d; done', look: ['mounts'], expect: { end: 'init' } },
   { id: 'run-moved', group: mounts, title: '/run moved before (dracut)', tools: SWITCH, setup: 'mount --move /run /newroot/run', look: ['mounts'], expect: { end: 'init' } },
   { id: 'no-proc', group: mounts, title: '/proc is not mounted', tools: SWITCH, stage: ['--no-proc'], look: ['mounts'], expect: { end: 'init' } },
