@@ -38,6 +38,15 @@ yes "the way back is fulcrum's" cmp /run/initramfs/shutdown /run/rootfs/usr/bin/
 yes "a place for the real root" test -d /run/initramfs/oldroot
 `
 
+/** Two processes of a hook, one of which a rule keeps: also through the signals of systemd, by its mark. */
+const RULES = 'fulcrum.process=keep:sleeper-one,kill:sleeper-two'
+const POLICY = `
+running() { for at in /proc/[0-9]*; do [ "$(cat $at/comm 2>/dev/null)" = "$1" ] && echo \${at#/proc/}; done; }
+like "a rule keeps one process of the initramfs" "$(running sleeper-one)" '^[0-9]+$'
+is "and it is marked for systemd's last signals" "$(head -c 1 /proc/$(running sleeper-one)/cmdline)" @
+is "a rule ends the other" "$(running sleeper-two)" ""
+`
+
 /** The end: the disk is written to right before. Not in the script's own process group, which ends with PID 1's. */
 const LEAVE = `
 mount -o remount,rw /
@@ -54,7 +63,7 @@ async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'instal
       name: `dracut-shell-${release}-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'shell', by }), memoryMiB: 768,
-        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 fulcrum.process=kill:udevd`,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 ${RULES}`,
         disks: [{ path: disk.path, bus: 'virtio', writable: true }],
       },
       script: tapScript(mountChecks('ext4'), `
@@ -63,7 +72,7 @@ is "kept" "$(record keep)" full
 is "root in the record" "$(record type)" ext4
 yes "what is kept is dracut's" test -e /run/rootfs/usr/lib/dracut/modules.txt
 like "dracut's own words of init" "$(tr '\\0' ' ' < /proc/1/cmdline)" '/sbin/init'
-`, KEPT, LEAVE),
+`, POLICY, KEPT, LEAVE),
       expectation: { report: 'none', end: 'poweroff', consoleLacks: [/rescue/, /Cannot/], consoleHas: [/old root taken down/] },
       afterwards: ([path = '']) => checkExt4(path, { files: WRITTEN }),
     })
@@ -78,13 +87,13 @@ async function systemd(release: DracutRelease, series: '6.12' | '7.x', by: 'inst
       name: `dracut-systemd-${release}-${series}`, timeoutMs: 150_000,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by }), memoryMiB: 768,
-        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20`,
+        append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 ${RULES}`,
         disks: [{ path: disk.path, bus: 'virtio', writable: true }],
       },
       script: tapScript(`
 is "the record is fulcrum's, engine" "$(record engine)" keep
 is "kept" "$(record keep)" slim
-`, KEPT, LEAVE),
+`, POLICY, KEPT, LEAVE),
       expectation: { report: 'none', end: 'poweroff', consoleLacks: [/rescue/, /Cannot/], consoleHas: [/old root taken down/] },
       afterwards: ([path = '']) => checkExt4(path, { files: WRITTEN }),
     })

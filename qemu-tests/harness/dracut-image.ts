@@ -10,6 +10,7 @@ import { cacheDirectory, makeAtomically, withCacheLock } from '../../scripts/set
 import { ensureDracutTree, runDracut } from '../../scripts/setup/dracut-tree.ts'
 import type { DracutRelease } from '../../scripts/setup/dracut-tree.ts'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
+import { guestProgram } from './guest-programs.ts'
 import { dist } from './test-image.ts'
 
 const MODULE = join(import.meta.dirname, '../../initrd-builder/dracut/50fulcrum')
@@ -26,12 +27,21 @@ export interface DracutImage {
 }
 
 function options(init: DracutImage['init']): string[] {
-  const modules = ['base', 'rootfs-block', 'fs-lib', 'kernel-modules', 'udev-rules', 'shutdown', 'fulcrum']
+  const modules = ['base', 'rootfs-block', 'fs-lib', 'kernel-modules', 'udev-rules', 'shutdown', 'fulcrum', 'sleepers']
   const withSystemd = [...modules, 'systemd', 'systemd-initrd', 'dracut-systemd']
   return ['--no-hostonly', '--no-hostonly-cmdline', '--no-early-microcode', '--no-compress',
     '--drivers', 'virtio_blk virtio_pci ext4', ...(init === 'shell' ? ['--omit', 'systemd'] : []),
     '--modules', (init === 'shell' ? modules : withSystemd).join(' ')]
 }
+
+/** A module of a user's: two processes that a hook starts, and nobody ends. */
+const SLEEPERS = `#!/bin/bash
+install() {
+    inst_simple "$moddir/sleeper" /usr/bin/sleeper-one
+    inst_simple "$moddir/sleeper" /usr/bin/sleeper-two
+    inst_hook pre-mount 10 "$moddir/start.sh"
+}
+`
 
 /** Shell lines that put program, module and configuration into the tree at $root. */
 function putInPlace({ by, conf }: DracutImage): string {
@@ -42,6 +52,9 @@ function putInPlace({ by, conf }: DracutImage): string {
   ]
   return [
     ...(by === 'install' ? [`${dist('fulcrum')} install --root "$root" dracut > /dev/null`] : fromTree),
+    'at=$root/usr/lib/dracut/modules.d/55sleepers; mkdir -p "$at"', `cp ${guestProgram('initramfs-sleeper')} "$at/sleeper"`,
+    `printf '%s' '${SLEEPERS}' > "$at/module-setup.sh"`, `printf '%s\\n' '#!/bin/sh' sleeper-one sleeper-two > "$at/start.sh"`,
+    'chmod 755 "$at"/*',
     'mkdir -p "$root/etc/dracut.conf.d"', `printf '%s\\n' '${conf ?? ''}' > "$root/etc/dracut.conf.d/fulcrum.conf"`,
   ].join('\n')
 }
@@ -51,7 +64,7 @@ export function dracutImage(image: DracutImage): string {
   const { release, kernel, init } = image
   const tree = ensureDracutTree(release)
   const before = putInPlace(image)
-  const hash = createHash('sha256').update(JSON.stringify([1, basename(tree), kernel.release, options(init), image.conf, image.by]))
+  const hash = createHash('sha256').update(JSON.stringify([2, basename(tree), kernel.release, options(init), image.conf, image.by]))
   for (const file of [dist('fulcrum'), dist('koffi.node'), ...readdirSync(MODULE).sort().map((name) => join(MODULE, name))]) hash.update(readFileSync(file))
   const name = `dracut-${release}-${init}-${image.conf === undefined ? '' : 'conf-'}${kernel.release}`
   const folder = cacheDirectory('initramfs')
