@@ -40,17 +40,20 @@ t.test('a boot with hooks', async (t) => {
 
 t.test('a hook that says die opens the rescue console, and everything runs again', async (t) => {
   const calls: string[] = []
-  const { output, execs } = play({
+  const { output, execs, model } = play({
     commandLine: 'root=/dev/vda', typed: ['set fsck.repair=yes', 'retry'],
     files: { [RUNNER]: file('#!/bin/sh\n', 0o755), '/var/lib/dracut/hooks/pre-mount/50-a.sh': file(''), '/var/lib/dracut/hooks/emergency/50-e.sh': file('') },
     arrange: (kernel) => void kernel.world.programs.set(RUNNER, (args) => {
       calls.push(args.join(' '))
       const isMended = kernel.readText('/run/fulcrum/hooks/cmdline').includes('fsck.repair=yes')
       if (args[1] !== 'pre-mount' || isMended) return { code: 0 }
+      kernel.writeFile('/var/lib/dracut/hooks/emergency/80-made.sh', '')
       kernel.writeFile('/run/fulcrum/hooks/stopped', 'die\nthe disk is on fire\n')
       return { code: 77 }
     }),
   })
+  t.notOk(model.exists('/var/lib/dracut/hooks/emergency/80-made.sh'), 'what it queued is forgotten')
+  t.ok(model.exists('/var/lib/dracut/hooks/emergency/50-e.sh'))
   t.match(output, /Cannot go on: a hook of 'pre-mount' gave up: the disk is on fire \[hook-stopped\]/)
   // The exec itself fails on this machine, which opens the console once more.
   t.same(calls, ['run cmdline', 'run pre-mount', 'run emergency', 'run cmdline', 'run pre-mount', 'run emergency'])

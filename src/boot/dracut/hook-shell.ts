@@ -14,6 +14,8 @@ import { formatVariables, parseVariables } from './hook-variables.ts'
 
 const RUNNER = '/lib/fulcrum/run-hooks'
 export const HOOKS_STATE = '/run/fulcrum/hooks'
+/** The hooks that the image itself has in the queue. */
+const FIRST_HOOKS = '/run/fulcrum/hooks-of-image'
 /** As the library looks for hooks; /usr/lib is /lib in an image. */
 const DIRECTORIES: readonly string[] = ['/var/lib/dracut/hooks', '/etc/dracut/hooks', '/lib/dracut/hooks']
 const QUEUES: readonly string[] = ['initqueue', 'initqueue/settled', 'initqueue/online', 'initqueue/finished', 'initqueue/timeout']
@@ -32,10 +34,24 @@ function hasHooks(kernel: Pick<Kernel, 'readdir'>, point: string): boolean {
   return DIRECTORIES.some((directory) => attempt(() => kernel.readdir(`${directory}/${point}`))?.some((name) => name.endsWith('.sh')) === true)
 }
 
+/** Files of the queue and of 'emergency': hooks make such as they run. */
+function madeHooks(kernel: Pick<Kernel, 'readdir'>): string[] {
+  const points = [...QUEUES, 'emergency'].map((point) => `/var/lib/dracut/hooks/${point}`)
+  return points.flatMap((point) => (attempt(() => kernel.readdir(point)) ?? []).filter((name) => name.endsWith('.sh')).map((name) => `${point}/${name}`))
+}
+
+/** What hooks of an earlier try, or of a boot before a return, have queued is of no use to this one: they queue it again. */
+function forgetMadeHooks(kernel: Pick<Kernel, 'readdir' | 'readText' | 'writeFile' | 'unlink'>): void {
+  const first = attempt(() => kernel.readText(FIRST_HOOKS))?.split('\n') ?? null
+  if (first === null) kernel.writeFile(FIRST_HOOKS, madeHooks(kernel).join('\n'))
+  else for (const path of madeHooks(kernel)) if (!first.includes(path)) attempt(() => kernel.unlink(path))
+}
+
 function makeState(state: BootState): void {
   const { kernel, parameters, line } = state
   for (const directory of ['/run/fulcrum', HOOKS_STATE]) if (!kernel.exists(directory)) kernel.mkdir(directory, 0o700)
   for (const name of kernel.readdir(HOOKS_STATE)) attempt(() => kernel.unlink(`${HOOKS_STATE}/${name}`))
+  forgetMadeHooks(kernel)
   kernel.writeFile(`${HOOKS_STATE}/cmdline`, `${lineText(line)}\n`)
   const rflags = [parameters.rootFlags, parameters.readOnly ? 'ro' : 'rw'].filter((flag) => flag !== '').join(',')
   const fstype = parameters.rootFstypes.length === 0 ? 'auto' : parameters.rootFstypes.join(',')
