@@ -619,6 +619,27 @@ inst_hook() {
     mkdir -p "$hookdir/$1"
     cp "$3" "$hookdir/$1/$2-${3##*/}"
 }
+# foreach_uuid_until COMMAND PREFIX: for each file system whose UUID begins so, with $___ as its device; until one answers 0.
+foreach_uuid_until() {
+    _f_command=$1
+    for ___ in /dev/disk/by-uuid/"${2:-}"*; do
+        [ -e "$___" ] || continue
+        ___=$(readlink -f "$___")
+        if eval "$_f_command"; then return 0; fi
+    done
+    return 1
+}
+get_maj_min() {
+    _f_numbers=$(stat -L -c '%t %T' "$1" 2> /dev/null) || return 1
+    printf '%d:%d\n' "0x${_f_numbers% *}" "0x${_f_numbers#* }"
+}
+# There are no units, no tracing of memory, and nothing is only for one machine.
+set_systemd_timeout_for_dev() { :; }
+mark_hostonly() { :; }
+remove_hostonly_files() { :; }
+make_trace_mem() { :; }
+show_memstats() { :; }
+
 are_lists_eq() {
     [ "$(printf '%s' "$2" | tr "$1" '\n' | sort)" = "$(printf '%s' "$3" | tr "$1" '\n' | sort)" ]
 }
