@@ -3,10 +3,11 @@
 // Not part of npm test. docs/foreign-suites.md has what was measured.
 
 import { dracutSuite } from './foreign/dracut.ts'
+import { initramfsToolsSuite } from './foreign/initramfs-tools.ts'
 import { formatTable } from './foreign/suite.ts'
 import type { Outcome, Suite, Way } from './foreign/suite.ts'
 
-const suites: readonly Suite[] = [dracutSuite]
+const suites: readonly Suite[] = [dracutSuite, initramfsToolsSuite]
 
 const USAGE = `usage: npm run foreign -- SUITE [--only original|fulcrum] [--json] [TEST…]
 

@@ -1,4 +1,4 @@
-// The upstream source of a Debian package, by an apt of our own that knows of sources.
+// The source of a Debian package as its authors publish it, by an apt of our own that knows of sources.
 //
 // Its hash is in the signed list of sources. A mirror that stands still may have lost the Debian part of it already;
 // the upstream part is all that is wanted. apt-get(8), sources.list(5)
@@ -33,7 +33,8 @@ export function ensureSource(name: string, suite: string, version: string): stri
     const download = `${temporary}.download`
     mkdirSync(download, { recursive: true })
     const { stderr } = tryTool('apt-get', [...options, 'source', '--download-only', '-q', `${name}=${version}`], { cwd: download })
-    const archive = readdirSync(download).find((file) => /\.orig\.tar\.\w+$/.test(file))
+    // A native package has one archive, without a part of Debian's.
+    const archive = readdirSync(download).find((file) => /\.orig\.tar\.\w+$/.test(file) || /^[^_]+_[^-]+\.tar\.\w+$/.test(file))
     if (archive === undefined) throw new Error(`Cannot fetch the source of '${name}' ${version}: ${stderr.trim().split('\n').at(-1) ?? ''}`)
     mkdirSync(temporary)
     runTool('tar', ['-xf', join(download, archive), '-C', temporary, '--strip-components=1'])

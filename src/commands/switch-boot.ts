@@ -56,7 +56,7 @@ function startOf(kernel: Kernel, run: string, start: StartState): StartState {
 
 /** What is known before anything is done. `view` has /proc where `newRoot` may have it already. Throws SyscallError. */
 export function createBootSide(kernel: Kernel, view: Pick<Kernel, 'readText'> = kernel, start = recordStartState(kernel), newRoot = SYSROOT): BootSide {
-  const line = parseCommandLine(view.readText('/proc/cmdline'))
+  const line = parseCommandLine(attempt(() => view.readText('/proc/cmdline')) ?? '')
   const { values: parameters, problems } = readParameters(line)
   const log = createLog(kernel)
   log.setLevel(parameters.logLevel)
@@ -151,7 +151,7 @@ export function recordSwitch(side: BootSide, before: BeforeSwitch, plan: Plan): 
   const copy = keep === 'slim' && kernel.exists(INITRAMFS_DIRECTORY) ? [String(kernel.stat(INITRAMFS_DIRECTORY).dev)] : []
   const devices = [...new Set([...before.devices, ...copy])]
   const summary: BootSummary = {
-    version: VERSION, kernelRelease: kernel.readText('/proc/sys/kernel/osrelease').trim(), commandLine: line.text,
+    version: VERSION, kernelRelease: attempt(() => kernel.readText('/proc/sys/kernel/osrelease').trim()) ?? 'unknown', commandLine: line.text,
     initUs: Number(side.start.monotonicUs), handOverUs: Number(kernel.monotonicUs()), root: before.root, prepared: plan.steps.some((step) => step.op === 'rmdir' && step.path === STAGING), plan, keep, rescues: 0,
     initramfsDevice: devices[0] ?? '', initramfsDevices: devices, initArgv: ['/init', ...(plan.exec?.argv.slice(1) ?? [])], initEnv: {}, returns: 0,
   }

@@ -1,0 +1,71 @@
+// The tests of initramfs-tools itself: VMs that boot images of mkinitramfs(8) to a small root, with and without network.
+//
+// Its source package of Debian, run by chroot in a tree with its packages; what they write is in memory and gone
+// afterwards. With fulcrum in place: the hook is installed as a user would, and stands in for run-init. KVM is hidden,
+// and QEMU is one at a time for the whole machine: the lock is taken outside of the tests' own time limit.  chroot(1)
+
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cacheDirectory } from '../setup/cache.ts'
+import { ensureDebianTree } from '../setup/debian-tree.ts'
+import { runTool, tryTool } from '../setup/run-tool.ts'
+import { ensureSource } from './source-package.ts'
+import type { Outcome, Suite, Way } from './suite.ts'
+
+const PROJECT = join(import.meta.dirname, '../..')
+const RELEASE = 'trixie'
+/** What debian/tests/control of the source names for these tests. */
+const PACKAGES = ['initramfs-tools', 'busybox', 'dnsmasq', 'e2fsprogs', 'genext2fs', 'ipxe-qemu', 'iproute2', 'klibc-utils', 'linux-image-amd64', 'open-iscsi',
+  'procps', 'python3', 'qemu-system-x86', 'tgt', 'udev', 'zstd']
+const TESTS = ['qemu-klibc', 'qemu-busybox', 'qemu-virtio-only', 'qemu-ata-only', 'qemu-separate-usr', 'qemu-panic-shell', 'qemu-net', 'qemu-net-iscsi']
+const LIMIT_MS = 30 * 60_000
+/** What our switch says at its end. */
+const SWITCHED = /fulcrum: root \S+ \(.*engine (pivot|move)/
+
+/** Shell lines. The wrapper of timeout(1) waits for the lock, the one of QEMU in the background does so by itself. */
+const IN_TREE = `
+set -e
+tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6
+work=$(mktemp -d)
+trap 'umount -R "$work"; rmdir "$work"' EXIT
+mount -t tmpfs -o size=8g work "$work"
+mkdir "$work/upper" "$work/work" "$work/root"
+root=$work/root
+mount -t overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sys "$root/sys"
+for at in tmp var/tmp run; do mount -t tmpfs tmp "$root/$at"; done
+mount -t tmpfs -o mode=755 dev "$root/dev"
+for node in null zero full random urandom; do touch "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"; done
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir "$root/suite"
+cp -a "$source/." "$root/suite/"
+touch "$lock" "$root/run/qemu.lock"
+mount --bind "$lock" "$root/run/qemu.lock"
+printf '%s\\n' '#!/bin/sh' 'exec flock --no-fork /run/qemu.lock /usr/bin/timeout "$@"' > "$root/usr/local/bin/timeout"
+chmod 755 "$root/usr/local/bin/timeout"
+[ "$way" = original ] || "$program" install --root "$root" --prefix /usr initramfs-tools
+ip link set lo up
+chroot "$root" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb sh -c 'cd /suite && exec "debian/tests/$0"' "$test"
+`
+
+function run(test: string, way: Way): Outcome {
+  const tree = ensureDebianTree('initramfs-tools-suite', RELEASE, PACKAGES)
+  const version = runTool('chroot', [tree, 'dpkg-query', '-W', '-f', '${Version}', 'initramfs-tools'])
+  const source = ensureSource('initramfs-tools', RELEASE, version)
+  const program = join(PROJECT, 'dist/fulcrum')
+  if (!existsSync(program)) throw new Error(`Cannot find '${program}': run 'npm run build' first`)
+  const lock = process.env['FULCRUM_QEMU_LOCK'] ?? '/tmp/qemu.lock'
+  const began = performance.now()
+  // Of its own: the network of the tests is theirs, and what they leave running ends with the pid namespace.
+  const args = ['-m', '-n', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program]
+  const { status, stdout, stderr } = tryTool('unshare', args, { timeoutMs: LIMIT_MS })
+  const seconds = (performance.now() - began) / 1000
+  const said = stdout + stderr
+  const log = join(cacheDirectory('foreign'), `initramfs-tools-${test}-${way}.log`)
+  writeFileSync(log, said)
+  const result = status === 0 ? 'pass' : status === 77 ? 'skip' : 'fail'
+  return { test, way, result, seconds, log: result === 'pass' ? null : log, seen: SWITCHED.test(said) }
+}
+
+export const initramfsToolsSuite: Suite = { name: 'initramfs-tools', what: "the tests of Debian's initramfs-tools, of its source package", tests: TESTS, run }
