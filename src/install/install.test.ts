@@ -145,6 +145,23 @@ t.test('components: the module of dracut, by name, with the program; uninstall t
   t.same(tree(root), { '/usr/lib/dracut/modules.d/80base/': '' })
 })
 
+t.test("components: hooks of initramfs-tools and mkinitcpio, in an administrator's place or a package's", async (t) => {
+  const before = payload('1')
+  const texts = new Map([...before.texts, ['initramfs-tools/hooks/fulcrum', 'program=@PREFIX@/bin/fulcrum'], ['mkinitcpio/install/fulcrum', 'build']])
+  for (const [prefix, folders] of [['/usr', ['/usr/share/initramfs-tools', '/usr/lib/initcpio']], ['/usr/local', ['/etc/initramfs-tools', '/etc/initcpio']]] as const) {
+    const root = folder(t)
+    t.match(runInstall(root, { ...before, texts }, ['--prefix', prefix, 'initramfs-tools', 'mkinitcpio']).io.out(), /update-initramfs -u[^]*mkinitcpio -P/)
+    t.equal(fs.readFileSync(`${root}${folders[0]}/hooks/fulcrum`, 'utf8'), `program=${prefix}/bin/fulcrum`)
+    t.equal(fs.statSync(`${root}${folders[0]}/hooks/fulcrum`).mode & 0o777, 0o755)
+    t.equal(fs.readFileSync(`${root}${folders[1]}/install/fulcrum`, 'utf8'), 'build')
+    t.ok(fs.existsSync(`${root}${prefix}/bin/fulcrum`), 'with the program')
+    t.equal(runInstall(root, { ...before, texts }, ['--prefix', prefix]).status, 0)
+    t.ok(fs.existsSync(`${root}${folders[0]}/hooks/fulcrum`), 'an install of the usual keeps what is there')
+    t.equal(runUninstall(root, ['--prefix', prefix]).status, 0)
+    t.same(tree(root), {})
+  }
+})
+
 t.test('a file of somebody else stops the install before anything is changed', async (t) => {
   const root = folder(t)
   fs.mkdirSync(`${root}/usr/local/bin`, { recursive: true })
