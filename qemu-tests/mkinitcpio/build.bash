@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes an image as mkinitcpio(8) documents it, for hooks to be tested: Debian has no mkinitcpio. Our own text, by the man
 # page: the functions that an install file may call, in $BUILDROOT, and the lists of runtime hooks in /config.
-# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install
+# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install; 'systemd' stands for its being init of the image
 
 set -eu
 BUILDROOT=$1
@@ -22,12 +22,14 @@ add_symlink() {
 }
 # With the libraries that it needs, as ldd says.
 add_binary() {
-    local library
-    add_file "$1" "${2:-$1}"
+    local library file=$1
+    [[ $file == /* ]] || file=$(type -P "$file")
+    add_file "$file" "${2:-$file}"
     while read -r library; do
         [[ -e $BUILDROOT$library ]] || add_file "$library"
-    done < <(ldd "$1" 2> /dev/null | grep -o '/[^ ]*')
+    done < <(ldd "$file" 2> /dev/null | grep -o '/[^ ]*')
 }
+add_module() { echo "$1" >> "$BUILDROOT/modules.list"; }
 add_runscript() { runscripts[$hook]=1; }
 
 mkdir -p "$BUILDROOT"/{proc,sys,dev,run,tmp,new_root,hooks,etc,usr/bin,usr/lib,usr/lib64}
@@ -43,6 +45,10 @@ printf '#!/bin/sh\necho the switch_root of before\n' > "$BUILDROOT/usr/bin/switc
 chmod 755 "$BUILDROOT/usr/bin/switch_root"
 
 for hook in "$@"; do
+    if [[ $hook == systemd ]]; then
+        add_file /bin/true /usr/lib/systemd/systemd
+        continue
+    fi
     unset -f build help
     . "/etc/initcpio/install/$hook"
     build
