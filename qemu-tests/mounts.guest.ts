@@ -9,6 +9,7 @@ import { mountsCommand } from '../src/commands/mounts.ts'
 import { toFd } from '../src/kernel/kernel.ts'
 import { createKoffiKernel } from '../src/kernel/koffi-kernel.ts'
 import { chdir, chroot, mount, open } from '../src/kernel/oracles/calls.ts'
+import { waitReadable } from '../src/kernel/wait-readable.ts'
 import { readBusy } from '../src/mounts/read-busy.ts'
 import { readByMountInfo, readByStatmount, readMounts } from '../src/mounts/read-mounts.ts'
 import { readNamespaces } from '../src/mounts/read-namespaces.ts'
@@ -35,12 +36,12 @@ const plain = (m: MountNode): object => {
 function start(calls: readonly Row[]): StartedTable {
   const rows: Row[] = [...calls, { nr: SYS_PAUSE, args: [] }]
   const child = k.startChild(rows, { flags: CLONE_NEWNS })
-  while (child.result(rows.length - 2) === null && k.poll([child.pidfd], 10).length === 0);
+  while (child.result(rows.length - 2) === null && !waitReadable(k, child.pidfd, 10));
   return child
 }
 function end(child: StartedTable): void {
   k.pidfdSendSignal(child.pidfd, SIGKILL)
-  k.poll([child.pidfd], 5000)
+  waitReadable(k, child.pidfd, 5000)
   k.reap(child.pid)
   k.close(child.pidfd)
   child.release()

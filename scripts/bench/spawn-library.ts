@@ -7,6 +7,7 @@
 import fs from 'node:fs'
 import { SIGKILL } from '../../src/abi/process.ts'
 import { createKernel } from '../../src/index.ts'
+import { waitReadable } from '../../src/kernel/wait-readable.ts'
 import { Spawner } from '../../src/spawn/spawner.ts'
 import type { RunningChild } from '../../src/spawn/spawner-types.ts'
 import { ROOT, SET_NAMES } from './spawn-cases.ts'
@@ -26,7 +27,7 @@ function spawnAll(start: Start, count: number): string {
   const running = count > 1 && start.all !== undefined ? start.all(roots) : roots.map((root) => start(root))
   let failed = 0
   for (const it of running) {
-    kernel.poll([it.pidfd], -1)
+    waitReadable(kernel, it.pidfd)
     if (!it.end()) failed++
   }
   return `${process.hrtime.bigint() - begin} ${failed}\n`

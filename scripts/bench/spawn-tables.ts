@@ -10,6 +10,7 @@ import { CLONE_NEWNS, CLONE_VM, O_CLOEXEC } from '../../src/abi/process.ts'
 import { RAW_CALLS } from '../../src/abi/raw-syscalls.ts'
 import type { Fd, Kernel } from '../../src/index.ts'
 import type { Row } from '../../src/kernel/child-table.ts'
+import { waitReadable } from '../../src/kernel/wait-readable.ts'
 import { PAYLOADS, ROOT, SETS } from './spawn-cases.ts'
 import type { SetName } from './spawn-cases.ts'
 
@@ -54,7 +55,7 @@ function templateNamespace(kernel: Kernel): number {
     { nr: RAW_CALLS.pivot_root, args: ['.', '.'] },
     { nr: RAW_CALLS.umount2, args: ['.', MNT_DETACH] },
   ], { flags: CLONE_VM | CLONE_FILES | CLONE_NEWNS })
-  kernel.poll([table.pidfd], -1)
+  waitReadable(kernel, table.pidfd)
   kernel.reap(table.pid)
   kernel.close(table.pidfd)
   const fd = table.result(0)

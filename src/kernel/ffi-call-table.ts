@@ -51,7 +51,7 @@ const JUMP_IF_ZERO = 64
 const GO_ON = 128
 /** What a row says that was not worked off, in its upper and lower half; no system call answers it. */
 const NOT_RUN = -(2 ** 63)
-const [NOT_RUN_HIGH, NOT_RUN_LOW] = [-(2 ** 31), 0]
+const NOT_RUN_WORD = BigInt(NOT_RUN)
 const TWO_32 = 2 ** 32
 /** struct clone_args of Linux 5.7, the first with `cgroup`; before it is the pidfd, behind it are the rows. */
 const CLONE_ARGS = 16
@@ -75,6 +75,8 @@ interface Arena {
   readonly address: number
   readonly memory: Buffer
   readonly view: DataView
+  /** The same as 64-bit words. */
+  readonly words: BigInt64Array
 }
 
 /** 64 bits, little endian. Numbers, which nearly all are, go without a bigint: a table has hundreds. */
@@ -106,7 +108,8 @@ export class CallTables {
     const address = this.#libc.call('mmap', definition, [0, bytes, PROT_READ_WRITE, flags, -1, 0], [bytes])
     // SAFETY: the mapping is ours and is never unmapped: a child that hangs may still read and write it.
     const memory = Buffer.from(koffi.view(address, bytes))
-    return { address, memory, view: new DataView(memory.buffer, memory.byteOffset, memory.length) }
+    const { buffer, byteOffset, length } = memory
+    return { address, memory, view: new DataView(buffer, byteOffset, length), words: new BigInt64Array(buffer, byteOffset, length / 8) }
   }
 
   #code(): (...args: (number | bigint)[]) => number {
@@ -139,7 +142,7 @@ export class CallTables {
     const wanted = rows.reduce((sum, row) => sum + row.args.reduce<number>((all, argument) => all + bytesOf(argument) + 8, 0), 0)
     const tableBytes = ROWS + ROW_BYTES * (rows.length + 1)
     const arena = this.#arena(tableBytes + wanted + STACK_BYTES)
-    const { address, memory, view } = arena
+    const { address, memory, view, words } = arena
     const bytes = write(arena, rows, tableBytes)
     const { call, args } = cloneCall(arena, options)
     const pid = run(address + ROWS, ...args)
@@ -148,9 +151,9 @@ export class CallTables {
       throw new SyscallError(call, [raw(`0x${options.flags.toString(16)}`)], -pid)
     }
     const resultAt = (row: number): number | null => {
-      const at = ROWS + ROW_BYTES * row + ROW_RESULT
-      const [high, low] = [view.getInt32(at + 4, true), view.getUint32(at, true)]
-      return high === NOT_RUN_HIGH && low === NOT_RUN_LOW ? null : high * TWO_32 + low
+      // In one piece: the child may be writing it.
+      const value = Atomics.load(words, (ROWS + ROW_BYTES * row + ROW_RESULT) / 8)
+      return value === NOT_RUN_WORD ? null : Number(value)
     }
     return {
       pid,

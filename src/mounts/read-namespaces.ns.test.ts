@@ -12,6 +12,7 @@ import type { SeenNamespace } from '../facts/mounts/namespaces.ts'
 import type { Row, StartedTable } from '../kernel/child-table.ts'
 import { createKoffiKernel } from '../kernel/koffi-kernel.ts'
 import { chdir, chroot, mount } from '../kernel/oracles/calls.ts'
+import { waitReadable } from '../kernel/wait-readable.ts'
 import { namespaceIdOf, readByMountInfo, readMounts } from './read-mounts.ts'
 import { readNamespaces } from './read-namespaces.ts'
 
@@ -35,13 +36,13 @@ function supportsIteration(): boolean {
 function start(calls: readonly Row[]): StartedTable {
   const rows: Row[] = [mount('none', '/', null, MS_REC | MS_PRIVATE, null), ...calls, { nr: SYS_PAUSE, args: [] }]
   const child = k.startChild(rows, { flags: CLONE_NEWNS })
-  while (child.result(rows.length - 2) === null && k.poll([child.pidfd], 10).length === 0);
+  while (child.result(rows.length - 2) === null && !waitReadable(k, child.pidfd, 10));
   return child
 }
 
 function end(child: StartedTable): void {
   k.pidfdSendSignal(child.pidfd, SIGKILL)
-  k.poll([child.pidfd], 5000)
+  waitReadable(k, child.pidfd, 5000)
   k.reap(child.pid)
   k.close(child.pidfd)
   child.release()

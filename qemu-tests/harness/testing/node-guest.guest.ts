@@ -7,6 +7,7 @@ import { SYS_GETPID } from '../../../src/abi/raw-syscalls.ts'
 import { parseMountInfo, topMountAt } from '../../../src/facts/mountinfo.ts'
 import { toFd } from '../../../src/kernel/kernel.ts'
 import { createKoffiKernel } from '../../../src/kernel/koffi-kernel.ts'
+import { waitReadable } from '../../../src/kernel/wait-readable.ts'
 import { guestTap } from '../guest-tap.ts'
 
 const k = createKoffiKernel()
@@ -24,7 +25,7 @@ tap.attempt('the root can be written to', () => k.writeFile('/written', 'x'))
 tap.same('a module', readFileSync('/proc/filesystems', 'utf8').includes('\toverlay\n'), true)
 tap.same('a program of the root', k.run('/bin/busybox', ['echo', 'yes'], { env: {} }).stdout, 'yes\n')
 const child = k.startChild([{ nr: SYS_GETPID, args: [] }], { flags: CLONE_NEWNS })
-k.poll([child.pidfd], 5000)
+waitReadable(k, child.pidfd, 5000)
 k.reap(child.pid)
 tap.same('a child by a table of calls', child.result(0), child.pid)
 if (wish === 'die') {

@@ -14,6 +14,7 @@ import type { Mount } from '../../facts/mountinfo.ts'
 import { attempt } from '../../kernel/errors.ts'
 import type { Row } from '../../kernel/child-table.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { waitReadable } from '../../kernel/wait-readable.ts'
 import { calls } from '../../plan/run/calls.ts'
 import type { ChildCall, RunPlan } from '../../plan/run/run-plan.ts'
 
@@ -117,7 +118,7 @@ export function inNamespaceOf(kernel: Kernel, pid: number, planned: readonly Chi
     ...planned.map(({ call, args }): Row => ({ nr: RAW_CALLS[call], args: args.map((one) => (typeof one === 'string' || typeof one === 'number' ? one : null)) })),
   ]
   const table = kernel.startChild(rows, { flags: 0 })
-  kernel.poll([table.pidfd], 5000)
+  waitReadable(kernel, table.pidfd, 5000)
   kernel.reap(table.pid)
   kernel.close(table.pidfd)
   kernel.close(fd)

@@ -9,6 +9,7 @@ import { bindOf } from '../../facts/run/request-for-tests.ts'
 import type { RunEngine, ServiceRequest } from '../../facts/run/run-types.ts'
 import type { Row } from '../../kernel/child-table.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { waitReadable } from '../../kernel/wait-readable.ts'
 import { MOUNTS_CHANGED } from '../../plan/run/service.ts'
 import { SpawnError } from '../spawn-error.ts'
 import { Spawner } from '../spawner.ts'
@@ -155,7 +156,7 @@ function staysUnbindable(kernel: Kernel, point: string): boolean {
   const child = kernel.startChild(rows, { flags: CLONE_NEWNS | CLONE_VM | CLONE_VFORK })
   const copy = mountsOf(kernel, child.pid).find(({ mountPoint }) => mountPoint === point)
   kernel.pidfdSendSignal(child.pidfd, SIGKILL)
-  kernel.poll([child.pidfd], 5000)
+  waitReadable(kernel, child.pidfd, 5000)
   kernel.reap(child.pid)
   kernel.close(child.pidfd)
   child.release()
