@@ -3,7 +3,7 @@
 // has written to it. AES-XTS with the number of the sector, as dm-crypt's aes-xts-plain64.
 // Man pages: cryptsetup-luksFormat(8), Documentation/admin-guide/device-mapper/dm-crypt.rst.
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
@@ -32,7 +32,7 @@ const CHUNK_SECTORS = 2048
 /** The same for every disk of a test: it protects nothing. */
 const VOLUME_KEY = createHash('sha512').update('fulcrum test disks').digest()
 
-/** Enciphers or deciphers one sector in place. Sectors of zeros stay holes when deciphered from holes. */
+/** Enciphers or deciphers the sectors of `data` in place; `first` is the number of the first one. */
 function crypt(data: Buffer, first: number, make: typeof createCipheriv | typeof createDecipheriv): void {
   for (let at = 0; at < data.length; at += SECTOR) {
     const iv = Buffer.alloc(16)
@@ -118,9 +118,4 @@ export function insideLuks(path: string, check: (image: string) => readonly stri
   } finally {
     rmSync(image, { force: true })
   }
-}
-
-/** Whether a file holds the volume key: memory that was written out, a dump. */
-export function holdsVolumeKey(path: string): boolean {
-  return readFileSync(path).includes(VOLUME_KEY.subarray(0, 32))
 }
