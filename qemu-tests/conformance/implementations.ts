@@ -1,11 +1,9 @@
 // The programs that the conformance suite compares, each with the libraries that it was built for, as a part of the
 // kit that every scenario finds on /kit. They come from Debian packages and are never in this repository.
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, lstatSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
-import { cacheDirectory, makeAtomically, withCacheLock } from '../../scripts/setup/cache.ts'
-import { ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
-import { openPrivateApt } from '../../scripts/setup/private-apt.ts'
-import { runTool, tryTool } from '../../scripts/setup/run-tool.ts'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { ensureOldUtilLinux, ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
+import { tryTool } from '../../scripts/setup/run-tool.ts'
 import { fulcrumInRoot } from '../harness/fulcrum-in-root.ts'
 import type { Tree, TreeEntry } from '../harness/tree.ts'
 
@@ -27,24 +25,8 @@ export interface Implementation {
   readonly files: Tree
 }
 
-/** The release before the one that ensureStorageTools() is of. */
-const OLD_RELEASE = 'bookworm'
 const LOADER = '/lib64/ld-linux-x86-64.so.2'
 const MAX_LINKS = 40
-
-/** Packages of Debian 12 (and not what they depend on), unpacked and not installed: what its programs need to run. */
-export function oldReleaseTree(packages: readonly string[]): string {
-  const tree = join(cacheDirectory('roots'), `conformance-${OLD_RELEASE}-${packages.join('-')}`)
-  return withCacheLock('conformance-tree', () => existsSync(tree) ? tree : makeAtomically(tree, (temporary) => {
-    const apt = openPrivateApt()
-    for (const name of packages) {
-      const deb = apt.download(`${name}/${OLD_RELEASE}`)
-      runTool('dpkg-deb', ['-x', deb, temporary])
-      runTool('sh', ['-c', 'mkdir -p "$2/versions" && dpkg-deb -f "$1" Version > "$2/versions/$3"', 'sh', deb, temporary, name])
-      rmSync(dirname(deb), { recursive: true, force: true })
-    }
-  }))
-}
 
 /** The file that `path` leads to inside `tree`. */
 function chase(tree: string, path: string): string {
@@ -101,7 +83,7 @@ export function fulcrum(): Implementation {
 /** What the table in docs/conformance.md compares, in its order; fulcrum is the last. */
 export function pinnedImplementations(): readonly Implementation[] {
   const tree = ensureStorageTools()
-  const old = oldReleaseTree(['util-linux', 'libc6'])
+  const old = ensureOldUtilLinux()
   const interpreter = readdirSync(join(tree, 'usr/lib')).find((name) => /^klibc-.*\.so$/.test(name)) ?? ''
   return [
     utilLinux(old, 'util-linux-old', readFileSync(join(old, 'versions/util-linux'), 'utf8')),

@@ -119,18 +119,32 @@ int countFiles(int directory) {
   return count;
 }
 
-// Everything else in the PID namespace of `parent`: its descendants.
-void observeOthers(int proc, pid_t parent) {
+static char children[1024];
+
+static void readChildren(int proc, pid_t parent) {
   char path[64];
   snprintf(path, sizeof path, "%d/task/%d/children", parent, parent);
-  jsonListBegin("others");
   int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-  char children[1024] = "";
-  if (fd >= 0) {
-    ssize_t n = read(fd, children, sizeof children - 1);
-    children[n < 0 ? 0 : n] = 0;
-    close(fd);
+  ssize_t n = fd < 0 ? 0 : read(fd, children, sizeof children - 1);
+  children[n < 0 ? 0 : n] = 0;
+  if (fd >= 0) close(fd);
+}
+
+// True while a child of `parent` has something to do.
+int isWorking(int proc, pid_t parent) {
+  readChildren(proc, parent);
+  for (char *word = strtok(children, " "); word != NULL; word = strtok(NULL, " ")) {
+    if (slurp(proc, atoi(word), "stat") <= 0) continue;
+    const char *rest = strrchr(buffer, ')');
+    if (rest != NULL && (rest[2] == 'R' || rest[2] == 'D')) return 1;
   }
+  return 0;
+}
+
+// Everything else in the PID namespace of `parent`: its descendants.
+void observeOthers(int proc, pid_t parent) {
+  jsonListBegin("others");
+  readChildren(proc, parent);
   for (char *word = strtok(children, " "); word != NULL; word = strtok(NULL, " ")) {
     if (slurp(proc, atoi(word), "comm") < 0) continue;
     buffer[strcspn(buffer, "\n")] = 0;

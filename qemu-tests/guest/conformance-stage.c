@@ -211,20 +211,20 @@ int main(int argc, char **argv) {
   jsonNumber("status", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
   jsonNumber("ms", nowMs() - start);
   jsonNumber("filesAtEnd", countFiles(old));
-  observeOthers(proc, child);
+  struct ucred peer = {.pid = child};
+  socklen_t size = sizeof peer;
+  if (connection >= 0) getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  observeOthers(proc, peer.pid);
   if (connection >= 0) {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     observeProcess(proc, peer.pid);
     jsonNumber("isChild", peer.pid != child);
   }
   observeMounts("mountsAfter", mountinfo);
   if (stage.notPid1 && connection < 0) observeProcess(proc, child);
   // What goes on in the background has this long to come to its end.
-  for (int i = 0, before = -1, now; i < SETTLE_POLLS && strcmp(how, "init") == 0; i++, before = now) {
+  for (int i = 0, quiet = 0, before = -1, now; i < SETTLE_POLLS && quiet < 3 && strcmp(how, "init") == 0; i++, before = now) {
     now = countFiles(old);
-    if (now == before && i > 2) break;
+    quiet = now == before && !isWorking(proc, peer.pid) ? quiet + 1 : 0;
     usleep(POLL_MS * 1000);
   }
   observeTree("oldTree", old);

@@ -25,6 +25,7 @@ void observeBounding(int proc);
 void observeMounts(const char *key, int mountinfo);
 void observeTree(const char *key, int directory);
 void observeOthers(int proc, pid_t parent);
+int isWorking(int proc, pid_t parent);
 int isIdle(int proc, pid_t pid, unsigned long *ticks);
 int countFiles(int directory);
 #endif

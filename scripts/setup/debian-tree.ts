@@ -4,7 +4,7 @@
 // Man pages: mmdebstrap(1).
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { cacheDirectory, makeAtomically, withCacheLock } from './cache.ts'
 import { debianArchitecture, ensureDebianPackages } from './packages.ts'
 import { openPrivateApt } from './private-apt.ts'
@@ -57,4 +57,23 @@ const STORAGE_TOOLS = [
 /** A sysroot with the storage tools of Debian. */
 export function ensureStorageTools(): string {
   return ensureDebianTree('storage', 'trixie', STORAGE_TOOLS)
+}
+
+/**
+ * Files of util-linux of the release before that one, and of the C library that it was built for: unpacked and not a
+ * root. `versions/NAME` has a package's version.
+ */
+export function ensureOldUtilLinux(): string {
+  const release = 'bookworm'
+  const tree = join(cacheDirectory('roots'), `util-linux-${release}`)
+  return withCacheLock('util-linux-tree', () => existsSync(tree) ? tree : makeAtomically(tree, (temporary) => {
+    const apt = openPrivateApt()
+    for (const name of ['util-linux', 'libc6']) {
+      const deb = apt.download(`${name}/${release}`)
+      mkdirSync(join(temporary, 'versions'), { recursive: true })
+      runTool('dpkg-deb', ['-x', deb, temporary])
+      writeFileSync(join(temporary, 'versions', name), runTool('dpkg-deb', ['-f', deb, 'Version']))
+      rmSync(dirname(deb), { recursive: true, force: true })
+    }
+  }))
 }
