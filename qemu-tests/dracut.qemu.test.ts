@@ -3,6 +3,7 @@
 // a clean disk.
 import { join } from 'node:path'
 import t from 'tap'
+import type { Test } from 'tap'
 import { ensureKernel } from '../scripts/setup/kernel.ts'
 import { ensureDracutTree } from '../scripts/setup/dracut-tree.ts'
 import type { DracutRelease } from '../scripts/setup/dracut-tree.ts'
@@ -13,6 +14,7 @@ import type { KnownFile } from './harness/check-ext4.ts'
 import { debianDisk } from './harness/debian-disk.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { dracutImage } from './harness/dracut-image.ts'
+import type { GuestSpec } from './harness/run-guest.ts'
 import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
 import { mountChecks, tapScript } from './harness/tap-shell.ts'
@@ -55,11 +57,18 @@ chroot /run/initramfs /usr/bin/fulcrum shutdown poweroff --timeout 3 > /dev/cons
 sleep 20
 `
 
+/** These end by a shutdown in the middle of their script, so that what it found is looked at here. */
+async function bootAndLeave(t: Test, spec: GuestSpec): Promise<void> {
+  const { report } = await bootScenario(t, spec)
+  for (const point of report.points) if (!point.ok) t.fail(point.name)
+  t.ok(report.points.length > 10, `${report.points.length} checks in the guest`)
+}
+
 async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree'): Promise<void> {
   await t.test(`dracut of ${release}, shell, ${series}: the switch is ours, by pivot`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
-    await bootScenario(t, {
+    await bootAndLeave(t, {
       name: `dracut-shell-${release}-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'shell', by }), memoryMiB: 768,
@@ -69,7 +78,7 @@ async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'instal
       script: tapScript(mountChecks('ext4'), `
 is "the record is fulcrum's, engine" "$(record engine)" pivot
 is "kept" "$(record keep)" full
-is "root in the record" "$(record type)" ext4
+yes "root in the record" grep -q '"type": "ext4"' /run/fulcrum/boot.json
 yes "what is kept is dracut's" test -e /run/rootfs/usr/lib/dracut/modules.txt
 like "dracut's own words of init" "$(tr '\\0' ' ' < /proc/1/cmdline)" '/sbin/init'
 `, POLICY, KEPT, LEAVE),
@@ -83,7 +92,7 @@ async function systemd(release: DracutRelease, series: '6.12' | '7.x', by: 'inst
   await t.test(`dracut of ${release}, systemd, ${series}: systemd switches, the copy stays`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
-    await bootScenario(t, {
+    await bootAndLeave(t, {
       name: `dracut-systemd-${release}-${series}`, timeoutMs: 150_000,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by }), memoryMiB: 768,

@@ -93,7 +93,9 @@ fulcrum_install_program() {
     fulcrum_inst "$tree" "$program" /usr/bin/fulcrum || return 1
     fulcrum_inst "$tree" "$(fulcrum_find_addon "$program")" /usr/lib/fulcrum/koffi.node || return 1
     ln -sfn usr/bin/fulcrum "$tree/shutdown"
-    mkdir -p "$tree/oldroot"
+    mkdir -p "$tree/oldroot" "$tree/etc"
+    # What an initramfs is known by; dracut 112 makes it with systemd only. Module base, later, writes the file.
+    [[ -e $tree/etc/initrd-release ]] || ln -sfn ../usr/lib/initrd-release "$tree/etc/initrd-release"
 }
 
 fulcrum_install_settings() {
@@ -117,7 +119,7 @@ fulcrum_make_tree() {
     fulcrum_install_program "$tree" || return 1
     fulcrum_inst "$tree" -a sh mount umount || return 1
     fulcrum_inst "$tree" -o -a ls cat ps dmesg sleep
-    printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$tree/etc/initrd-release"
+    printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$tree/usr/lib/initrd-release"
     fulcrum_install_settings "$tree" slim
     chmod 700 "$tree"
 }
