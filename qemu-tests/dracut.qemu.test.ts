@@ -147,5 +147,4 @@ is "units that failed" "$(systemctl --failed --no-legend --plain)" ""
 await shell('bookworm', '6.12', 'tree')
 await systemd('bookworm', '7.x', 'tree')
 await shell('sid', '7.x', 'install')
-await systemd('sid', '6.12', 'tree')
 await debian('trixie', '6.12')
