@@ -35,7 +35,8 @@ exec > /dev/null
 systemctl poweroff
 `
 
-function overlay(): Tree {
+/** What a Debian tree needs to report: a name, an fstab, and the unit that runs the scenario's script. */
+export function debianOverlay(): Tree {
   return {
     'etc/fstab': { type: 'text', text: `LABEL=${LABEL} / ext4 errors=remount-ro 0 1\n` },
     'etc/hostname': { type: 'text', text: 'fulcrum\n' },
@@ -54,7 +55,7 @@ function overlay(): Tree {
 export function debianDisk(variant: { readonly table?: 'none' | 'gpt'; readonly more?: Tree } = {}): DiskImage {
   const root = ensureDebianRoot()
   return diskImage({
-    fileSystem: 'ext4', table: variant.table ?? 'gpt', label: LABEL, sizeMiB: 1024, tree: { ...overlay(), ...variant.more },
+    fileSystem: 'ext4', table: variant.table ?? 'gpt', label: LABEL, sizeMiB: 1024, tree: { ...debianOverlay(), ...variant.more },
     base: { folder: root.tree, key: root.key },
   })
 }
