@@ -72,6 +72,26 @@ t.test('a root that is there costs one look', async t => {
   t.equal(kernel.openFds(), 0, 'the socket is closed')
 })
 
+t.test('an assembly is asked again as soon as the last driver is loaded', async t => {
+  for (const kernel of [virtualMachine(), new FakeDeviceKernel().addBusDevice('pci', '0000:00:02.0', sound)]) {
+    const steps: [number, number | null][] = []
+    const assembly = {
+      step: (look: () => unknown, quietMs: number | null) => {
+        steps.push([Number(kernel.nowUs) / 1000 - 1000, quietMs])
+        if (quietMs === null || steps.some(([, quiet], at) => quiet !== null && at < steps.length - 1)) return false
+        look()
+        kernel.addBlock('dm-0', '253:0', ext4Disk(uuid.replace('0', '1'), 'inside'))
+        return true
+      },
+      problems: () => [],
+    }
+    const options = { timeoutMs: 5000, rootdelayMs: 0, onProgress: () => undefined, assembly }
+    const result = waitForRoot(kernel, createModuleLoader(kernel, 'K'), spec('LABEL=inside'), options)
+    t.match(result, { outcome: 'block', device: { name: 'dm-0' } })
+    t.same(steps.at(-1), [0, 0], 'no tick was waited for')
+  }
+})
+
 t.test('a chain of buses resolves by events, without the drivers that do not matter', async t => {
   for (const value of [`UUID=${uuid}`, 'LABEL=root', '/dev/vda', '254:0', 'fe00']) {
     const kernel = virtualMachine()

@@ -82,6 +82,8 @@ class RootWaiter {
   /** Modaliases of devices whose drivers are still to be loaded, by rank. */
   readonly #waiting: string[][] = Array.from({ length: lastRank + 1 }, () => [])
   #shouldLook = true
+  /** Until all drivers are loaded. */
+  #isLoading = true
   /** What is there but incomplete, for the progress line. */
   #detail: string | null = null
 
@@ -179,8 +181,7 @@ class RootWaiter {
     const { assembly } = this.#options
     if (assembly === undefined) return false
     const before = this.#nowMs()
-    const isLoading = this.#waiting.some(rank => rank.length > 0)
-    if (!assembly.step(() => this.#scanner.scan(), isLoading ? null : before - this.#lastDiskMs, this.#spec)) return false
+    if (!assembly.step(() => this.#scanner.scan(), this.#isLoading ? null : before - this.#lastDiskMs, this.#spec)) return false
     const spent = this.#nowMs() - before
     this.#startMs += spent
     this.#nextTickMs += spent
@@ -197,15 +198,19 @@ class RootWaiter {
 
   /** Whether what is incomplete is to be used. */
   #isLate(): boolean {
-    const isLoading = this.#waiting.some(rank => rank.length > 0)
-    return this.#options.acceptIncomplete === true && !isLoading && this.#nowMs() - this.#lastDiskMs >= lateMs
+    return this.#options.acceptIncomplete === true && !this.#isLoading && this.#nowMs() - this.#lastDiskMs >= lateMs
   }
 
-  /** Loads the modules of one waiting device that has some. False when none is left. */
+  /** Loads the modules of one waiting device that has some. False when none is left; what waited for that has its turn first, without a tick. */
   #loadNext(): boolean {
     for (;;) {
       const modalias = this.#waiting.find(rank => rank.length > 0)?.shift()
-      if (modalias === undefined) return false
+      if (modalias === undefined) {
+        const isNews = this.#isLoading && this.#options.assembly !== undefined
+        this.#isLoading = false
+        if (isNews) this.#shouldLook = true
+        return isNews
+      }
       if (this.#loader.loadForDevice(modalias) === 0) continue
       // Not every device announces itself: tags and dm devices are simply there afterwards.
       this.#shouldLook = true
@@ -215,6 +220,7 @@ class RootWaiter {
   }
 
   #queue(modalias: string): void {
+    this.#isLoading = true
     this.#waiting[rootRank(modalias)]?.push(modalias)
   }
 
