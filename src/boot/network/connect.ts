@@ -30,6 +30,8 @@ const AF_PACKET = 'af_packet'
 /** An address without limits, in /proc/net/if_inet6: 'ADDRESS INDEX PREFIX SCOPE FLAGS NAME', all hexadecimal. */
 const SCOPE_GLOBAL = '00'
 const SCOPE_LINK = '20'
+/** fec0::/10, which is deprecated and still advertised (by QEMU's user network). */
+const SCOPE_SITE = '40'
 const IFA_F_TENTATIVE = 0x40
 /** How long a router may take to advertise itself. */
 const ADVERTISEMENT_MS = 15_000
@@ -201,7 +203,7 @@ class Bringup {
   #addresses6(one: Interface, scope: string): string[] {
     return (readTextIfThere(this.#state.kernel, '/proc/net/if_inet6') ?? '').split('\n').flatMap((line) => {
       const [hex = '', index = '', , at, flags = ''] = line.trim().split(/\s+/)
-      if (parseInt(index, 16) !== one.index || at !== scope || (parseInt(flags, 16) & IFA_F_TENTATIVE) !== 0) return []
+      if (parseInt(index, 16) !== one.index || !(at === scope || (scope === SCOPE_GLOBAL && at === SCOPE_SITE)) || (parseInt(flags, 16) & IFA_F_TENTATIVE) !== 0) return []
       return [hex.replace(/(.{4})(?=.)/g, '$1:')]
     })
   }

@@ -48,6 +48,7 @@ function play(root: string, answers: Answers, version: string | null = null, lin
       if (answer !== undefined && answer !== 'hung') throw fail('mount', answer)
       return answer === 'hung' ? 'hung' : 'done'
     },
+    readdir: () => [],
     stat: () => {
       const answer = answers.stat?.[mounted]
       if (answer !== undefined) throw fail('stat', answer)

@@ -70,8 +70,10 @@ interface NfsContext {
 }
 
 /** A server can mount by a version that it then stumbles over (seen: nfs-ganesha 6.5, version 4.2, Linux 7.3). Throws SyscallError. */
-function checkMounted(kernel: Pick<Kernel, 'stat' | 'umount2'>, target: string): void {
+function checkMounted(kernel: Pick<Kernel, 'readdir' | 'stat' | 'umount2'>, target: string): void {
   try {
+    // What mount(2) has just read is in the cache: only this asks the server again.
+    kernel.readdir(target)
     kernel.stat(target)
   } catch (error) {
     kernel.umount2(target, MNT_DETACH)
