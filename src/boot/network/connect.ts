@@ -30,8 +30,7 @@ const AF_PACKET = 'af_packet'
 /** An address without limits, in /proc/net/if_inet6: 'ADDRESS INDEX PREFIX SCOPE FLAGS NAME', all hexadecimal. */
 const SCOPE_GLOBAL = '00'
 const SCOPE_LINK = '20'
-/** fec0::/10, which is deprecated and still advertised (by QEMU's user network). */
-const SCOPE_SITE = '40'
+const SCOPE_SITE = '40' // fec0::/10: deprecated, and still advertised by QEMU's user network
 const IFA_F_TENTATIVE = 0x40
 /** How long a router may take to advertise itself. */
 const ADVERTISEMENT_MS = 15_000
