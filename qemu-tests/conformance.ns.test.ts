@@ -17,7 +17,7 @@ t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 const page = readFileSync(join(import.meta.dirname, '../docs/conformance.md'), 'utf8')
 const implementations = pinnedImplementations()
-const answers = runHere(runsOf(scenarios, implementations))
+const answers = await runHere(runsOf(scenarios, implementations))
 
 t.test('every scenario has an id of its own, and an answer of every implementation', async (t) => {
   t.equal(new Set(scenarios.map(({ id }) => id)).size, scenarios.length)

@@ -83,7 +83,7 @@ export PATH=/bin
 for (const series of ['6.12', '7.x'] as const) {
   await t.test(`${series}: one boot through all tools, each as PID 1 of the kernel`, async (t) => {
     const runs = series === '7.x' ? runsOf(scenarios.filter(({ id }) => CORE.includes(id)), implementations) : []
-    const commands = runs.map((run, index) => `${['/run/kit/stage', ...commandOf(run, index, '/run/kit').slice(1)].map(shellQuote).join(' ')} || echo "not ok"`)
+    const commands = runs.map((run, index) => `${['/run/kit/stage', ...commandOf(run, `run-${index}`, '/run/kit').slice(1)].map(shellQuote).join(' ')} || echo "not ok"`)
     const kernel = ensureKernel(series)
     const result = await bootScenario(t, {
       name: `conformance-chain-${series}`,

@@ -39,7 +39,7 @@ function pageWith(body: string): string {
 
 async function answersOn(series: KernelSeries | 'here', runs: ReturnType<typeof runsOf>): Promise<readonly Answer[]> {
   process.stderr.write(`${runs.length} runs on ${series === 'here' ? 'this kernel' : series}\n`)
-  if (series === 'here') return runHere(runs)
+  if (series === 'here') return await runHere(runs)
   const { answers, results } = await runScenarios(series, runs)
   for (const complaint of results.flatMap(({ complaints }) => complaints)) process.stderr.write(`${series}: ${complaint}\n`)
   return answers

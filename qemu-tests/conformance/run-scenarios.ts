@@ -65,9 +65,9 @@ export function kit(implementations: readonly Implementation[]): Tree {
 }
 
 /** The stage's command line, as words. Its id is a UTS name: at most 64 bytes. */
-export function commandOf(run: Run, index: number, at: string): string[] {
+export function commandOf(run: Run, id: string, at: string): string[] {
   const { scenario, tool, implementation } = run
-  return ['/bin/conformance-stage', '--id', `run-${index}`, '--kit', at, '--program', implementation.key,
+  return ['/bin/conformance-stage', '--id', id, '--kit', at, '--program', implementation.key,
     ...(scenario.stage ?? []), ...(scenario.setup === undefined ? [] : ['--setup', scenario.setup]),
     '--', join('/kit', implementation.key, implementation.programs[tool] ?? ''), implementation.argv0 ?? tool,
     ...(scenario.args ?? ['/newroot', '/sbin/init'])]
@@ -90,7 +90,7 @@ function portions(commands: readonly string[]): number[] {
 export async function runScenarios(series: KernelSeries, runs: readonly Run[]): Promise<{ readonly answers: readonly Answer[]; readonly results: readonly GuestResult[] }> {
   const kernel = ensureKernel(series)
   const implementations = [...new Set(runs.map(({ implementation }) => implementation))]
-  const commands = runs.map((run, index) => commandOf(run, index, KIT).map(shellQuote).join(' '))
+  const commands = runs.map((run, index) => commandOf(run, `run-${index}`, KIT).map(shellQuote).join(' '))
   const disk = diskImage({
     fileSystem: 'ext4', table: 'gpt', sizeMiB: 256, label: 'conformance',
     tree: {

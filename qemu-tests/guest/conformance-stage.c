@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,9 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 20
-#define IDLE_POLLS 15
-#define SETTLE_POLLS 200
+#define POLL_MS 10
+#define IDLE_POLLS 30
+#define SETTLE_MS 5
+#define SETTLE_POLLS 800
 #define TEXT (1 << 15)
 
 static struct stage stage = {.cwd = "/", .rootType = "tmpfs", .scratch = "/conformance", .umask = 022, .limitMs = 20000};
@@ -81,6 +83,8 @@ static int high(int fd) {
 
 static void become(int in, int out, int err, int ready, int go) {
   char byte = 0;
+  // With this PID 1 everything in its namespace ends.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   setsid();
   if (finishRoots(&stage) != 0) { fprintf(stderr, "stage: %s: setup failed: %s\n", stage.id, strerror(errno)); _exit(125); }
   if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 1) _exit(125);
@@ -225,7 +229,7 @@ int main(int argc, char **argv) {
   for (int i = 0, quiet = 0, before = -1, now; i < SETTLE_POLLS && quiet < 3 && strcmp(how, "init") == 0; i++, before = now) {
     now = countFiles(old);
     quiet = now == before && !isWorking(proc, peer.pid) ? quiet + 1 : 0;
-    usleep(POLL_MS * 1000);
+    usleep(SETTLE_MS * 1000);
   }
   observeTree("oldTree", old);
   observeTree("newTree", fresh);
