@@ -24,8 +24,8 @@ t.test('spellings', async (t) => {
 t.test('mistakes', async (t) => {
   const problems = [['-x'], ['--bogus'], ['-c'], ['--engine'], ['--help=1'], ['--n']].map((args) => parseLeadingOptions(args, table).problem)
   t.strictSame(problems, [
-    "unknown option '-x'", "unknown option '--bogus'", "option '-c' needs a value", "option '--engine' needs a value",
-    "option '--help' takes no value", "unknown option '--n'",
+    "invalid option -- 'x'", "unrecognized option '--bogus'", "option requires an argument -- 'c'", "option '--engine' requires an argument",
+    "option '--help' doesn't allow an argument", "unrecognized option '--n'",
   ])
 })
 

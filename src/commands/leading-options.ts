@@ -15,7 +15,7 @@ export interface LeadingOptions {
   readonly values: ReadonlyMap<string, string>
   /** Everything from the first word that is no option. */
   readonly rest: readonly string[]
-  /** What is wrong, or null. */
+  /** What is wrong, in the words of getopt(3), or null. */
   readonly problem: string | null
 }
 
@@ -33,13 +33,13 @@ export function parseLeadingOptions(args: readonly string[], table: OptionTable)
       const equals = word.indexOf('=')
       const name = word.slice(2, equals < 0 ? undefined : equals)
       if (name.length > 1 && table.flags.includes(name)) {
-        if (equals >= 0) return fail(`option '--${name}' takes no value`)
+        if (equals >= 0) return fail(`option '--${name}' doesn't allow an argument`)
         flags.add(name)
       } else if (name.length > 1 && table.values.includes(name)) {
         const value = equals < 0 ? args[(i += 1)] : word.slice(equals + 1)
-        if (value === undefined) return fail(`option '--${name}' needs a value`)
+        if (value === undefined) return fail(`option '--${name}' requires an argument`)
         values.set(name, value)
-      } else return fail(`unknown option '--${name}'`)
+      } else return fail(`unrecognized option '--${name}'`)
       continue
     }
     for (let at = 1; at < word.length; at += 1) {
@@ -47,10 +47,10 @@ export function parseLeadingOptions(args: readonly string[], table: OptionTable)
       if (table.flags.includes(letter)) flags.add(letter)
       else if (table.values.includes(letter)) {
         const value = at + 1 < word.length ? word.slice(at + 1) : args[(i += 1)]
-        if (value === undefined) return fail(`option '-${letter}' needs a value`)
+        if (value === undefined) return fail(`option requires an argument -- '${letter}'`)
         values.set(letter, value)
         break
-      } else return fail(`unknown option '-${letter}'`)
+      } else return fail(`invalid option -- '${letter}'`)
     }
   }
   return { flags, values, rest: args.slice(i), problem: null }
