@@ -26,7 +26,7 @@ const IN_TREE = `
 set -e
 tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6 seam=$7
 work=$(mktemp -d)
-trap 'umount -R "$work"; rmdir "$work"' EXIT
+trap 'umount -R -l "$work"; rmdir "$work"' EXIT
 mount -t tmpfs -o size=12g work "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 root=$work/root
