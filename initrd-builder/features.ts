@@ -66,14 +66,9 @@ export const features: readonly Feature[] = [
     programs: ['busybox'], packages: ['busybox-static', 'busybox'], links: shellApplets, linkTo: '/bin/busybox',
   },
   {
-    name: 'modprobe',
-    summary: 'modprobe, for scripts and for the kernel itself: fulcrum under that name',
-    links: ['modprobe'], linkTo: '/bin/fulcrum',
-  },
-  {
     name: 'dracut-hooks',
     summary: 'hooks written for dracut, from --hook, --dracut-module and below /usr/lib/dracut/hooks',
-    needs: ['shell', 'modprobe'],
+    needs: ['shell'],
   },
   {
     name: 'udev',

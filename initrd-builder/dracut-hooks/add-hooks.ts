@@ -49,7 +49,11 @@ export function addDracutHooks(options: BuildOptions, place: ModulePlace): Modul
   return addDracutModules(options.dracutModules ?? [], place)
 }
 
+/** KERNEL: as /sbin/modprobe the kernel would start it before PID 1, and Node before io_uring is set up is a crash. */
+const MODPROBE = '/lib/fulcrum/bin/modprobe'
+
 function addFiles(tree: ImageTree): void {
+  tree.add(MODPROBE, { type: 'symlink', target: '/bin/fulcrum' }, `feature '${HOOKS_FEATURE}'`)
   const encoder = new TextEncoder()
   for (const [path, { text, mode }] of Object.entries(FILES)) {
     tree.add(path, { type: 'file', mode, data: encoder.encode(text) }, `feature '${HOOKS_FEATURE}'`)

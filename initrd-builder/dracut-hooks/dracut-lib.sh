@@ -4,7 +4,7 @@
 # dracut's (dracut.modules(7)); PID 1 is not a shell here, so what stops a boot is left in a file for it.
 # docs/dracut-hooks.md
 
-export PATH="${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}"
+export PATH="${PATH:-/usr/sbin:/usr/bin:/sbin:/bin:/lib/fulcrum/bin}"
 export NEWROOT="${NEWROOT:-/sysroot}"
 export hookdir="${hookdir:-/var/lib/dracut/hooks}"
 # Where PID 1 and the shells of the hooks leave each other what they have to say.
@@ -508,7 +508,7 @@ udevproperty() {
 }
 # busybox's sh would take its own applet, which finds neither the index nor the options of the modules.
 modprobe() {
-    _f_program=/sbin/modprobe
+    _f_program=/lib/fulcrum/bin/modprobe
     [ -x "$_f_program" ] || _f_program=$(command -pv modprobe)
     "$_f_program" "$@"
 }

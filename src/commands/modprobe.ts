@@ -1,4 +1,4 @@
-// `modprobe`: loads kernel modules with what they need, for scripts of an image and for the kernel's request_module.
+// `modprobe`: loads kernel modules with what they need, for hooks of an image.
 //
 // PID 1 loads modules by itself and needs no such program; hooks that were written for others do. The order, options of
 // modprobe.d(5) and of the kernel command line are those of the boot. Man page: fulcrum-modprobe(8), modprobe(8).

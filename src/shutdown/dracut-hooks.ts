@@ -33,7 +33,7 @@ function hasHooks(kernel: Pick<Kernel, 'readdir'>, point: string): boolean {
 export function shutdownHooks(kernel: Kernel, verb: string, watchdog: Pick<Watchdog, 'feed' | 'intervalMs' | 'note'>, problem: (line: string) => void): ShutdownHooks {
   const isThere = kernel.exists(RUNNER)
   // dracut starts it as `shutdown ACTION`, and its hooks look at $ACTION and $1.
-  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/', TERM: 'linux', hookdir: '/var/lib/dracut/hooks', FULCRUM_HOOKS_STATE: STATE, FULCRUM_HOOKS_VERBOSE: 'yes', ACTION: verb }
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin:/lib/fulcrum/bin', HOME: '/', TERM: 'linux', hookdir: '/var/lib/dracut/hooks', FULCRUM_HOOKS_STATE: STATE, FULCRUM_HOOKS_VERBOSE: 'yes', ACTION: verb }
   // The interval is a quarter of the watchdog's time.
   const timeoutMs = watchdog.note === null ? RUN_MS : Math.min(RUN_MS, watchdog.intervalMs * 3)
   const round = (point: string, ...more: readonly string[]): number | null => {

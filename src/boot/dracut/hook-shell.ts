@@ -79,7 +79,7 @@ export function createHookShell(state: BootState): HookShell | null {
     throw errorFailure('cmdline', error, [])
   }
   const env = {
-    PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/', TERM: 'linux', NEWROOT: '/sysroot', hookdir: '/var/lib/dracut/hooks', FULCRUM_HOOKS_STATE: HOOKS_STATE,
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin:/lib/fulcrum/bin', HOME: '/', TERM: 'linux', NEWROOT: '/sysroot', hookdir: '/var/lib/dracut/hooks', FULCRUM_HOOKS_STATE: HOOKS_STATE,
     RDRETRY: String(Math.ceil((parameters.rootTimeoutMs ?? 180_000) / 1000)), FULCRUM_QUIET: parameters.logLevel === 'quiet' ? 'yes' : 'no', FULCRUM_HOOKS_VERBOSE: 'yes',
   }
   const call = (at: string, args: readonly string[], isSilent = false): number | null => {
