@@ -52,11 +52,10 @@ like "name servers" "$(cat /run/fulcrum/network/resolv.conf)" 'nameserver 10\\.0
 like "no secret in the record" "$(grep -c ${CHAP.password} /run/fulcrum/boot.json)" '^0$'
 `
 
-/** The checks, then files, then the way back: the guest's init is replaced while it runs. `before`: commands before that. */
-function script(checks: string, before = ''): string {
+/** The checks, then files, then the way back: the guest's init is replaced while it runs. */
+function script(checks: string): string {
   return `${tapScript(checks, writeKnownFiles(FILES))}
 echo '{"record":"done","scriptStatus":0}'
-${before}
 chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1
 sleep 300`
 }
@@ -72,11 +71,6 @@ interface Way {
   readonly afterwards: () => readonly string[]
   readonly converse?: GuestSpec['converse']
   readonly rescue?: boolean
-  readonly network?: 'ipv6'
-  /** Shell lines before the way back. */
-  readonly before?: string
-  /** What the end of the way back says; by default that all is done. */
-  readonly end?: RegExp
 }
 
 async function boot(t: Test, way: Way): Promise<void> {
@@ -84,15 +78,15 @@ async function boot(t: Test, way: Way): Promise<void> {
   await bootScenario(t, {
     name: `network-${name}`, timeoutMs: 120_000,
     machine: {
-      kernel: kernel.vmlinuz, memoryMiB: 640, network: way.network ?? true,
+      kernel: kernel.vmlinuz, memoryMiB: 640, network: true,
       initrd: await testImage(kernel, { sysroot, features: way.features }),
       append: `${BASE_APPEND} rw rd.timeout=30 fulcrum.switch=pivot ${way.append}`,
     },
-    beside: way.beside, script: script(way.checks, way.before), afterwards: way.afterwards,
+    beside: way.beside, script: script(way.checks), afterwards: way.afterwards,
     ...(way.converse === undefined ? {} : { converse: way.converse }),
     expectation: {
-      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, way.end ?? /^fulcrum: old root taken down in \d+ ms: [^,]/m],
-      consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), ...(way.end === undefined ? [/fulcrum: Cannot (?!.*(trying again|reach))/] : []), new RegExp(`^(?!.*[Cc]ommand line).*${CHAP.password}`, 'm')],
+      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, /^fulcrum: old root taken down in \d+ ms: [^,]/m],
+      consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), /fulcrum: Cannot (?!.*(trying again|reach))/, new RegExp(`^(?!.*[Cc]ommand line).*${CHAP.password}`, 'm')],
     },
   })
 }
@@ -137,10 +131,9 @@ async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how
     await boot(t, {
       name: `nbd-${series}`, kernel: ensureKernel(series), features: ['nbd'], append: append(port),
       checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how)}
-is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0
-${how === 'dhcp' ? `like "an advertised address too" "$(ip -6 addr show dev eth0)" 'inet6 fec0::'` : ''}`,
+is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0`,
       down: [/^fulcrum: unmounted \/oldroot \([\s\S]*^fulcrum: let go of \/dev\/nbd0/m],
-      beside: () => serveNbd(path, port), afterwards: check, ...(how === 'dhcp' ? { network: 'ipv6' } : {}),
+      beside: () => serveNbd(path, port), afterwards: check,
     })
   })
 }
@@ -159,21 +152,6 @@ is "the target" "$(cat /sys/class/iscsi_session/session*/targetname)" ${ISCSI_TA
     })
   })
 }
-
-/** The server cannot be reached any more when the machine goes down: it ends all the same, in a time that has a limit. */
-await t.test('6.12: NFS, and the network is down before the way back', async (t) => {
-  const folder = scratchFolder('nfs-down')
-  writeTree(root, folder)
-  const port = await freePort()
-  await boot(t, {
-    name: 'nfs-down-6.12', kernel: ensureKernel('6.12'), features: ['nfs'], append: `${STATIC} root=nfs4:10.0.2.2:/export:port=${port}`,
-    checks: 'is "type of the root" "$(type_of /)" nfs4', rescue: true,
-    // Nothing of the root can be read any more: the programs of the initramfs do it.
-    before: 'sync; bb=/run/rootfs/bin/busybox; exec $bb sh -c "$bb ip link set eth0 down; exec $bb chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1"',
-    down: [], end: /^fulcrum: old root taken down in \d+ ms/m,
-    beside: () => serveNfs(folder, port), afterwards: () => [],
-  })
-})
 
 const target = (port: number): string => `${CHAP.user}:${CHAP.password}@10.0.2.2:6:${port}:1:${ISCSI_TARGET}`
 
@@ -199,8 +177,9 @@ is "rescues" "$(record rescues)" 2`,
 })
 
 await nfs('6.12', (port) => `ip=dhcp root=nfs:10.0.2.2:/export:port=${port}`, 'dhcp')
-await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,port=${port}`, 'none', 'enp0s2')
+// KERNEL(7.3): with version 4.1 and 4.2 nfs-ganesha 6.5 answers EREMOTEIO (docs/network-root.md).
+await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,vers=4.0,port=${port}`, 'none', 'enp0s2')
 await nbd('6.12', (port) => `${STATIC} root=nbd:10.0.2.2:${port}/root`, 'none')
-await nbd('7.x', (port) => `ip=eth0:dhcp ip=eth0:auto6 nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
+await nbd('7.x', (port) => `ip=eth0:dhcp nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
 await iscsi('6.12', (port) => `${STATIC} root=iscsi:${target(port)}`, 'none')
 await iscsi('7.x', (port) => `netroot=iscsi:${target(port)} root=LABEL=net-root`, 'dhcp')
