@@ -11,6 +11,7 @@ import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { checkExt4, writeKnownFiles } from './harness/check-ext4.ts'
 import type { KnownFile } from './harness/check-ext4.ts'
 import { diskImage } from './harness/disk-images.ts'
+import { LEAVE_ROOT } from './harness/leave-root.ts'
 import { ownPath } from './harness/own-files.ts'
 import { BASE_APPEND, bootScenario, specifier } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
@@ -40,11 +41,9 @@ function hookFiles(name: string, texts: Readonly<Record<string, string>>): HookO
 
 const note = (words: string): string => `echo "${words}" >> /run/hooks-log`
 
-const LEAVE = `
+const WRITE = `
 mount -o remount,rw /
 ${writeKnownFiles(FILES)}
-echo "1..$count"
-chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 60
 `
 
 const DOWN = {
@@ -102,7 +101,7 @@ pre-pivot real root
 mounted /sysroot
 cleanup"
 is "type of the root" "$(type_of /)" ext4
-`, LEAVE).replace(/\necho "1\.\.\$count"$/, ''),
+`, WRITE) + LEAVE_ROOT,
     expectation: {
       report: 'tap', end: 'poweroff', consoleLacks: [/Rescue console/, /fulcrum: Cannot/],
       consoleHas: [
@@ -143,7 +142,7 @@ knows the label"
 like "the option is in force" "$(options_of /)" noatime
 is "the daemon is gone" "$(pidof systemd-udevd)$(ls /run/udev/control 2>/dev/null)" ""
 is "its database too" "$(ls /run/udev/data 2>/dev/null)" ""
-`, LEAVE).replace(/\necho "1\.\.\$count"$/, ''),
+`, WRITE) + LEAVE_ROOT,
     expectation: {
       report: 'tap', end: 'poweroff', consoleLacks: [/Rescue console/, /fulcrum: Cannot/],
       consoleHas: [/hook pre-shutdown poweroff [^]*hook shutdown: nothing on \/oldroot[^]*old root taken down/],
