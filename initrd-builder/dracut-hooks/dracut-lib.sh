@@ -519,6 +519,15 @@ load_fstype() {
     done < /proc/filesystems
     modprobe "$1"
 }
+# The kernel finds no modprobe in this image: what a mount asks for is loaded before it.
+mount() {
+    _f_before=
+    for _f_one in "$@"; do
+        [ "$_f_before" != -t ] || load_fstype "$_f_one" 2> /dev/null || :
+        _f_before=$_f_one
+    done
+    command mount "$@"
+}
 mkuniqdir() {
     mkdir -p "$1"
     mktemp -d "$1/$2.XXXXXX"

@@ -3,7 +3,7 @@
 // PID 1 itself needs none of it: it follows the kernel's events. But cryptsetup, lvm and multipath wait for udev where
 // it runs, rules of the image name devices, and links below /dev/disk lead to them.  systemd-udevd(8), udevadm(8)
 
-import { errorLine } from '../kernel/errors.ts'
+import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { BootState } from './boot-state.ts'
 import { findTool, runTool } from './tool.ts'
@@ -51,4 +51,6 @@ export function stopUdev(state: BootState): void {
   udevadm(state, ['settle', '--timeout=5'], END_MS)
   udevadm(state, ['control', '--exit'], END_MS)
   udevadm(state, ['info', '--cleanup-db'], END_MS)
+  // Left behind it would make libdevmapper wait for a daemon that is not there.
+  attempt(() => state.kernel.unlink(CONTROL))
 }
