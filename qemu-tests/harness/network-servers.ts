@@ -3,16 +3,11 @@
 // Man pages: ganesha-core-config(8), ganesha-vfs-config(8), tgtd(8), tgtadm(8).
 import { rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { ensureDebianTree, ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
+import { ensureNfsServer, ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
 import { serveFromTree } from './chroot-server.ts'
 import { ownPath } from './own-files.ts'
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
-/** The tree with nfs-ganesha, made if the cache has none. */
-export function ensureNfsServer(): string {
-  return ensureDebianTree('nfs-server', 'trixie', ['nfs-ganesha', 'nfs-ganesha-vfs', 'rpcbind'])
-}
 
 /** Serves a folder as '/export', for reading and writing by root. */
 export function serveNfs(folder: string, port: number): Promise<() => void> {

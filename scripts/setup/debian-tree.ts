@@ -77,3 +77,8 @@ export function ensureOldUtilLinux(): string {
     }
   }))
 }
+
+/** An NFS server that needs no kernel module. */
+export function ensureNfsServer(): string {
+  return ensureDebianTree('nfs-server', 'trixie', ['nfs-ganesha', 'nfs-ganesha-vfs', 'rpcbind'])
+}

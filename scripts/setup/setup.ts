@@ -2,7 +2,7 @@
 //   node scripts/setup/setup.ts [packages] [kernels] [root] [--refresh]        (nothing named: all of them)
 // Prints one line per thing with its place. What each part does is in the file of its name.
 import { ensureDebianInitramfs, ensureDebianRoot, pruneDebianRoots } from './debian-root.ts'
-import { ensureOldUtilLinux } from './debian-tree.ts'
+import { ensureNfsServer, ensureOldUtilLinux, ensureStorageTools } from './debian-tree.ts'
 import { KERNEL_SERIES, ensureKernel } from './kernel.ts'
 import { TEST_PACKAGES } from './test-packages.ts'
 import { ensureDebianPackages } from './packages.ts'
@@ -34,6 +34,8 @@ function main(args: readonly string[]): void {
     const root = ensureDebianRoot()
     pruneDebianRoots(root)
     process.stdout.write(`Debian root: '${root.tree}'\n`)
+    process.stdout.write(`storage tools: '${ensureStorageTools()}'\n`)
+    process.stdout.write(`NFS server: '${ensureNfsServer()}'\n`)
     process.stdout.write(`util-linux of the release before: '${ensureOldUtilLinux()}'\n`)
     for (const series of ['6.12', '7.x'] as const) {
       process.stdout.write(`Debian's initramfs: '${ensureDebianInitramfs(root, ensureKernel(series))}'\n`)
