@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianTree } from '../setup/debian-tree.ts'
 import { runTool, tryTool } from '../setup/run-tool.ts'
+import { ENTER_TREE } from './enter-tree.ts'
 import { ensureSource } from './source-package.ts'
 import type { Outcome, Suite, Way } from './suite.ts'
 
@@ -25,23 +26,7 @@ const SWITCHED = /fulcrum: root \S+ \(.*engine (pivot|move)/
 const IN_TREE = `
 set -e
 tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6 seam=$7
-work=$(mktemp -d)
-trap 'umount -R -l "$work"; rmdir "$work"' EXIT
-mount -t tmpfs -o size=12g work "$work"
-mkdir "$work/upper" "$work/work" "$work/root"
-root=$work/root
-mount -t overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" overlay "$root"
-mount -t proc proc "$root/proc"
-mount -t sysfs -o ro sys "$root/sys"
-mount -t tmpfs tmp "$root/tmp"
-mount -t tmpfs run "$root/run"
-mount -t tmpfs -o mode=755 dev "$root/dev"
-for node in null zero full random urandom; do touch "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"; done
-ln -s /proc/self/fd "$root/dev/fd"
-mkdir "$root/suite"
-cp -a "$source/." "$root/suite/"
-touch "$lock" "$root/run/qemu.lock"
-mount --bind "$lock" "$root/run/qemu.lock"
+${ENTER_TREE}
 qemu=$root/usr/bin/qemu-system-x86_64
 mv "$(readlink -f "$qemu")" "$root/usr/bin/qemu.real"
 rm -f "$qemu"
