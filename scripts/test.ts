@@ -79,38 +79,28 @@ interface Run {
   readonly groups: Set<number>
 }
 
-async function runFiles(
-  files: readonly TestFile[],
-  atOnce: number,
-  { reporter, groups }: Run,
-): Promise<void> {
-  const queue = [...files]
-  const worker = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      reporter.running(`${file.tier} ${file.path} (${queue.length} to go)`)
-      reporter.finished(
-        await runTestFile(file, {
-          root: projectRoot,
-          node: pinnedNode,
-          onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
-        }),
-      )
+/** Runs queues of files side by side; a queue that is in several lanes is shared by them. A lane goes through its own in order. */
+async function runLanes(lanes: readonly (readonly TestFile[][])[], { reporter, groups }: Run): Promise<void> {
+  const work = async (queues: readonly TestFile[][]): Promise<void> => {
+    for (const queue of queues) {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        reporter.running(`${file.tier} ${file.path} (${queue.length} to go)`)
+        reporter.finished(
+          await runTestFile(file, {
+            root: projectRoot,
+            node: pinnedNode,
+            onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
+          }),
+        )
+      }
     }
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  await Promise.all(lanes.map(work))
 }
 
 /** Whether a file tests the built executable, so that it makes no sense without a build. */
 function needsBuild(file: TestFile): boolean {
   return file.tier !== 'unit' || file.path.startsWith('bundle/')
-}
-
-/**
- * Namespaces one at a time: they share the machine's mounts. Two files of guests: there is one QEMU at a time whatever
- * is started (run-guest.ts locks), and meanwhile the other file makes its images and looks at its disks.
- */
-function tierWorkers(tier: Tier): number {
-  return tier === 'unit' || tier === 'qemu' ? 2 : 1
 }
 
 /** Test files lead process groups of their own, so Ctrl-C in a terminal does not reach them by itself. */
@@ -133,24 +123,27 @@ function bootsGuests(file: TestFile): boolean {
   return file.tier === 'harness' || file.tier === 'qemu'
 }
 
-async function runTier(
+/**
+ * Unit tests two at a time, then two lanes. Namespaces one at a time: they share the machine's mounts. There is one QEMU
+ * at a time whatever is started (run-guest.ts locks), and while one file's guest runs the other lane tests namespaces,
+ * makes its images or looks at its disks.
+ */
+async function runTiers(
   files: readonly TestFile[],
-  tier: Tier,
   missing: (file: TestFile) => string | undefined,
   run: Run,
 ): Promise<void> {
-  const ofTier = files.filter((file) => file.tier === tier)
-  await runFiles(
-    ofTier.filter((file) => missing(file) === undefined),
-    tierWorkers(tier),
-    run,
-  )
-  for (const file of ofTier) {
+  const ofTier = (tier: Tier): TestFile[] => files.filter((file) => file.tier === tier && missing(file) === undefined)
+  const unit = ofTier('unit')
+  const guests = ofTier('qemu')
+  await runLanes([[unit], [unit]], run)
+  await runLanes([[ofTier('ns'), guests], [ofTier('harness'), guests]], run)
+  for (const file of files) {
     const reason = missing(file)
     if (reason === undefined) continue
     run.reporter.finished({
       file: file.path,
-      tier,
+      tier: file.tier,
       durationMs: 0,
       passed: 0,
       skipped: 0,
@@ -180,7 +173,7 @@ async function main(): Promise<void> {
     if (!isBuilt && needsBuild(file)) return 'the build failed'
     return !isSetUp && bootsGuests(file) ? 'the set-up failed' : undefined
   }
-  for (const tier of TIERS) await runTier(files, tier, missing, { reporter, groups })
+  await runTiers(files, missing, { reporter, groups })
   reporter.summary(performance.now() - started)
   process.exitCode = reporter.failed > 0 ? 1 : 0
 }
