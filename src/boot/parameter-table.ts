@@ -112,8 +112,12 @@ export const parameters: readonly Parameter[] = [
   ),
 ]
 
+/** By every spelling: PID 1 asks for each of them, and once more for each word of the command line. */
+const bySpelling: ReadonlyMap<string, Parameter> = new Map(
+  parameters.flatMap((p) => [p.key, ...p.aliases].map((name): [string, Parameter] => [normalKey(name), p])),
+)
+
 /** The table's entry for a key or an alias, or undefined. */
 export function findParameter(key: string): Parameter | undefined {
-  const wanted = normalKey(key)
-  return parameters.find((p) => [p.key, ...p.aliases].some((name) => normalKey(name) === wanted))
+  return bySpelling.get(normalKey(key))
 }

@@ -4,7 +4,7 @@
 // this file is below their tables.  bootparam(7), kernel-command-line(7)
 
 import type { CommandLine, CommandLineWord } from '../../facts/cmdline.ts'
-import { lastWord, parseBoolean, wordsOf } from '../../facts/cmdline.ts'
+import { normalKey, parseBoolean } from '../../facts/cmdline.ts'
 import { parseTimeMs } from '../../facts/time-span.ts'
 import type { Parameter } from './parameter.ts'
 
@@ -25,10 +25,18 @@ export class WordReader {
   readonly problems: ParameterProblem[] = []
   readonly line: CommandLine
   readonly #find: (key: string) => Parameter | undefined
+  /** The words by their keys, with their places: a line has few words, and there are more than a hundred keys to ask for. */
+  readonly #words = new Map<string, { readonly at: number; readonly word: CommandLineWord }[]>()
 
   constructor(line: CommandLine, find: (key: string) => Parameter | undefined) {
     this.line = line
     this.#find = find
+    line.words.forEach((word, at) => {
+      const key = normalKey(word.key)
+      const known = this.#words.get(key)
+      if (known === undefined) this.#words.set(key, [{ at, word }])
+      else known.push({ at, word })
+    })
   }
 
   problem(key: string, value: string | null, expected: string): void {
@@ -36,18 +44,20 @@ export class WordReader {
     this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ignoring` })
   }
 
-  #spellings(key: string): readonly string[] {
-    return [key, ...(this.#find(key)?.aliases ?? [])]
+  /** Every word of this key or an alias of it, in order. */
+  #all(key: string): readonly CommandLineWord[] {
+    const found = [key, ...(this.#find(key)?.aliases ?? [])].flatMap((name) => this.#words.get(normalKey(name)) ?? [])
+    return found.sort((a, b) => a.at - b.at).map(({ word }) => word)
   }
 
   /** The last word of this key or an alias of it, whatever its value. */
   last(key: string): CommandLineWord | undefined {
-    return lastWord(this.line, ...this.#spellings(key))
+    return this.#all(key).at(-1)
   }
 
   /** Text of the last word; null when missing. An empty or missing value is a problem. */
   text(key: string): string | null {
-    const word = lastWord(this.line, ...this.#spellings(key))
+    const word = this.last(key)
     if (word === undefined) return null
     if (word.value === null || word.value === '') {
       this.problem(word.key, word.value, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
@@ -59,7 +69,7 @@ export class WordReader {
   /** The value of every word, in order and as it stands; an empty one, or one set at the rescue console, forgets what came before. */
   texts(key: string): string[] {
     let all: string[] = []
-    for (const word of wordsOf(this.line, ...this.#spellings(key))) {
+    for (const word of this.#all(key)) {
       if (word.value === null) this.problem(word.key, null, `'${this.#find(key)?.value ?? 'a value'}' behind '='`)
       else if (word.value === '') all = []
       else if (word.isSetting === true) all = [word.value]
@@ -71,7 +81,7 @@ export class WordReader {
   /** Every comma-separated part of every word in order; an empty value forgets what came before. */
   list(key: string): string[] {
     let all: string[] = []
-    for (const word of wordsOf(this.line, ...this.#spellings(key))) {
+    for (const word of this.#all(key)) {
       if (word.value === null) this.problem(word.key, null, `'${this.#find(key)?.value ?? 'a list'}' behind '='`)
       else if (word.value === '') all = []
       else all.push(...word.value.split(',').filter((part) => part !== ''))
@@ -80,7 +90,7 @@ export class WordReader {
   }
 
   boolean(key: string, fallback: boolean): boolean {
-    const word = lastWord(this.line, ...this.#spellings(key))
+    const word = this.last(key)
     if (word === undefined) return fallback
     const value = parseBoolean(word.value)
     if (value === undefined) this.problem(word.key, word.value, "a boolean ('yes' or 'no')")
