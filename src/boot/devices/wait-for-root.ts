@@ -7,7 +7,7 @@
 import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { rootSpecText, type RootSpec, type TagFilesystem } from '../../facts/block/root-spec.ts'
 import type { Uevent } from '../../facts/block/uevent.ts'
-import type { Assembly } from '../storage/assembly.ts'
+import { LATE_MS, type Assembly } from '../storage/assembly.ts'
 import { isRootRelevant, lastRank, listBusDevices, rootRank } from './coldplug.ts'
 import type { DeviceKernel } from './device-kernel.ts'
 import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
@@ -52,8 +52,6 @@ const settleMs = 1000
 const passMs = 500
 /** A link appears without an event of its own. */
 const linkMs = 100
-/** As for degraded arrays (src/boot/storage/assembly.ts). */
-const lateMs = 5000
 
 /** Synchronous. Throws only what no wait can mend (no netlink socket, no /sys). */
 export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: RootSpec, options: WaitOptions): RootWait {
@@ -198,7 +196,7 @@ class RootWaiter {
 
   /** Whether what is incomplete is to be used. */
   #isLate(): boolean {
-    return this.#options.acceptIncomplete === true && !this.#isLoading && this.#nowMs() - this.#lastDiskMs >= lateMs
+    return this.#options.acceptIncomplete === true && !this.#isLoading && this.#nowMs() - this.#lastDiskMs >= LATE_MS
   }
 
   /** Loads the modules of one waiting device that has some. False when none is left; what waited for that has its turn first, without a tick. */

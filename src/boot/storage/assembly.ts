@@ -51,7 +51,7 @@ export interface Assembly {
 }
 
 /** No disk for this long: what is missing does not come any more. */
-const LATE_MS = 5000
+export const LATE_MS = 5000
 
 function isDue(task: Task, quietMs: number | null): boolean {
   if (task.when === 'now') return true
