@@ -4,6 +4,7 @@
 
 import { BOOT_USAGE, benchBoot } from './bench/boot.ts'
 import { KEEP_USAGE, benchKeep } from './bench/keep.ts'
+import { SCALE_USAGE, benchScale } from './bench/scale.ts'
 import { SHUTDOWN_USAGE, benchShutdown } from './bench/shutdown.ts'
 import { SPAWN_USAGE, benchSpawn } from './bench/spawn.ts'
 
@@ -13,6 +14,7 @@ ${BOOT_USAGE}
 ${SHUTDOWN_USAGE}
 ${KEEP_USAGE}
 ${SPAWN_USAGE}
+${SCALE_USAGE}
 
 Times are virtual milliseconds, a million instructions each. They repeat to a fraction of one for the same image.
 --only takes a regular expression on the names that are printed; --json prints everything that was measured.
@@ -24,6 +26,7 @@ async function main(args: string[]): Promise<void> {
   else if (subject === 'boot') await benchBoot(rest)
   else if (subject === 'shutdown') benchShutdown(rest)
   else if (subject === 'keep') benchKeep(rest)
+  else if (subject === 'scale') benchScale(rest)
   else if (subject === 'spawn') await benchSpawn(rest)
   else {
     process.stderr.write(USAGE)

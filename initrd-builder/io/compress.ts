@@ -3,12 +3,11 @@
 // zstd and gzip are in Node, lz4 is ours, only xz is run. The kernel wants xz with CRC32 and no other check,
 // lz4 in its legacy frame. The default's reasons are in docs/image.md. See lib/decompress*.c.
 
-import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { constants, gzip, zstdCompress } from 'node:zlib'
 import { BuilderError } from '../builder-error.ts'
 import type { CompressorName } from '../compressor-names.ts'
-import { compressLz4Legacy } from './lz4-legacy-writer.ts'
+import { compressLz4Threaded } from './lz4-legacy-writer.ts'
 import { runFilter } from './tools.ts'
 
 /** Which to take when none is asked for, best first. */
@@ -40,7 +39,7 @@ const zstdAsync = promisify(zstdCompress)
 /** Identifies the method for the cache: another value whenever the output could differ. */
 export function compressorIdentity(name: CompressorName): string {
   const library = name === 'zstd' ? process.versions['zstd'] : name === 'gzip' ? process.versions['zlib'] : ''
-  return `${name}:${library ?? ''}:1`
+  return `${name}:${library ?? ''}:2`
 }
 
 /** Compresses an archive. */
@@ -56,16 +55,6 @@ export async function compress(name: CompressorName, archive: Buffer): Promise<B
     case 'xz':
       return runFilter('xz', ['--check=crc32', '--lzma2=dict=1MiB', '-T1', '-c'], [archive])
     case 'lz4':
-      return compressLz4(archive)
+      return compressLz4Threaded(archive)
   }
-}
-
-/** Lets signals and progress through between blocks. */
-async function compressLz4(archive: Buffer): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  for (const chunk of compressLz4Legacy(archive)) {
-    chunks.push(chunk)
-    await setImmediate()
-  }
-  return Buffer.concat(chunks)
 }

@@ -9,7 +9,7 @@ import t from 'tap'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../cpio/newc-entry.ts'
 import { arrangeEntries, writeNewc, type CpioSource } from '../cpio/newc-writer.ts'
-import { compressLz4Legacy } from '../io/lz4-legacy-writer.ts'
+import { compressLz4Legacy, compressLz4Threaded } from '../io/lz4-legacy-writer.ts'
 import { makeElf } from '../testing/make-elf.ts'
 import { explainFile } from './explain-file.ts'
 import { extractImage } from './extract-image.ts'
@@ -94,13 +94,14 @@ t.test('the lz4 decoder undoes lz4 for any input', async t => {
 t.test('our lz4 writer is undone by lz4 itself, and by our decoder', async t => {
   const data = fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.array(fc.constantFrom('abc', 'abcabcabd', 'x', '0123456789abcdef'), { maxLength: 400 }).map(a => Buffer.from(a.join(''))))
   fc.assert(fc.property(data, bytes => {
-    const packed = Buffer.concat([...compressLz4Legacy(bytes)])
+    const packed = compressLz4Legacy(bytes)
     return decodeLz4Legacy(packed, 0).data.equals(Buffer.from(bytes)) && run('lz4', ['-dc'], packed).equals(Buffer.from(bytes))
   }), { numRuns: 15 })
   const blocks = Buffer.alloc(9 << 20, 'long enough for two blocks ')
-  t.ok(run('lz4', ['-dc'], Buffer.concat([...compressLz4Legacy(blocks)])).equals(blocks), 'more than one block')
+  t.ok(run('lz4', ['-dc'], compressLz4Legacy(blocks)).equals(blocks), 'more than one block')
+  for (const threads of [1, 3]) t.ok((await compressLz4Threaded(blocks, threads)).equals(compressLz4Legacy(blocks)), `the same by ${threads} threads`)
   const program = readFileSync(process.execPath).subarray(8 << 20, 9 << 20)
-  const packed = Buffer.concat([...compressLz4Legacy(program)])
+  const packed = compressLz4Legacy(program)
   t.ok(run('lz4', ['-dc'], packed).equals(program))
   t.ok(packed.length < run('lz4', ['-l', '-c', '-q', '-2'], program).length, 'packs better than the fast mode')
 })

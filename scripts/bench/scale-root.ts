@@ -1,0 +1,101 @@
+// The guest of `npm run bench -- scale`: an initramfs with busybox, our program, peers and the tool that fills and times.
+// It is all that the guest has. What is measured stands in the initramfs, where the boot stands, and in the end the
+// guest's PID 1 becomes `fulcrum switch` to a root on a tmpfs, whose init says when it began.
+// proc(5), ldd(1)
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { elfClosure } from '../../qemu-tests/harness/elf-closure.ts'
+import { busybox } from '../../qemu-tests/harness/small-root.ts'
+import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
+import { cacheDirectory } from '../setup/cache.ts'
+import { runTool } from '../setup/run-tool.ts'
+
+/** What there is many of. 'carried' are mounts that the switch has to move one by one. */
+export const SUBJECTS = ['mounts', 'carried', 'processes'] as const
+export type Subject = (typeof SUBJECTS)[number]
+
+export interface Case {
+  readonly name: string
+  /** Of which subjects the cost is asked. */
+  readonly of: readonly Subject[]
+  readonly words: string
+  /** Name of the case of ours that this peer is compared with. */
+  readonly peerOf?: string
+}
+
+/** What is timed as a command; the switch comes after them. */
+export const CASES: readonly Case[] = [
+  { name: 'fulcrum --version', of: ['mounts', 'processes'], words: '/bin/fulcrum --version' },
+  { name: 'fulcrum mounts', of: ['mounts', 'processes'], words: '/bin/fulcrum mounts' },
+  { name: 'findmnt', of: ['mounts', 'processes'], words: '/usr/bin/findmnt', peerOf: 'fulcrum mounts' },
+  { name: 'fulcrum mounts --json', of: ['mounts'], words: '/bin/fulcrum mounts --json' },
+  { name: 'findmnt --json', of: ['mounts'], words: '/usr/bin/findmnt --json', peerOf: 'fulcrum mounts --json' },
+  { name: 'fulcrum mounts diff', of: ['mounts'], words: '/bin/fulcrum mounts diff /one.json /two.json' },
+  { name: 'fulcrum ps', of: ['mounts', 'processes'], words: '/bin/fulcrum ps' },
+  { name: 'ps aux', of: ['mounts', 'processes'], words: '/usr/bin/ps aux', peerOf: 'fulcrum ps' },
+  { name: 'fulcrum kill --dry-run', of: ['mounts', 'processes'], words: '/bin/fulcrum kill --dry-run' },
+]
+
+/** Name of the last case: from PID 1's exec of `fulcrum switch` to the first instruction of the real init. */
+export const SWITCH = 'fulcrum switch'
+/** The same with --boot: processes judged and ended, record written. */
+export const SWITCH_BOOT = 'fulcrum switch --boot'
+
+const FILL: Readonly<Record<Subject, string>> = {
+  mounts: 'mount -t tmpfs run /run\n[ $n = 0 ] || tool mounts /run/fill $n',
+  carried: 'tool stand /run/fill $n',
+  processes: 'mount -t tmpfs run /run\ntool processes $n',
+}
+
+/**
+ * PID 1 of the guest.
+ * @param times how often each command runs
+ * @param asBoot the switch is that of a boot's end
+ */
+export function initScript(subject: Subject, count: number, cases: readonly Case[], times: number, asBoot: boolean): string {
+  const timed = cases.filter((it) => it.of.includes(subject))
+  return `#!/bin/sh
+export PATH=/bin:/usr/bin TERM=dumb
+n=${count}
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+exec < /dev/console > /dev/console 2>&1
+${FILL[subject]}
+${timed.some((it) => it.words.includes('.json')) ? 'fulcrum mounts --json > /one.json\nmount -t tmpfs more /mnt\nfulcrum mounts --json > /two.json\numount /mnt' : ''}
+${timed.map((it) => `tool time '${it.name}' ${times} ${it.words}`).join('\n')}
+mount -t tmpfs root /sysroot
+for name in dev proc sys run sbin; do mkdir -p /sysroot/$name; done
+cp /bin/tool /sysroot/sbin/init
+tool stamp '${asBoot ? SWITCH_BOOT : SWITCH}'
+exec fulcrum switch ${asBoot ? '--boot ' : ''}/sysroot /sbin/init
+`
+}
+
+/** Path of a program that the guest gets from this machine. */
+function program(name: string): string {
+  const found = ['/usr/bin', '/bin'].map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file))
+  if (found === undefined) throw new Error(`Cannot measure '${name}': this machine has none; install util-linux and procps`)
+  return found
+}
+
+/** The initramfs with this init. `fulcrum` is our executable, its addon beside it. */
+export function scaleTree(fulcrum: string, init: string): Tree {
+  const tool = path.join(cacheDirectory('bench'), 'scale-tool')
+  runTool('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-o', tool, path.join(import.meta.dirname, 'scale-tool.c')])
+  const [findmnt, ps] = [program('findmnt'), program('ps')]
+  const tree: Record<string, TreeEntry> = {
+    ...elfClosure([fulcrum, findmnt, ps]),
+    init: { type: 'text', text: init, mode: 0o755 },
+    'bin/busybox': { type: 'file', source: busybox(), mode: 0o755 },
+    'bin/tool': { type: 'file', source: tool, mode: 0o755 },
+    'bin/fulcrum': { type: 'file', source: fulcrum, mode: 0o755 },
+    'lib/fulcrum/koffi.node': { type: 'file', source: path.join(path.dirname(fulcrum), 'koffi.node'), mode: 0o755 },
+    'usr/bin/findmnt': { type: 'file', source: findmnt, mode: 0o755 },
+    'usr/bin/ps': { type: 'file', source: ps, mode: 0o755 },
+  }
+  for (const applet of ['sh', 'cp', 'mkdir', 'mount', 'umount']) tree[`bin/${applet}`] = { type: 'link', target: 'busybox' }
+  for (const name of ['dev', 'proc', 'sys', 'run', 'mnt', 'sysroot', 'etc']) tree[name] = { type: 'directory' }
+  return tree
+}
