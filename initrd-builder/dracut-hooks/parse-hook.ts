@@ -7,7 +7,7 @@ import type { HookOption } from '../options.ts'
 
 /** The points at which hooks run, in dracut's words. */
 export const hookPoints = [
-  'cmdline', 'pre-udev', 'pre-trigger', 'initqueue', 'initqueue/settled', 'initqueue/online', 'initqueue/finished', 'initqueue/timeout',
+  'cmdline', 'pre-udev', 'pre-trigger', 'netroot', 'initqueue', 'initqueue/settled', 'initqueue/online', 'initqueue/finished', 'initqueue/timeout',
   'pre-mount', 'mount', 'pre-pivot', 'cleanup', 'emergency', 'shutdown-emergency', 'pre-shutdown', 'shutdown',
 ] as const
 

@@ -2,7 +2,8 @@
 # Runs the hooks of one point in one shell; PID 1 starts it. Variables outlive the shell in a file, as if all hooks
 # ran in one shell from the beginning to the end; functions do not. An 'exit' ends its own hook only.
 #
-# run-hooks run POINT                    every hook of a point
+# run-hooks run POINT [ARGUMENT]         every hook of a point; 'netroot' has the interface as $1
+# run-hooks handler PROGRAM INTERFACE    what gets the root from a server, as dracut's netroot calls it
 # run-hooks mount                        the hooks of 'mount', until one has mounted a root
 # run-hooks queue [timeout]              one pass of the initqueue; status 10: it is not finished
 # run-hooks round POINT [final]          those that have not answered 0 yet, each in a shell of its own; 10: not all
@@ -70,9 +71,15 @@ _f_run() {
     for f in $(list_hooks "$1"); do
         [ -e "$f" ] || [ -n "${_f_after:-}" ] || continue
         _f_is_next "$f" || continue
-        _f_source "$f"
+        _f_source "$f" ${_f_argument:+"$_f_argument"}
         [ ! -e "$_f_state/stopped" ] || exit 77
     done
+}
+
+# A program of its own: what it needs of the variables is exported since 'cmdline'.
+_f_handler() {
+    "$1" "$2" "${netroot:-}" "$NEWROOT" || warn "'$1 $2 ${netroot:-}' ended with status $?, ignoring"
+    [ ! -e "$_f_state/stopped" ] || exit 77
 }
 
 # What rootfs-block of dracut makes of root=.
@@ -182,11 +189,12 @@ case "$_f_verb" in
         _f_run "$_f_at"
         [ "$_f_at" != cmdline ] || _f_root
         ;;
+    handler) _f_handler "$_f_at" "$_f_argument" ;;
     mount) _f_mount ;;
     queue) _f_queue "$_f_at" ;;
     round) _f_round "$_f_at" "$_f_argument" ;;
     *)
-        echo "Usage: run-hooks run|round POINT, run-hooks mount, run-hooks queue [timeout]" >&2
+        echo "Usage: run-hooks run|round POINT, run-hooks handler PROGRAM INTERFACE, run-hooks mount, run-hooks queue [timeout]" >&2
         _f_answer=100
         ;;
 esac

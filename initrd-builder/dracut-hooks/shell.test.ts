@@ -266,6 +266,18 @@ inEachShell('rounds at the end: each until it answers 0, then no more', (t, at) 
   t.match(at.hooks(['round', 'shutdown']), { out: '', status: 0 })
 })
 
+inEachShell('netroot: the interface is $1, and the program of the type gets what the hooks made of it', (t, at) => {
+  fs.writeFileSync(`${at.directory}/state/variables`, "export netroot='mine:a'\n")
+  at.hook('netroot/10-a.sh', 'echo "a $1 $netroot"; netroot=mine:b; exit 1')
+  at.hook('netroot/20-b.sh', 'echo "b $1"')
+  t.equal(at.hooks(['run', 'netroot', 'eth0']).out, 'a eth0 mine:a\nb eth0\n')
+  fs.writeFileSync(`${at.directory}/mineroot`, '#!/bin/sh\necho "$1 $2 ${3##*/} $netroot"; exit 3\n', { mode: 0o755 })
+  const { out, err, status } = at.hooks(['handler', `${at.directory}/mineroot`, 'eth0'])
+  t.equal(out, 'eth0 mine:b sysroot mine:b\n')
+  t.match(err, /mineroot eth0 mine:b' ended with status 3, ignoring/)
+  t.equal(status, 0)
+})
+
 inEachShell('a password: COMMAND reads it, and again when it is wrong', (t, at) => {
   const { out, err, status } = at.script(`printf 'wrong\\nright\\n' | ask_for_password --prompt Key --tries 3 --cmd 'grep -qx right'; echo $?`)
   t.equal(out, '0\n')

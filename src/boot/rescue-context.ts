@@ -8,6 +8,7 @@ import { describeMounts } from '../commands/mounts.ts'
 import { describeProcesses } from '../commands/ps.ts'
 import { withSettings } from '../facts/cmdline.ts'
 import { errorLine } from '../kernel/errors.ts'
+import { tellHooks } from './dracut/hook-points.ts'
 import type { BootState } from './boot-state.ts'
 import { handOver } from './hand-over.ts'
 import { loadKeymap } from './keymap.ts'
@@ -57,6 +58,7 @@ export function rescueFrom(state: BootState, failure: Failure): RescueOutcome['a
   const { values, problems } = readParameters(state.line)
   state.parameters = values
   state.log.setLevel(values.logLevel)
+  if (action === 'continue') tellHooks(state, settings)
   for (const problem of problems) state.log.warn(problem.detail)
   return action
 }

@@ -21,6 +21,7 @@ import {
 import type { ModuleLoader } from './devices/index.ts'
 import { diagnosis } from './diagnosis.ts'
 import { mountByHooks, rootFromHooks, unfinishedFailure } from './dracut/root-by-hooks.ts'
+import { rootByNetroot } from './dracut/root-by-netroot.ts'
 import { fsck } from './fsck.ts'
 import { GPT_AUTO, NOT_GIVEN_REMEDY, ambiguous, gptAutoSpec, markedReadOnly, noRootPartition, notGivenTimeoutMs, usrByType } from './gpt-root.ts'
 import { mountFilesystem } from './mount-root.ts'
@@ -230,13 +231,13 @@ export function createDevices(state: BootState): Devices {
       }
     },
     mountRoot: () => {
-      const { parameters } = state
       const search = beginSearch()
       const network = inPhase('network', () => connectNetwork(search))
       if (mayResume) resumeFromSwap(search)
       mayResume = false
-      const fromHooks = rootFromHooks(state, loader)
+      const fromHooks = inPhase('network', () => rootByNetroot(state, network)) ?? rootFromHooks(state, loader)
       if (fromHooks !== null) return fromHooks
+      const { parameters } = state
       if (parameters.root === null && !parameters.gptAuto) {
         const detail = 'Cannot look for the root: the command line has no root='
         throw refusalFailure('root-device', { reason: 'root-not-given', detail, remedy: NOT_GIVEN_REMEDY }, null, describeDevices(scanDevices(kernel)))

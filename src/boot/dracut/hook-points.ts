@@ -6,7 +6,7 @@
 import type { BootState } from '../boot-state.ts'
 import { BootFailure } from '../boot-failure.ts'
 import { isUdevRunning, startUdev, stopUdev, triggerUdev } from '../udev.ts'
-import { createHookShell } from './hook-shell.ts'
+import { createHookShell, rootVariables } from './hook-shell.ts'
 import { withHookVariables } from './root-by-hooks.ts'
 
 /** Hooks of cmdline, and what they say about the root. Throws BootFailure. */
@@ -15,6 +15,23 @@ export function beginHooks(state: BootState): void {
   if (state.hookShell === null) return
   state.hookShell.run('cmdline')
   state.parameters = withHookVariables(state.parameters, state.hookShell.variables())
+}
+
+/**
+ * The boot goes on after a stop: what was set there is a part of the hooks' command line, and newer than what a hook
+ * has said about the root. After a failure everything runs again from 'cmdline'.
+ */
+export function tellHooks(state: BootState, settings: Readonly<Record<string, string | true>>): void {
+  const { hookShell } = state
+  if (hookShell === null) return
+  hookShell.setLine(state.line)
+  const { root, rflags, fstype, netroot } = rootVariables(state.parameters)
+  const isSet = (...words: readonly string[]): boolean => words.some((word) => word in settings)
+  hookShell.set({
+    ...(isSet('root') ? { root } : {}), ...(isSet('rootflags', 'ro', 'rw') ? { rflags } : {}),
+    ...(isSet('rootfstype') ? { fstype } : {}), ...(isSet('netroot') ? { netroot } : {}),
+  })
+  state.parameters = withHookVariables(state.parameters, hookShell.variables())
 }
 
 /** The daemon, where the image has it, with the hooks around it. Throws BootFailure only for a hook. */

@@ -60,6 +60,25 @@ t.test('a hook that says die opens the rescue console, and everything runs again
   t.equal(execs.length, 1, output)
 })
 
+t.test('what is set at a stop is in the line of the hooks that come, and newer than what a hook said', async (t) => {
+  const lines: string[] = []
+  const said: string[] = []
+  const { execs, output } = play({
+    commandLine: 'root=/dev/vdx rd.break=pre-mount', typed: ['set mine=two\\ words', 'set root=/dev/vda', 'continue'],
+    files: { [RUNNER]: file('#!/bin/sh\n', 0o755), '/var/lib/dracut/hooks/pre-mount/50-a.sh': file('') },
+    arrange: (kernel) => void kernel.world.programs.set(RUNNER, (args) => {
+      lines.push(`${args[1] ?? ''}: ${kernel.readText('/run/fulcrum/hooks/cmdline').trim()}`)
+      said.push(parseVariables(kernel.readText('/run/fulcrum/hooks/variables')).get('root') ?? '')
+      if (args[1] === 'cmdline') kernel.appendFile('/run/fulcrum/hooks/variables', "root='/dev/vdy'\nrflags='discard'\n")
+      return { code: 0 }
+    }),
+  })
+  t.match(lines[0], /^cmdline: root=\/dev\/vdx rd.break=pre-mount$/, output)
+  t.match(lines[1], /^pre-mount: root=\/dev\/vdx rd.break=pre-mount .*root=\/dev\/vda/)
+  t.same(said, ['/dev/vdx', 'block:/dev/vda'])
+  t.match(execs[0]?.record, /discard/, 'what a hook said of the options still holds')
+})
+
 t.test('a root that a hook takes for its own and does not mount is refused', async (t) => {
   const { output, execs } = play({
     commandLine: 'root=mine:x', files: { [RUNNER]: file('#!/bin/sh\n', 0o755) },

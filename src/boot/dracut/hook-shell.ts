@@ -9,6 +9,7 @@ import { attempt, errorLine } from '../../kernel/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { BootState } from '../boot-state.ts'
 import { errorFailure, refusalFailure } from '../boot-failure.ts'
+import type { BootParameters } from '../parameters.ts'
 import type { HookShell } from './hook-types.ts'
 import { formatVariables, parseVariables } from './hook-variables.ts'
 
@@ -47,15 +48,34 @@ function forgetMadeHooks(kernel: Pick<Kernel, 'readdir' | 'readText' | 'writeFil
   else for (const path of madeHooks(kernel)) if (!first.includes(path)) attempt(() => kernel.unlink(path))
 }
 
+function writeLine(kernel: Pick<Kernel, 'writeFile'>, line: CommandLine): void {
+  kernel.writeFile(`${HOOKS_STATE}/cmdline`, `${lineText(line)}\n`)
+}
+
+/** What cannot be written for the hooks stops nothing. */
+function write(log: BootState['log'], act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    log.warn(`${errorLine(error)}, ignoring`)
+  }
+}
+
+/** What the parameters are in the words of hooks. */
+export function rootVariables({ root, rootFlags, readOnly, rootFstypes, network }: BootParameters): { readonly root: string; readonly rflags: string; readonly fstype: string; readonly netroot: string } {
+  return {
+    root: root ?? '', rflags: [rootFlags, readOnly ? 'ro' : 'rw'].filter((flag) => flag !== '').join(','),
+    fstype: rootFstypes.length === 0 ? 'auto' : rootFstypes.join(','), netroot: network.netroot ?? '',
+  }
+}
+
 function makeState(state: BootState): void {
   const { kernel, parameters, line } = state
   for (const directory of ['/run/fulcrum', HOOKS_STATE]) if (!kernel.exists(directory)) kernel.mkdir(directory, 0o700)
   for (const name of kernel.readdir(HOOKS_STATE)) attempt(() => kernel.unlink(`${HOOKS_STATE}/${name}`))
   forgetMadeHooks(kernel)
-  kernel.writeFile(`${HOOKS_STATE}/cmdline`, `${lineText(line)}\n`)
-  const rflags = [parameters.rootFlags, parameters.readOnly ? 'ro' : 'rw'].filter((flag) => flag !== '').join(',')
-  const fstype = parameters.rootFstypes.length === 0 ? 'auto' : parameters.rootFstypes.join(',')
-  kernel.writeFile(`${HOOKS_STATE}/variables`, formatVariables({ root: parameters.root ?? '', rflags, fstype, netroot: '' }))
+  writeLine(kernel, line)
+  kernel.writeFile(`${HOOKS_STATE}/variables`, formatVariables(rootVariables(parameters)))
 }
 
 /** What stopped the boot, as a failure. */
@@ -94,10 +114,12 @@ export function createHookShell(state: BootState): HookShell | null {
   }
   const variables = (): ReadonlyMap<string, string> => parseVariables(attempt(() => kernel.readText(`${HOOKS_STATE}/variables`)) ?? '')
   return {
-    run(point) {
+    run(point, argument) {
       // The library itself has something to do at 'cmdline': what rootfs-block of dracut does.
-      if (point === 'cmdline' || hasHooks(kernel, point)) call(point, ['run', point])
+      if (point === 'cmdline' || hasHooks(kernel, point)) call(point, ['run', point, ...(argument === undefined ? [] : [argument])])
     },
+    runHandler: (program, device) => void call('netroot', ['handler', program, device]),
+    setLine: (line) => write(log, () => writeLine(kernel, line)),
     mount() {
       if (!hasHooks(kernel, 'mount')) return false
       call('mount', ['mount'])
@@ -108,14 +130,10 @@ export function createHookShell(state: BootState): HookShell | null {
     pass: (isLate) => call('initqueue', isLate ? ['queue', 'timeout'] : ['queue'], true) !== UNFINISHED,
     unfinished: () => attempt(() => kernel.readText(`${HOOKS_STATE}/unfinished`))?.trim() ?? null,
     variables,
-    set(added) {
-      try {
-        const all = attempt(() => kernel.readText(`${HOOKS_STATE}/variables`)) ?? ''
-        kernel.writeFile(`${HOOKS_STATE}/variables`, `${all}${formatVariables(added)}`)
-      } catch (error) {
-        log.warn(`${errorLine(error)}, ignoring`)
-      }
-    },
+    set: (added) => write(log, () => {
+      const all = attempt(() => kernel.readText(`${HOOKS_STATE}/variables`)) ?? ''
+      kernel.writeFile(`${HOOKS_STATE}/variables`, `${all}${formatVariables(added)}`)
+    }),
     needsShutdown: () => kernel.exists(`${HOOKS_STATE}/need-shutdown`),
   }
 }

@@ -2,13 +2,19 @@
 //
 // Types only, so that the state of a boot can hold it.
 
+import type { CommandLine } from '../../facts/cmdline.ts'
+
 /** The points, in dracut's words. */
-export type HookPoint = 'cmdline' | 'pre-udev' | 'pre-trigger' | 'pre-mount' | 'pre-pivot' | 'cleanup' | 'emergency'
+export type HookPoint = 'cmdline' | 'pre-udev' | 'pre-trigger' | 'netroot' | 'pre-mount' | 'pre-pivot' | 'cleanup' | 'emergency'
 
 /** Hooks of one try of a boot. Every call may throw BootFailure: a hook has said die or emergency_shell. */
 export interface HookShell {
-  /** Runs the hooks of a point, if there are any. */
-  run(point: HookPoint): void
+  /** Runs the hooks of a point, if there are any; `argument` is their $1: for 'netroot' the interface. */
+  run(point: HookPoint, argument?: string): void
+  /** Runs a program of the image that gets the root from a server, as dracut's netroot does: PROGRAM INTERFACE $netroot $NEWROOT. */
+  runHandler(program: string, device: string): void
+  /** What a person has set at the console is a part of the command line that hooks see from now on. */
+  setLine(line: CommandLine): void
   /** Runs the hooks of 'mount' once, until one has mounted a root. False when there are none. */
   mount(): boolean
   /** Whether the initqueue has anything to do or to wait for. */

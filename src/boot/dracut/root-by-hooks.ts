@@ -32,6 +32,7 @@ function sameRoot(a: string | null, b: string): boolean {
 export function withHookVariables(parameters: BootParameters, variables: ReadonlyMap<string, string>): BootParameters {
   const root = variables.get('root') ?? ''
   const fstype = variables.get('fstype') ?? 'auto'
+  const netroot = variables.get('netroot') ?? ''
   const flags = (variables.get('rflags') ?? '').split(',').filter((flag) => flag !== '')
   const access = flags.findLast((flag) => flag === 'ro' || flag === 'rw')
   return {
@@ -39,6 +40,7 @@ export function withHookVariables(parameters: BootParameters, variables: Readonl
     root: root === '' || sameRoot(parameters.root, root) ? parameters.root : root,
     rootFstypes: fstype === 'auto' || fstype === '' ? parameters.rootFstypes : fstype.split(','),
     rootFlags: flags.filter((flag) => flag !== 'ro' && flag !== 'rw').join(','),
+    network: netroot === '' || netroot === parameters.network.netroot ? parameters.network : { ...parameters.network, netroot },
     readOnly: access === undefined ? parameters.readOnly : access === 'ro',
   }
 }

@@ -25,7 +25,7 @@ export function namedRoot({ root, network }: Pick<BootParameters, 'root' | 'netw
     if (text === 'iscsi' || text === 'iscsi:') return 'iscsi-words'
     const parsed = parseNetroot(text)
     if (parsed !== null) return parsed
-    if (text === netroot) return { value: null, error: 'it is neither nfs:, nbd:, iscsi: nor dhcp' }
+    if (text === netroot) return { value: null, error: 'it is neither nfs:, nbd:, iscsi: nor dhcp, and the image has no program of a dracut module for it' }
   }
   if (root === '/dev/nfs' || root === 'nfs') return nfsroot === null ? 'dhcp' : parseNfs(nfsroot, null)
   if (nbdroot !== null) return nbdroot === 'dhcp' ? 'dhcp' : parseNbdroot(nbdroot)
