@@ -36,7 +36,7 @@ t.test('the layout that PID 1 expects', async t => {
   const { files } = await readImage(result.output)
   const shape = Object.fromEntries([...files.values()].map(file => [file.path, file.target ?? file.type]))
   t.match(shape, {
-    '/init': 'bin/fulcrum', '/shutdown': 'bin/fulcrum', '/oldroot': 'directory', '/bin/fulcrum': 'file', '/bin/switch_root': 'fulcrum', '/bin/run-init': 'fulcrum',
+    '/init': 'file', '/shutdown': 'bin/fulcrum', '/oldroot': 'directory', '/bin/fulcrum': 'file', '/bin/switch_root': 'fulcrum', '/bin/run-init': 'fulcrum',
     '/bin/pivot_root': 'fulcrum', '/bin/shutdown': 'fulcrum', '/lib/fulcrum/koffi.node': 'file', '/sbin': 'bin',
     '/usr/bin': '../bin', '/usr/sbin': '../bin', '/usr/lib': '../lib', '/usr/lib64': '../lib64', '/dev/console': 'char',
     '/dev/null': 'char', '/sysroot': 'directory', '/bin/sh': 'busybox', '/bin/fsck.ext4': 'e2fsck',

@@ -54,7 +54,7 @@ t.test('the copy has everything but modules, firmware, secrets and the manifest,
   }))
   t.match(Object.fromEntries(lines), {
     '': 'drwx------ 0/0', '/dev/console': 'crw------- 0/0', '/dev/null': 'crw-rw-rw- 0/0', '/tmp': 'drwxrwxrwt 0/0',
-    '/oldroot': 'drwxr-xr-x 0/0', '/init': 'lrwxrwxrwx 0/0 bin/fulcrum', '/shutdown': 'lrwxrwxrwx 0/0 bin/fulcrum',
+    '/oldroot': 'drwxr-xr-x 0/0', '/init': '-rwxr-xr-x 0/0', '/shutdown': 'lrwxrwxrwx 0/0 bin/fulcrum',
     '/bin/fulcrum': '-rwxr-xr-x 0/0', '/bin/sh': 'lrwxrwxrwx 0/0 busybox', '/lib/fulcrum/koffi.node': '-rwxr-xr-x 0/0',
   })
   const expected = [...files.keys()].filter(path => !/^\/(kernel|lib\/modules|lib\/firmware|etc\/key$|etc\/fulcrum\/manifest|lib\/fulcrum\/kept)/.test(path))

@@ -6,7 +6,7 @@
 import { basename } from 'node:path'
 import { bootForever, rescueAfterCrash } from './boot/boot.ts'
 import { createLog } from './boot/log.ts'
-import { recordStartState } from './boot/hand-over.ts'
+import { keepPriorityToItself, recordStartState } from './boot/hand-over.ts'
 import type { StartState } from './boot/hand-over.ts'
 import type { BootContext } from './boot/boot-state.ts'
 import { RAMFS_MAGIC, TMPFS_MAGIC } from './abi/mount.ts'
@@ -55,7 +55,7 @@ function boot(kernel: Kernel): never {
   // /proc/self/exe is right wherever the root is by then, /init while there is no /proc yet.
   kernel.armCrashExec(['/proc/self/exe', '/init'], ['/init', ...args], { ...definedEnvironment(), [CRASH_VARIABLE]: '1' })
   // performance.now() counts from the start of Node, so the initramfs's time begins with the program.
-  const start = recordStartState(kernel, performance.now())
+  const start = { ...recordStartState(kernel, performance.now()), isRaised: keepPriorityToItself(kernel) }
   const context = bootContext(kernel, start)
   process.on('exit', (code) => rescueAfterCrash(context, `Node ended with exit code ${code}`))
   process.on('uncaughtException', (error) => rescueAfterCrash(context, error.stack ?? error.message))

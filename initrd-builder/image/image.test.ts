@@ -62,7 +62,7 @@ t.test('the manifest comes back as it was written', async t => {
   const items = makeManifest(tree.entries(), data => `digest of ${data.length}`)
   t.same(parseManifest(formatManifest(items)), JSON.parse(JSON.stringify(items)))
   t.match(items.find(item => item.path === '/bin/x'), { type: 'file', mode: '4755', size: 1, sha256: 'digest of 1', reasons: ['because'] })
-  t.match(items.find(item => item.path === '/init'), { type: 'symlink', target: 'bin/fulcrum' })
+  t.match(items.find(item => item.path === '/shutdown'), { type: 'symlink', target: 'bin/fulcrum' })
   t.equal(parseManifest('{'), undefined)
   t.equal(parseManifest('[1]'), undefined)
 })

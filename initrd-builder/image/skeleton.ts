@@ -6,6 +6,7 @@
 
 import type { Keep } from '../../src/facts/switch-types.ts'
 import type { ImageTree } from './image-tree.ts'
+import { initStub } from './init-stub.ts'
 import { mergedDirectories } from './image-path.ts'
 
 /** Names by which the binary is called besides its own. */
@@ -31,7 +32,7 @@ export function addSkeleton(tree: ImageTree): void {
   }
   tree.add('/dev/console', { type: 'char', mode: 0o600, major: 5, minor: 1 }, 'first descriptors of PID 1', 'constant')
   tree.add('/dev/null', { type: 'char', mode: 0o666, major: 1, minor: 3 }, 'Node refuses to start without it', 'constant')
-  tree.add('/init', { type: 'symlink', target: '/bin/fulcrum' }, 'the kernel starts it as PID 1', 'constant')
+  tree.add('/init', { type: 'file', mode: 0o755, data: initStub() }, 'the kernel starts it as PID 1: it becomes /bin/fulcrum', 'constant')
   tree.add('/shutdown', { type: 'symlink', target: '/bin/fulcrum' }, 'systemd-shutdown hands the machine to it', 'constant')
   for (const name of commandNames) {
     tree.add(`/bin/${name}`, { type: 'symlink', target: '/bin/fulcrum' }, `fulcrum is also '${name}'`, 'constant')

@@ -156,3 +156,9 @@ export const F_SEAL_SEAL = 1
 export const F_SEAL_SHRINK = 2
 export const F_SEAL_GROW = 4
 export const F_SEAL_WRITE = 8
+
+/** sched_setattr(2), uapi/linux/sched.h: children begin with nice 0, and without this flag. */
+export const SCHED_OTHER = 0
+export const SCHED_FLAG_RESET_ON_FORK = 1
+/** uapi/linux/sched/types.h: struct sched_attr, version 0 */
+export const SCHED_ATTR_BYTES = 48

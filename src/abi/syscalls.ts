@@ -9,6 +9,9 @@ export interface SyscallNumbers {
   readonly delete_module: number
   readonly capget: number
   readonly capset: number
+  /** since Linux 3.14; glibc has had no wrapper until 2.41 */
+  readonly sched_getattr: number
+  readonly sched_setattr: number
   /** since Linux 5.2 */
   readonly open_tree: number
   /** since Linux 5.2 */
@@ -38,9 +41,9 @@ export interface SyscallNumbers {
 const unified = { pidfd_send_signal: 424, open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442, pidfd_open: 434, pidfd_getfd: 438, close_range: 436, statmount: 457, listmount: 458 }
 
 const tables: Readonly<Record<string, SyscallNumbers>> = {
-  x64: { pivot_root: 155, finit_module: 313, delete_module: 176, capget: 125, capset: 126, ...unified },
-  arm64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, ...unified },
-  riscv64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, ...unified },
+  x64: { pivot_root: 155, finit_module: 313, delete_module: 176, capget: 125, capset: 126, sched_getattr: 315, sched_setattr: 314, ...unified },
+  arm64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, sched_getattr: 275, sched_setattr: 274, ...unified },
+  riscv64: { pivot_root: 41, finit_module: 273, delete_module: 106, capget: 90, capset: 91, sched_getattr: 275, sched_setattr: 274, ...unified },
 }
 
 /** The table for a Node architecture name (process.arch), or undefined. */

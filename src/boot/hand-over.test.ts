@@ -11,7 +11,7 @@ import { createBootedModel } from '../kernel/model/booted.ts'
 import type { ModelKernel } from '../kernel/model/model-kernel.ts'
 import { ExecCalled, type Inherited } from '../kernel/model/process-calls.ts'
 import type { ExecStep } from '../plan/step.ts'
-import { cleanProcess, handOver, recordStartState, systemdArgv, systemdSerialization, type StartState } from './hand-over.ts'
+import { cleanProcess, handOver, keepPriorityToItself, recordStartState, systemdArgv, systemdSerialization, type StartState } from './hand-over.ts'
 
 const F_GETFD = 1
 const F_GETFL = 3
@@ -183,4 +183,34 @@ t.test('EACCES of execve is a SyscallError', async (t) => {
     return
   }
   t.fail('execve came back')
+})
+
+t.test('the priority that /init of an image asked for is kept from children, and is taken back', async (t) => {
+  const { model, kernel, start } = bed()
+  model.proc.schedule = { policy: 0, flags: 0, nice: -20 }
+  t.equal(keepPriorityToItself(kernel), true)
+  t.strictSame(model.proc.schedule, { policy: 0, flags: 1, nice: -20 }, 'children have nice 0')
+  t.equal(keepPriorityToItself(kernel), true, 'and a second time, after a crash')
+  t.strictSame(execOf(kernel, plain, { ...start, isRaised: true }).schedule, { policy: 0, flags: 0, nice: 0 })
+})
+
+t.test('any other priority is none of its business', async (t) => {
+  for (const schedule of [{ policy: 0, flags: 0, nice: 5 }, { policy: 0, flags: 0, nice: -19 }, { policy: 3, flags: 0, nice: -20 }, { policy: 0, flags: 0, nice: 0 }]) {
+    const { model, kernel, start } = bed()
+    model.proc.schedule = schedule
+    t.equal(keepPriorityToItself(kernel), false)
+    t.strictSame(execOf(kernel, plain, { ...start, isRaised: false }).schedule, schedule)
+  }
+})
+
+t.test('a priority that children would inherit is given up', async (t) => {
+  const { model, kernel } = bed({
+    setSchedule: (schedule) => {
+      if (schedule.flags !== 0) failing('sched_setattr', 'EINVAL')()
+      model.setSchedule(schedule)
+    },
+  })
+  model.proc.schedule = { policy: 0, flags: 0, nice: -20 }
+  t.equal(keepPriorityToItself(kernel), false)
+  t.equal(model.proc.schedule.nice, 0)
 })

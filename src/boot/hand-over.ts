@@ -6,10 +6,10 @@
 // systemd learns when the initramfs began: a serialization with its initrd-timestamp, passed as it
 // passes its own state across a re-exec.  execve(2), systemd(1).
 
-import { F_GETFL, F_SETFD, F_SETFL, INIT_NOFILE_SOFT, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, SIGKILL, SIGSTOP } from '../abi/process.ts'
+import { F_GETFL, F_SETFD, F_SETFL, INIT_NOFILE_SOFT, MFD_CLOEXEC, O_NONBLOCK, O_RDONLY, RLIMIT_NOFILE, SCHED_FLAG_RESET_ON_FORK, SCHED_OTHER, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, SIGKILL, SIGSTOP } from '../abi/process.ts'
 import { attempt, SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
-import type { Fd, Kernel, Termios } from '../kernel/kernel.ts'
+import type { Fd, Kernel, Schedule, Termios } from '../kernel/kernel.ts'
 import type { ExecStep } from '../plan/step.ts'
 
 const STANDARD: readonly Fd[] = [toFd(0), toFd(1), toFd(2)]
@@ -28,6 +28,32 @@ export interface StartState {
   readonly monotonicUs: bigint
   /** Descriptors from 3 on that init is handed as well; none by default. */
   readonly inherited?: readonly Fd[]
+  /** The priority is to be taken back: see keepPriorityToItself. */
+  readonly isRaised?: boolean
+}
+
+/** What the kernel gives its init. */
+const NORMAL: Schedule = { policy: SCHED_OTHER, flags: 0, nice: 0 }
+/** What /init of an image asks for (initrd-builder/image/init-stub.S). */
+const RAISED_NICE = -20
+
+/**
+ * For PID 1 of a boot, before it starts anything: whether it runs at the priority that /init of the image asked for. If so,
+ * what it starts from here on begins with nice 0 (sched(7), SCHED_RESET_ON_FORK). Node's own threads keep what they
+ * have: the main one waits for them, and they end with the exec.
+ */
+export function keepPriorityToItself(kernel: Pick<Kernel, 'getSchedule' | 'setSchedule'>): boolean {
+  const now = attempt(() => kernel.getSchedule())
+  if (now === null || now.policy !== SCHED_OTHER || now.nice !== RAISED_NICE) return false
+  try {
+    kernel.setSchedule({ ...now, flags: SCHED_FLAG_RESET_ON_FORK })
+    return true
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error
+    // Else hooks and daemons would run at -20.
+    attempt(() => kernel.setSchedule(NORMAL))
+    return false
+  }
 }
 
 /** Records the state. To be called first thing; `sinceStartMs` is how long the program has been running by then. */
@@ -74,6 +100,7 @@ export function cleanProcess(kernel: Kernel, start: StartState): void {
     if (!RESERVED_SIGNALS.includes(signal)) kernel.resetSignal(signal)
   }
   kernel.clearSignalMask()
+  if (start.isRaised === true) attempt(() => kernel.setSchedule(NORMAL))
   kernel.setSoftLimit(RLIMIT_NOFILE, INIT_NOFILE_SOFT)
   kernel.setCloexecRange(3, MAX_FD)
   for (const fd of start.inherited ?? []) attempt(() => kernel.fcntl(fd, F_SETFD, 0))

@@ -231,6 +231,16 @@ export interface ProcessCalls {
   sleepMs(ms: number): void
 }
 
+/** How a thread is scheduled: struct sched_attr of sched_setattr(2). */
+export interface Schedule {
+  /** SCHED_OTHER and the like. */
+  readonly policy: number
+  /** SCHED_FLAG_*. */
+  readonly flags: number
+  /** -20 to 19. */
+  readonly nice: number
+}
+
 /** The calls that make a hand-over clean (docs/hand-over.md). */
 export interface HandOverCalls {
   tcgetattr(fd: Fd): Termios | null
@@ -244,6 +254,10 @@ export interface HandOverCalls {
   getLimit(resource: number): { soft: bigint; hard: bigint }
   /** Marks descriptors first..last close-on-exec (close_range(2), since Linux 5.11). */
   setCloexecRange(first: number, last: number): void
+  /** sched_getattr(2) of the calling thread. */
+  getSchedule(): Schedule
+  /** sched_setattr(2) of the calling thread, for policies without a priority of their own. EPERM for a nice that needs CAP_SYS_NICE. */
+  setSchedule(schedule: Schedule): void
   /** Replaces the process. Returns only by throwing. */
   execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never
   /** Installs a handler that execs the first of these programs that can be, when Node dies of a fatal signal (abort, SEGV, heap exhaustion). */

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { O_CREAT, O_EXCL, O_NONBLOCK, O_RDWR, POLLIN, RLIMIT_NOFILE, S_IFIFO } from '../abi/process.ts'
+import { O_CREAT, O_EXCL, O_NONBLOCK, O_RDWR, POLLIN, RLIMIT_NOFILE, SCHED_FLAG_RESET_ON_FORK, SCHED_OTHER, S_IFIFO } from '../abi/process.ts'
 import { errorOf } from './error-of-for-tests.ts'
 import { SyscallError } from './errors.ts'
 import { toFd, type RunOptions } from './kernel.ts'
@@ -108,6 +108,18 @@ t.test('limits: the soft one is set, at most to the hard one, which stays', asyn
   k.setSoftLimit(RLIMIT_NOFILE, before.hard + 1n)
   t.strictSame(k.getLimit(RLIMIT_NOFILE), { soft: before.hard, hard: before.hard })
   k.setSoftLimit(RLIMIT_NOFILE, before.soft)
+})
+
+t.test('scheduling: what is set is read, and what is started does not inherit it', async (t) => {
+  if (k.getuid() !== 0) return
+  const before = k.getSchedule()
+  const nice = (): string => k.run('/bin/sh', ['-c', 'nice'], { env: { PATH: '/usr/bin:/bin' } }).stdout.trim()
+  k.setSchedule({ policy: SCHED_OTHER, flags: 0, nice: -6 })
+  t.strictSame([k.getSchedule(), nice()], [{ policy: SCHED_OTHER, flags: 0, nice: -6 }, '-6'])
+  k.setSchedule({ policy: SCHED_OTHER, flags: SCHED_FLAG_RESET_ON_FORK, nice: -6 })
+  t.strictSame([k.getSchedule(), nice()], [{ policy: SCHED_OTHER, flags: SCHED_FLAG_RESET_ON_FORK, nice: -6 }, '0'])
+  k.setSchedule({ policy: SCHED_OTHER, flags: 0, nice: before.nice })
+  t.equal(k.getSchedule().nice, before.nice)
 })
 
 /** Runs a shell script with nothing in its environment. */

@@ -4,7 +4,7 @@
 // on mounts koffi-mount-calls.ts. Sections 2 and 3 of the manual; kernel.ts has the contract of each method.
 
 import {
-  CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, P_ALL, PR_CAPBSET_DROP, SIG_SETMASK,
+  CLOSE_RANGE_CLOEXEC, INIT_NOFILE_SOFT, NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, P_ALL, PR_CAPBSET_DROP, SCHED_ATTR_BYTES, SIG_SETMASK,
   WEXITED, WNOHANG, WNOWAIT,
 } from '../abi/process.ts'
 import { SyscallError } from './errors.ts'
@@ -20,7 +20,7 @@ import { openNetlinkSocket, probeTcp } from './ffi-sockets.ts'
 import { run, spawn } from './ffi-spawn.ts'
 import { KoffiMountCalls } from './koffi-mount-calls.ts'
 import { toFd } from './kernel.ts'
-import type { BoundedCall, BoundedOptions, ChildStatus, Fd, Kernel, RunOptions, RunResult, Termios } from './kernel.ts'
+import type { BoundedCall, BoundedOptions, ChildStatus, Fd, Kernel, RunOptions, RunResult, Schedule, Termios } from './kernel.ts'
 import { raw } from './syscall-arg.ts'
 
 const ENOSYS = 38
@@ -29,6 +29,7 @@ const SI_PID = 16
 const TERMIOS_BYTES = 64
 /** sigset_t of glibc. */
 const SIGSET_BYTES = 128
+const SCHED_CALL = 'long syscall(long, int, void *, unsigned int, unsigned int)'
 const CAP_VERSION_3 = 0x20080522
 
 class KoffiKernel extends KoffiMountCalls implements Kernel {
@@ -176,6 +177,19 @@ class KoffiKernel extends KoffiMountCalls implements Kernel {
   }
   setCloexecRange(first: number, last: number): void {
     this.#libc.syscall('close_range', [first, last, CLOSE_RANGE_CLOEXEC], [first, last, raw('CLOSE_RANGE_CLOEXEC')])
+  }
+  getSchedule(): Schedule {
+    const attributes = Buffer.alloc(SCHED_ATTR_BYTES)
+    this.#libc.call('sched_getattr', SCHED_CALL, [this.#libc.numbers.sched_getattr, 0, attributes, SCHED_ATTR_BYTES, 0], [0])
+    return { policy: attributes.readUInt32LE(4), flags: Number(attributes.readBigUInt64LE(8)), nice: attributes.readInt32LE(16) }
+  }
+  setSchedule({ policy, flags, nice }: Schedule): void {
+    const attributes = Buffer.alloc(SCHED_ATTR_BYTES)
+    attributes.writeUInt32LE(SCHED_ATTR_BYTES, 0)
+    attributes.writeUInt32LE(policy, 4)
+    attributes.writeBigUInt64LE(BigInt(flags), 8)
+    attributes.writeInt32LE(nice, 16)
+    this.#libc.call('sched_setattr', SCHED_CALL, [this.#libc.numbers.sched_setattr, 0, attributes, 0, 0], [0, raw(`{policy=${policy}, flags=${flags}, nice=${nice}}`)])
   }
   execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
     const variables = Object.entries(env).map(([k, v]) => `${k}=${v}`)

@@ -9,7 +9,7 @@ import { SyscallError } from '../../kernel/errors.ts'
 import { toFd } from '../../kernel/kernel.ts'
 import type { StartedTable } from '../../kernel/child-table.ts'
 import { makeCall } from '../../kernel/make-call.ts'
-import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountDetails, MountIdentity, PollResult, RunOptions, RunResult, Termios } from '../../kernel/kernel.ts'
+import type { BoundedCall, ChildStatus, Fd, FileStat, FsStat, Kernel, MountDetails, MountIdentity, PollResult, RunOptions, RunResult, Schedule, Termios } from '../../kernel/kernel.ts'
 
 /** Thrown where the real PID 1 would wait for ever or be replaced. */
 export class Stopped extends Error {}
@@ -244,6 +244,8 @@ export class ScriptedKernel implements Kernel {
   setSoftLimit(): void { this.#unsupported('prlimit64') }
   getLimit(): { soft: bigint; hard: bigint } { return this.#unsupported('prlimit64') }
   setCloexecRange(): void { this.#unsupported('close_range') }
+  getSchedule(): Schedule { return this.#unsupported('sched_getattr') }
+  setSchedule(): void { this.#unsupported('sched_setattr') }
   execve(): never { return this.#unsupported('execve') }
   armCrashExec(): void { this.#unsupported('sigaction') }
 }

@@ -3,6 +3,7 @@
 // Only what a switch of root can change or leak is here: root, working directory, executable, descriptors,
 // signal dispositions, limits, capabilities.
 
+import type { Schedule } from '../kernel.ts'
 import type { Loc, Namespace } from './mount-tree.ts'
 
 /** An open file description. */
@@ -43,4 +44,5 @@ export interface ModelProcess {
   readonly blockedSignals: Set<number>
   readonly droppedCapabilities: Set<number>
   readonly limits: Map<number, { soft: bigint; hard: bigint }>
+  schedule: Schedule
 }

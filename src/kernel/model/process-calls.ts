@@ -6,7 +6,7 @@
 import { RLIMIT_NOFILE } from '../../abi/process.ts'
 import type { SyscallArg } from '../syscall-arg.ts'
 import type { ChildCalls } from '../child-table.ts'
-import type { Fd, HandOverCalls, ProcessCalls, RunResult } from '../kernel.ts'
+import type { Fd, HandOverCalls, ProcessCalls, RunResult, Schedule } from '../kernel.ts'
 import type { Door } from './door.ts'
 import { Errno } from './errno.ts'
 import { checkExecutable } from './exec.ts'
@@ -26,6 +26,7 @@ export interface Inherited {
   readonly blockedSignals: readonly number[]
   readonly droppedCapabilities: readonly number[]
   readonly nofile: bigint
+  readonly schedule: Schedule
 }
 
 /** The process was replaced: thrown by the model's execve. */
@@ -178,6 +179,8 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
       door.call('close_range', [first, last], () => {
         for (const [fd, slot] of proc.fds) if (fd >= first && fd <= last) slot.cloexec = true
       }),
+    getSchedule: () => proc.schedule,
+    setSchedule: (schedule) => door.call('sched_setattr', [0, { raw: `nice=${schedule.nice}` }], () => { proc.schedule = schedule }),
     execve: (path, argv, env) =>
       door.call('execve', [path, { raw: JSON.stringify(argv) }], () => {
         const exe = checkExecutable(door, path)
@@ -187,7 +190,7 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
           path, argv, env, cwd: proc.cwd, root: proc.root,
           fds: kept.map(([fd, slot]) => [fd, pathOf(slot.file.loc, proc.root).path]),
           ignoredSignals: [...proc.ignoredSignals], blockedSignals: [...proc.blockedSignals],
-          droppedCapabilities: [...proc.droppedCapabilities], nofile: limit(RLIMIT_NOFILE).soft,
+          droppedCapabilities: [...proc.droppedCapabilities], nofile: limit(RLIMIT_NOFILE).soft, schedule: proc.schedule,
         }
         for (const [fd, slot] of [...proc.fds]) if (slot.cloexec) proc.fds.delete(fd)
         proc.exe = exe

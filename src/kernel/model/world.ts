@@ -111,6 +111,7 @@ export class ModelWorld {
       startUs: what.startUs ?? this.nowUs, endsAfterUs: 0n, texts: new Map(),
       fds: new Map(), ignoredSignals: new Set(), blockedSignals: new Set(), droppedCapabilities: new Set(),
       limits: new Map([[7, { soft: 1024n, hard: 4096n }]]),
+      schedule: { policy: 0, flags: 0, nice: 0 },
     }
     this.processes.set(p.pid, p)
     return p
