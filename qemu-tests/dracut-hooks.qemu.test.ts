@@ -1,6 +1,7 @@
 // Hooks written for dracut in our own /init and /shutdown, as a user of dracut would write them: one of each point.
 // On 6.12 PID 1 mounts the root, after the hooks have said that what they wait for is there. On 7.x a hook says that the
-// root is its own and mounts it, found by a link that udev made. Then they see the machine go down.
+// root is its own and mounts it, found by a link that udev made, after
+// the network and the program of a root of their own. Then they see the machine go down.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { HookOption } from '../initrd-builder/options.ts'
@@ -120,8 +121,10 @@ void t.test('7.x: the root of a hook, by a link of udev', async (t) => {
     'cmdline/30-parse-mine.sh': `
 [ "\${root%%:*}" = mine ] || return 0
 serial=\${root#mine:}; rootok=1
+printf '%s\\n' '#!/bin/sh' 'echo "program $1 $2 $3" >> /run/hooks-log' > /bin/mineroot; chmod 755 /bin/mineroot
 wait_for_dev "/dev/disk/by-id/virtio-$serial"`,
     'pre-trigger/50-rule.sh': note('udev $(ls /run/udev/control)'),
+    'netroot/50-other.sh': `${note('netroot $1 $netif $netroot')}; netroot=mine:two`,
     'mount/50-mount-mine.sh': `
 [ -n "$serial" ] || return 0
 mount -t ext4 -o "\${rflags:-ro}" "/dev/disk/by-id/virtio-$serial" "$NEWROOT" && ${note('mounted $rflags $(readlink /dev/disk/by-label/hooks)')}`,
@@ -131,11 +134,13 @@ mount -t ext4 -o "\${rflags:-ro}" "/dev/disk/by-id/virtio-$serial" "$NEWROOT" &&
   await bootScenario(t, {
     name: 'dracut-hooks-7.x', timeoutMs: 120_000,
     machine: {
-      kernel: kernel.vmlinuz, memoryMiB: 768, initrd: await testImage(kernel, { hooks, sysroot: ensureStorageTools(), features: ['udev'] }),
-      append: `${BASE_APPEND} root=mine:SERIAL1 rootflags=noatime ro`, disks: [{ path: disk.path, bus: 'virtio', writable: true, serial: 'SERIAL1' }],
+      kernel: kernel.vmlinuz, memoryMiB: 768, initrd: await testImage(kernel, { hooks, sysroot: ensureStorageTools(), features: ['udev', 'network'] }), network: true,
+      append: `${BASE_APPEND} root=mine:SERIAL1 netroot=mine:one ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off rootflags=noatime ro`, disks: [{ path: disk.path, bus: 'virtio', writable: true, serial: 'SERIAL1' }],
     },
     script: tapScript(`
 is "what the hooks saw" "$(cat /run/hooks-log)" "udev /run/udev/control
+netroot eth0 eth0 mine:one
+program eth0 mine:two /sysroot
 mounted noatime,ro ../../vda
 udev answers
 knows the label"

@@ -589,8 +589,21 @@ killall_proc_mountpoint() {
     done
     return $_f_killed
 }
+# _f_typed_before COMMAND: with each password that was right for something else.
+_f_typed_before() {
+    [ -e "$_f_state/passphrases" ] || return 1
+    while IFS= read -r _f_password; do
+        if printf '%s' "$_f_password" | eval "$1" 2> /dev/null; then
+            unset _f_password
+            return 0
+        fi
+    done < "$_f_state/passphrases"
+    unset _f_password
+    return 1
+}
 # ask_for_password --cmd COMMAND [--prompt TEXT] [--tries N] [--tty-cmd C] [--tty-prompt T] [--tty-tries N] [--tty-echo-off]
-# COMMAND reads the password from its standard input.
+# COMMAND reads the password from its standard input. What it takes is tried on LUKS devices as well (PID 1 reads it); what
+# opened one of those is tried on a COMMAND that is known to tell a wrong one.
 ask_for_password() {
     _f_cmd=
     _f_prompt=Password
@@ -604,6 +617,11 @@ ask_for_password() {
         esac
         shift
     done
+    case "$_f_cmd" in
+        cryptsetup* | */cryptsetup* | 'zfs load-key'* | */'zfs load-key'* | 'bcachefs unlock'* | */'bcachefs unlock'*)
+            _f_typed_before "$_f_cmd" && return 0
+            ;;
+    esac
     while [ "$_f_tries" -gt 0 ]; do
         printf '%s: ' "$_f_prompt" >&2
         stty -echo 2> /dev/null
@@ -613,6 +631,7 @@ ask_for_password() {
         echo >&2
         [ $_f_status -eq 0 ] || break
         if printf '%s' "$_f_password" | eval "$_f_cmd"; then
+            (umask 077 && printf '%s\n' "$_f_password" >> "$_f_state/passphrases") 2> /dev/null
             unset _f_password
             return 0
         fi

@@ -283,4 +283,12 @@ inEachShell('a password: COMMAND reads it, and again when it is wrong', (t, at) 
   t.equal(out, '0\n')
   t.equal(err, 'Key: \nKey: \n')
   t.equal(status, 0)
+  t.equal(at.state('passphrases'), 'right\n', 'PID 1 tries it on LUKS devices')
+})
+
+inEachShell('what was right before is tried on a command that can tell, and on no other', (t, at) => {
+  fs.writeFileSync(`${at.directory}/state/passphrases`, 'one\n two  words\\\n')
+  fs.writeFileSync(`${at.directory}/cryptsetup`, '#!/bin/sh\nread -r word; [ "$word" = "two  words\\\\" ] || { echo wrong >&2; exit 2; }; echo opened\n', { mode: 0o755 })
+  t.same(at.script(`ask_for_password --prompt Key --cmd '${at.directory}/cryptsetup open'; echo $?`), { out: 'opened\n0\n', err: '', status: 0 })
+  t.match(at.script(`echo typed | ask_for_password --prompt Key --cmd cat`), { out: 'typed', err: 'Key: \n' })
 })

@@ -6,6 +6,7 @@
 import type { BootState } from '../boot-state.ts'
 import { BootFailure } from '../boot-failure.ts'
 import { isUdevRunning, startUdev, stopUdev, triggerUdev } from '../udev.ts'
+import { forgetShared } from '../passphrases.ts'
 import { createHookShell, rootVariables } from './hook-shell.ts'
 import { withHookVariables } from './root-by-hooks.ts'
 
@@ -46,13 +47,15 @@ export function beginUdev(state: BootState): void {
 export function endHooks(state: BootState): void {
   state.hookShell?.run('pre-pivot')
   state.hookShell?.run('cleanup')
+  forgetShared(state.kernel)
   if (isUdevRunning(state.kernel)) stopUdev(state)
 }
 
 /** Hooks that tell a person more about a failure. One that says die itself changes nothing. */
-export function runEmergencyHooks({ hookShell }: BootState): void {
+export function runEmergencyHooks({ hookShell, kernel }: BootState): void {
   try {
     hookShell?.run('emergency')
+    if (hookShell !== null) forgetShared(kernel)
   } catch (error) {
     if (!(error instanceof BootFailure)) throw error
   }

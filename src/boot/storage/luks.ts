@@ -14,6 +14,7 @@ import type { BootState } from '../boot-state.ts'
 import { ensureNode } from '../devices/index.ts'
 import type { ModuleLoader } from '../devices/index.ts'
 import { loadKeymap } from '../keymap.ts'
+import { Passphrases } from '../passphrases.ts'
 import { findTool } from '../tool.ts'
 import type { Assembler, Task } from './assembly.ts'
 import { openWithKeyFile, openWithPassphrase, prepare } from './luks-open.ts'
@@ -37,8 +38,8 @@ class LuksAssembler implements Assembler {
   readonly #context: LuksContext
   readonly #state: LuksState
   #crypttab: readonly CrypttabEntry[] | null = null
-  /** What persons typed: tried first on the next device. */
-  #passphrases: Uint8Array[] = []
+  /** What persons typed, here or for a hook: tried first on the next device. */
+  readonly #passphrases: Passphrases
   /** Devices that were given up in this wait, by path. */
   readonly #givenUp = new Set<string>()
   readonly #told = new Set<string>()
@@ -46,6 +47,7 @@ class LuksAssembler implements Assembler {
   constructor(state: LuksState, loader: ModuleLoader) {
     this.#state = state
     this.#context = { state, loader }
+    this.#passphrases = new Passphrases(state.kernel)
   }
 
   begin(): void {
@@ -53,8 +55,7 @@ class LuksAssembler implements Assembler {
   }
 
   forget(): void {
-    for (const passphrase of this.#passphrases) passphrase.fill(0)
-    this.#passphrases = []
+    this.#passphrases.forget()
   }
 
   tasks(devices: readonly BlockDevice[], wanted: Parameters<Assembler['tasks']>[1]): readonly Task[] {
@@ -130,7 +131,7 @@ class LuksAssembler implements Assembler {
     const { options } = volume
     const { log, parameters, kernel } = this.#state
     if (options.tryEmpty && openWithPassphrase(this.#context, volume, new Uint8Array(0))) return null
-    if (this.#passphrases.some((passphrase) => openWithPassphrase(this.#context, volume, passphrase))) return null
+    if (this.#passphrases.all().some((passphrase) => openWithPassphrase(this.#context, volume, passphrase))) return null
     if (options.headless) return "no key file opens it, and 'headless' forbids to ask"
     loadKeymap(kernel, log)
     const timeoutMs = options.timeoutMs === undefined ? parameters.block.luks.timeoutMs : options.timeoutMs
@@ -157,7 +158,7 @@ class LuksAssembler implements Assembler {
       isRight = openWithPassphrase(this.#context, volume, passphrase)
       return isRight
     } finally {
-      if (isRight) this.#passphrases.push(passphrase)
+      if (isRight) this.#passphrases.add(passphrase)
       else passphrase.fill(0)
     }
   }
