@@ -51,18 +51,28 @@ const HEAD = ['PID', 'USER', 'ORIGIN', 'AGE', 'DECISION', 'MARK', 'EXE', 'REASON
 /** Depth of each process below the first of its ancestors that is listed, in tree order. */
 export function treeOrder(all: readonly Listed[]): { readonly listed: Listed; readonly depth: number }[] {
   const pids = new Set(all.map((it) => it.facts.pid))
+  const children = new Map<number, Listed[]>()
+  for (const it of all) {
+    const siblings = children.get(it.facts.ppid)
+    if (siblings === undefined) children.set(it.facts.ppid, [it])
+    else siblings.push(it)
+  }
   const ordered: { listed: Listed; depth: number }[] = []
   const seen = new Set<number>()
-  const visit = (listed: Listed, depth: number): void => {
-    const { pid } = listed.facts
-    if (seen.has(pid)) return
-    seen.add(pid)
-    ordered.push({ listed, depth })
-    for (const child of all) if (child.facts.ppid === pid) visit(child, depth + 1)
+  const visit = (top: Listed): void => {
+    const waiting = [{ listed: top, depth: 0 }]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { listed, depth } = next
+      if (seen.has(listed.facts.pid)) continue
+      seen.add(listed.facts.pid)
+      ordered.push(next)
+      const below = children.get(listed.facts.pid) ?? []
+      for (const child of below.toReversed()) waiting.push({ listed: child, depth: depth + 1 })
+    }
   }
-  for (const it of all) if (!pids.has(it.facts.ppid)) visit(it, 0)
+  for (const it of all) if (!pids.has(it.facts.ppid)) visit(it)
   // Pids that were reused while they were read can make a circle without a beginning.
-  for (const it of all) visit(it, 0)
+  for (const it of all) visit(it)
   return ordered
 }
 

@@ -4,7 +4,7 @@
 // mounted on them follows by itself. Moving the upper ones only keeps every submount, where a list
 // of four fixed names loses /dev/pts on a kernel without devtmpfs.
 
-import { childrenOf, mountContaining, rootMount } from './mountinfo.ts'
+import { childrenOf, mountLookup, rootMount } from './mountinfo.ts'
 import type { Mount } from './mountinfo.ts'
 import { isBelow } from './paths.ts'
 import { CARRIED_PREFIXES, STAGED_ROOT } from './switch-types.ts'
@@ -27,8 +27,9 @@ export function staging(mounts: readonly Mount[], newRoot: string): string | nul
 export function carriedMounts(mounts: readonly Mount[], newRoot: string): Mount[] {
   const root = rootMount(mounts)
   if (root === undefined) return []
+  const lookup = mountLookup(mounts)
   return childrenOf(mounts, root.id)
     .filter((m) => CARRIED_PREFIXES.some((prefix) => isBelow(m.mountPoint, prefix)) && !isBelow(newRoot, m.mountPoint))
-    .map((m) => mountContaining(mounts, m.mountPoint) ?? m)
+    .map((m) => lookup.containing(m.mountPoint) ?? m)
     .sort((a, b) => (a.mountPoint < b.mountPoint ? -1 : 1))
 }

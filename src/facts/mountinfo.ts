@@ -108,13 +108,22 @@ export function parseMountInfo(text: string): Mount[] {
   return text.split('\n').filter((line) => line !== '').map(parseLine)
 }
 
+type Ids = ReadonlySet<number>
+
+function idsOf(mounts: readonly Mount[]): Ids {
+  return new Set(mounts.map((m) => m.id))
+}
+
+function rootAmong(mounts: readonly Mount[], ids: Ids): Mount | undefined {
+  return mounts.find((m) => m.mountPoint === '/' && (m.parentId === m.id || !ids.has(m.parentId)))
+}
+
 /**
  * The mount that the process's root is the root of: listed at "/" with a parent that is not listed, or
  * is itself. Undefined when the process is chrooted to a plain directory.
  */
 export function rootMount(mounts: readonly Mount[]): Mount | undefined {
-  const ids = new Set(mounts.map((m) => m.id))
-  return mounts.find((m) => m.mountPoint === '/' && (m.parentId === m.id || !ids.has(m.parentId)))
+  return rootAmong(mounts, idsOf(mounts))
 }
 
 /** True on the absolute root, from which pivot_root(2) is EINVAL (the initramfs before Linux 7.0). */
@@ -128,11 +137,44 @@ export function childrenOf(mounts: readonly Mount[], id: number): Mount[] {
   return mounts.filter((m) => m.parentId === id && m.id !== id)
 }
 
-/** The mount `id` and everything on it, parents before children. Empty when it is not listed. */
-export function subtree(mounts: readonly Mount[], id: number): Mount[] {
-  const top = mounts.find((m) => m.id === id)
-  if (top === undefined) return []
-  return [top, ...childrenOf(mounts, id).flatMap((child) => subtree(mounts, child.id))]
+/** Lookups of paths in one list of mounts. */
+export interface MountLookup {
+  /** As `mountContaining`. */
+  containing(path: string): Mount | undefined
+  /** As `topMountAt`. */
+  topAt(path: string): Mount | undefined
+}
+
+/** Key for mounts whose parent is not listed. */
+const UNLISTED = -1
+
+/** For many lookups: the list is gone through once. Of `points`, only mounts at these are indexed. */
+export function mountLookup(mounts: readonly Mount[], points?: ReadonlySet<string>): MountLookup {
+  const ids = idsOf(mounts)
+  const root = rootAmong(mounts, ids)
+  /** By mount point and parent, the first that is listed. */
+  const index = new Map<string, Map<number, Mount>>()
+  for (const m of mounts) {
+    if (m.parentId === m.id || points?.has(m.mountPoint) === false) continue
+    const parent = ids.has(m.parentId) ? m.parentId : UNLISTED
+    const here = index.get(m.mountPoint) ?? new Map<number, Mount>()
+    index.set(m.mountPoint, here)
+    if (!here.has(parent)) here.set(parent, m)
+  }
+  const containing = (path: string): Mount | undefined => {
+    let current = root
+    for (const prefix of mountPathPrefixes(path)) {
+      const here = index.get(prefix)
+      for (let next = here?.get(current?.id ?? UNLISTED); next !== undefined; next = here?.get(next.id)) current = next
+    }
+    return current
+  }
+  const topAt = (path: string): Mount | undefined => {
+    const found = containing(path)
+    const wanted = mountPathPrefixes(path).at(-1) ?? '/'
+    return found !== undefined && found.mountPoint === wanted ? found : undefined
+  }
+  return { containing, topAt }
 }
 
 /**
@@ -141,26 +183,10 @@ export function subtree(mounts: readonly Mount[], id: number): Mount[] {
  * or "..". Undefined when that is the unlisted mount around a chroot.
  */
 export function mountContaining(mounts: readonly Mount[], path: string): Mount | undefined {
-  const ids = new Set(mounts.map((m) => m.id))
-  let current = rootMount(mounts)
-  for (const prefix of mountPathPrefixes(path)) {
-    let next: Mount | undefined
-    do {
-      const below: Mount | undefined = current
-      next = mounts.find(
-        (m) =>
-          m.mountPoint === prefix &&
-          (below === undefined ? !ids.has(m.parentId) : m.parentId === below.id && m.id !== below.id),
-      )
-      if (next !== undefined) current = next
-    } while (next !== undefined)
-  }
-  return current
+  return mountLookup(mounts, new Set(mountPathPrefixes(path))).containing(path)
 }
 
 /** The top of the stack of mounts at `path` that a lookup reaches, or undefined when `path` is no mount point. */
 export function topMountAt(mounts: readonly Mount[], path: string): Mount | undefined {
-  const found = mountContaining(mounts, path)
-  const wanted = mountPathPrefixes(path).at(-1) ?? '/'
-  return found !== undefined && found.mountPoint === wanted ? found : undefined
+  return mountLookup(mounts, new Set(mountPathPrefixes(path))).topAt(path)
 }

@@ -13,8 +13,9 @@ import { inRoot } from './paths.ts'
 import { chaseInRoot } from './chase.ts'
 import { checkInit } from './init-check.ts'
 import type { InitCheck } from './init-check.ts'
-import { mountContaining, parseMountInfo, topMountAt } from './mountinfo.ts'
-import type { Mount } from './mountinfo.ts'
+import { mountLookup, parseMountInfo } from './mountinfo.ts'
+import type { Mount, MountLookup } from './mountinfo.ts'
+import { mountPathPrefixes } from './mount-path.ts'
 
 /** Where `point` leads in the new root: an absolute link there means a path in there. null for a link to nothing. */
 function placeOf(kernel: Kernel, newRoot: string, point: string): string | null {
@@ -34,9 +35,9 @@ function isLink(kernel: Kernel, path: string): boolean {
 }
 
 /** A file system that lets nothing be executed is found out by execve(2) only, when it is too late. */
-function checkNoexec(mounts: readonly Mount[], newRoot: string, check: InitCheck): InitCheck {
+function checkNoexec(lookup: MountLookup, newRoot: string, check: InitCheck): InitCheck {
   if (check.problem !== null) return check
-  const holder = mountContaining(mounts, inRoot(newRoot, check.resolved))
+  const holder = lookup.containing(inRoot(newRoot, check.resolved))
   if (holder === undefined || !holder.options.includes('noexec')) return check
   const problem = {
     reason: 'init-not-executable', detail: `Cannot execute init '${check.path}': '${holder.mountPoint}' is mounted noexec`, remedy: `mount -o remount,exec '${holder.mountPoint}'`,
@@ -44,11 +45,11 @@ function checkNoexec(mounts: readonly Mount[], newRoot: string, check: InitCheck
   return { path: check.path, resolved: check.resolved, problem }
 }
 
-function targetState(kernel: Kernel, mounts: readonly Mount[], path: string | null, source: Mount | null): TargetState {
+function targetState(kernel: Kernel, lookup: MountLookup, path: string | null, source: Mount | null): TargetState {
   if (path === null) return 'not-directory'
   if (!kernel.exists(path)) return 'missing'
   if ((kernel.stat(path).mode & S_IFMT) !== S_IFDIR) return 'not-directory'
-  const mounted = topMountAt(mounts, path)
+  const mounted = lookup.topAt(path)
   if (mounted === undefined) return 'directory'
   return source !== null && mounted.dev === source.dev && mounted.root === source.root ? 'mount-same' : 'mount-other'
 }
@@ -67,6 +68,7 @@ function secretState(kernel: Kernel, path: string): 'file' | 'missing' | 'other'
 /** Reads the facts for `request`. `arch` is Node's process.arch. Throws SyscallError when /proc is not mounted. */
 export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'newRoot' | 'init' | 'keep' | 'secrets'>, arch: string): SwitchFacts {
   const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const lookup = mountLookup(mounts)
   const { newRoot } = request
   const isInitramfs = kernel.exists('/init') || kernel.exists('/etc/initrd-release')
   const magic = kernel.statfs('/').type
@@ -75,7 +77,7 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
   const here = kernel.stat('/')
   const there = exists ? kernel.stat(newRoot) : here
   const isReadOnly = (path: string): boolean => {
-    const holder = mountContaining(mounts, path)
+    const holder = lookup.containing(path)
     return holder !== undefined && (holder.options.includes('ro') || holder.superOptions.includes('ro'))
   }
   const targets: Record<string, TargetState> = {}
@@ -84,7 +86,9 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     for (const mount of carriedMounts(mounts, staging(mounts, newRoot) ?? newRoot)) {
       const point = mount.mountPoint
       const place = placeOf(kernel, newRoot, point)
-      targets[point] = targetState(kernel, mounts, place === null ? null : inRoot(newRoot, place), mount)
+      const state = targetState(kernel, lookup, place === null ? null : inRoot(newRoot, place), mount)
+      targets[point] = state
+      for (const above of state === 'missing' ? mountPathPrefixes(point).slice(0, -1) : []) targets[above] ??= kernel.exists(inRoot(newRoot, above)) ? 'directory' : 'missing'
       if (place !== null && place !== point) places[point] = place
     }
   }
@@ -108,7 +112,7 @@ export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'ne
     targets,
     rootfsReadOnly: isReadOnly(inRoot(newRoot, ROOTFS_DIRECTORY)),
     places,
-    rootfsTarget: isDirectory ? targetState(kernel, mounts, inRoot(newRoot, ROOTFS_DIRECTORY), null) : 'missing',
-    init: checkNoexec(mounts, newRoot, checkInit(kernel, newRoot, arch, request.init)),
+    rootfsTarget: isDirectory ? targetState(kernel, lookup, inRoot(newRoot, ROOTFS_DIRECTORY), null) : 'missing',
+    init: checkNoexec(lookup, newRoot, checkInit(kernel, newRoot, arch, request.init)),
   }
 }

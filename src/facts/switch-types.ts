@@ -77,7 +77,7 @@ export interface SwitchFacts {
   /** "/" is the file system that holds /init or /etc/initrd-release: an initramfs and not, say, a live system. */
   readonly oldRootIsInitramfs: boolean
   readonly newRoot: { readonly exists: boolean; readonly isDirectory: boolean; readonly isRoot: boolean; readonly sameDevice: boolean; readonly readOnly: boolean }
-  /** For each carried mount point: what is at newRoot + mount point. */
+  /** For each carried mount point: what is at newRoot + mount point; and for the directories above one that is missing. */
   readonly targets: Readonly<Record<string, TargetState>>
   /** Where a carried mount point lies in the new root, for those that are symbolic links there: '/run' at '/var/run'. */
   readonly places?: Readonly<Record<string, string>>

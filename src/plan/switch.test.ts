@@ -249,6 +249,15 @@ t.test('missing mount points are made on a writable root and refused on a read-o
   t.match(refused?.detail, /'\/proc'/)
 })
 
+t.test('directories above a missing mount point are made once, before it', async (t) => {
+  const mounts = `${PRIVATE.replace(/^22 .*\n/m, '')}80 2 0:80 / /dev/a/one rw - tmpfs a rw\n81 2 0:81 / /dev/a/two rw - tmpfs a rw\n`
+  const targets = { ...directories, '/dev/a': 'missing', '/dev/a/one': 'missing', '/dev/a/two': 'missing' } as const
+  const writable = facts(mounts, { targets, newRoot: { exists: true, isDirectory: true, isRoot: false, sameDevice: false, readOnly: false } })
+  t.strictSame(lines(planned(planSwitch(request(), writable))).filter((line) => line.includes('/dev/a') && line.startsWith('mkdir')), [
+    'mkdir("/sysroot/dev/a", 0755)', 'mkdir("/sysroot/dev/a/one", 0755)', 'mkdir("/sysroot/dev/a/two", 0755)',
+  ])
+})
+
 t.test('mounts below /dev are carried even where /dev is not a mount', async (t) => {
   const mountinfo = PRIVATE.replace(/^22 .*\n/m, '').replace(/^23 22 /m, '23 2 ')
   const plan = planned(planSwitch(request(), facts(mountinfo, { targets: { ...directories, '/dev/pts': 'directory' } })))

@@ -6,6 +6,7 @@
 
 import { MS_BIND, MS_MOVE, MS_REC } from '../abi/mount.ts'
 import { isAbsoluteRoot, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { mountPathPrefixes } from '../facts/mount-path.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
 import { carriedMounts, staging } from '../facts/carried.ts'
 import { copySteps, decideKeep, heldPlace, keptSteps, OLD_ROOT, secretNotes } from './keep.ts'
@@ -46,6 +47,8 @@ function check(request: SwitchRequest, facts: SwitchFacts): PlanResult | null {
 
 /** Where a carried mount point, or a path below it, lies in the new root. */
 function placeOf(facts: SwitchFacts, path: string): string {
+  const own = facts.places?.[path]
+  if (own !== undefined) return own
   const [point, place] = Object.entries(facts.places ?? {}).find(([from]) => isBelow(path, from)) ?? []
   return point === undefined || place === undefined ? path : `${place}${path.slice(point.length)}`
 }
@@ -53,6 +56,12 @@ function placeOf(facts: SwitchFacts, path: string): string {
 /** The mount point steps; or the first one that cannot be made. */
 function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, newRoot: string, wanted: readonly string[]): { steps: Step[]; refusal: PlanResult | null } {
   const steps: Step[] = []
+  const made = new Set<string>()
+  const make = (point: string): void => {
+    if (facts.targets[point] !== 'missing' || made.has(point)) return
+    made.add(point)
+    steps.push({ op: 'mkdir', path: inRoot(newRoot, placeOf(facts, point)), mode: TARGET_MODES[point] ?? 0o755 })
+  }
   for (const point of wanted) {
     const state = facts.targets[point]
     const path = inRoot(request.newRoot, placeOf(facts, point))
@@ -63,7 +72,7 @@ function mountPointSteps(request: SwitchRequest, facts: SwitchFacts, newRoot: st
     if (facts.newRoot.readOnly) {
       return { steps, refusal: refuse('mount-point-missing', `Cannot carry '${point}': '${path}' does not exist and the new root is read-only`, `make the directory '${point}' in the root file system, or boot with "rw"`) }
     }
-    steps.push({ op: 'mkdir', path: inRoot(newRoot, placeOf(facts, point)), mode: TARGET_MODES[point] ?? 0o755 })
+    for (const path of mountPathPrefixes(point)) make(path)
   }
   return { steps, refusal: null }
 }

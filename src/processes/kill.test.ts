@@ -43,6 +43,25 @@ t.test('SIGTERM, SIGKILL, survivors, in the time that was given', async (t) => {
   t.notOk(k.calls.some((call) => call.syscall === 'kill'), 'never by pid')
 })
 
+t.test('however many there are, few descriptors are open at a time', async (t) => {
+  const { k, facts } = machine(1200)
+  const victims = facts()
+  const descriptors = k.proc.fds.size
+  let most = 0
+  const watched = new Proxy(k, {
+    get: (target, key): unknown => {
+      most = Math.max(most, target.proc.fds.size)
+      const found: unknown = Reflect.get(target, key)
+      return typeof found === 'function' ? found.bind(target) : found
+    },
+  })
+  const reports = killProcesses(watched, victims, TIMES)
+  t.ok(reports.length === 1200 && reports.every((it) => it.outcome === 'terminated'))
+  t.strictSame(reports.map((it) => it.pid), victims.map((it) => it.pid), 'each has its report')
+  t.ok(most > 100 && most < 600, `${most} open at the most`)
+  t.equal(k.proc.fds.size, descriptors)
+})
+
 t.test('with no time for SIGTERM there is none', async (t) => {
   const { k, facts } = machine(1)
   t.strictSame(outcomes(killProcesses(k, facts(), { timeoutMs: 0, killTimeoutMs: 10 })), ['killed'])

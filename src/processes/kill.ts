@@ -104,8 +104,20 @@ function finish(kernel: Doors, target: Target): void {
   kernel.close(target.pidfd)
 }
 
+/**
+ * How many are ended at a time: each has a descriptor until it has ended, a process may have 1024 by default, and each
+ * poll looks at all that are left.
+ */
+const MAX_AT_ONCE = 512
+
 /** Ends these processes. Never throws for one of them; the reports are in the order of `victims`. */
 export function killProcesses(kernel: Doors, victims: readonly ProcessFacts[], options: KillOptions): KillReport[] {
+  const reports: KillReport[] = []
+  for (let i = 0; i < victims.length; i += MAX_AT_ONCE) reports.push(...killSome(kernel, victims.slice(i, i + MAX_AT_ONCE), options))
+  return reports
+}
+
+function killSome(kernel: Doors, victims: readonly ProcessFacts[], options: KillOptions): KillReport[] {
   const start = kernel.monotonicUs()
   const reports = new Map<number, KillReport>()
   const report = (facts: ProcessFacts, outcome: KillReport['outcome'], detail: string | null = null): void => {

@@ -5,7 +5,7 @@
 // root (since Linux 6.8).  docs/processes.md; statmount(2), proc_pid_mountinfo(5).
 
 import { MFD_CLOEXEC } from '../abi/process.ts'
-import { mountContaining, parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { mountLookup, parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { BOOT_RECORD, CARRIED_PREFIXES, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import { attempt } from '../kernel/errors.ts'
@@ -70,7 +70,9 @@ function isBelow(path: string, prefixes: readonly string[]): boolean {
 
 /** Every file system of the initramfs that "/" is on: its own, and what is mounted in it and not carried over to `newRoot`. */
 export function initramfsDevices(mounts: readonly Mount[], rootDev: bigint, newRoot = SYSROOT): bigint[] {
-  const own = mounts.filter((m) => !isBelow(m.mountPoint, [...CARRIED_PREFIXES, newRoot]) && mountContaining(mounts, m.mountPoint) === m)
+  const elsewhere = [...CARRIED_PREFIXES, newRoot]
+  const lookup = mountLookup(mounts)
+  const own = mounts.filter((m) => !isBelow(m.mountPoint, elsewhere) && lookup.containing(m.mountPoint) === m)
   return [...new Set([rootDev, ...own.map((m) => m.dev)])]
 }
 

@@ -25,16 +25,27 @@ function isTrue(text: string): boolean {
   return /^(1|yes|y|true|t|on)$/i.test(text.replace(/\0+$/, '').trim())
 }
 
+/**
+ * Mounts of executables that were found already, by device of the file and id of the mount: the processes of a namespace
+ * share them, and its mountinfo need not be read for each.
+ */
+export type KnownMounts = Map<string, ExeFacts['mount']>
+
 /** The mount that the executable is on: by descriptor where the kernel can (7.0), else by its id in the process's own mountinfo. */
-function exeMount(kernel: ProcessDoors, pid: number): ExeFacts['mount'] {
+function exeMount(kernel: ProcessDoors, pid: number, dev: bigint, known: KnownMounts): ExeFacts['mount'] {
   return attempt(() => {
     const fd = kernel.open(`/proc/${pid}/exe`, O_PATH)
     try {
-      const answer = attempt(() => kernel.statmount({ fd }))
+      const answer = known.size === 0 ? attempt(() => kernel.statmount({ fd })) : null
       if (answer !== null) return { dev: answer.dev, fstype: answer.fstype }
       const id = mountIdIn(kernel.readText(`/proc/self/fdinfo/${fd}`))
+      const key = `${dev} ${id}`
+      const before = known.get(key)
+      if (before !== undefined) return before
       const found = parseMountInfo(kernel.readText(`/proc/${pid}/mountinfo`)).find((m) => m.id === id)
-      return found === undefined ? null : { dev: found.dev, fstype: found.fstype }
+      const mount = found === undefined ? null : { dev: found.dev, fstype: found.fstype }
+      if (mount !== null) known.set(key, mount)
+      return mount
     } finally {
       kernel.close(fd)
     }
@@ -42,12 +53,12 @@ function exeMount(kernel: ProcessDoors, pid: number): ExeFacts['mount'] {
 }
 
 /** The executable behind a pid now. */
-export function readExe(kernel: ProcessDoors, pid: number, context: OriginContext | null): ExeFacts {
+export function readExe(kernel: ProcessDoors, pid: number, context: OriginContext | null, known: KnownMounts = new Map()): ExeFacts {
   const path = `/proc/${pid}/exe`
   const link = attempt(() => kernel.readlink(path))
   try {
     const { dev, ino } = kernel.stat(path)
-    const mount = context !== null && needsMount(dev, context) ? exeMount(kernel, pid) : null
+    const mount = context !== null && needsMount(dev, context) ? exeMount(kernel, pid, dev, known) : null
     return { link, dev, ino, mount, errno: null }
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
@@ -83,6 +94,7 @@ export function readProcesses(kernel: ProcessDoors, context: OriginContext): Pro
     marks.set(cgroup, known)
     return known
   }
+  const known: KnownMounts = new Map()
   const found: ProcessFacts[] = []
   for (const name of kernel.readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -98,7 +110,7 @@ export function readProcesses(kernel: ProcessDoors, context: OriginContext): Pro
     const cgroup = parseCgroup(textOf('cgroup'))
     found.push({
       ...stat, uid: parseUid(textOf('status')), argv: parseArgv(textOf('cmdline')), cgroup, survives: survives(cgroup),
-      exe: readExe(kernel, stat.pid, context), rootDev: devOf('root'), cwdDev: devOf('cwd'),
+      exe: readExe(kernel, stat.pid, context, known), rootDev: devOf('root'), cwdDev: devOf('cwd'),
     })
   }
   return found.sort((a, b) => a.pid - b.pid)
