@@ -5,7 +5,7 @@
 // the answer is made of the mount table alone. For who takes a system down, where PID 1 must not hang.
 // proc_pid_fd(5); fs/namei.c complete_walk().
 
-import { mountContaining } from '../facts/mountinfo.ts'
+import { mountLookup } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { attempt, SyscallError } from '../kernel/errors.ts'
 import type { FileStat } from '../kernel/kernel.ts'
@@ -29,12 +29,13 @@ export function mayHang(fstype: string): boolean {
  * no inode and no type, and cannot be opened (EIO). `mounts` is the mount table that the paths are seen in.
  */
 export function carefulDoors(kernel: ProcessDoors, mounts: readonly Mount[]): ProcessDoors {
+  const lookup = mountLookup(mounts)
   const dangerous = mounts.some((mount) => mayHang(mount.fstype))
   const dangerBehind = (path: string): Mount | null => {
     if (!dangerous || !MAGIC.test(path)) return null
     const link = attempt(() => kernel.readlink(path))
     if (link?.startsWith('/') !== true) return null
-    const mount = mountContaining(mounts, link.replace(/ \(deleted\)$/, ''))
+    const mount = lookup.containing(link.replace(/ \(deleted\)$/, ''))
     return mount !== undefined && mayHang(mount.fstype) ? mount : null
   }
   const stat = (path: string): FileStat => {

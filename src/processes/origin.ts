@@ -39,9 +39,14 @@ export function needsMount(dev: bigint, context: OriginContext): boolean {
   return !context.root.has(dev) && dev !== context.memfd
 }
 
+/** Whether the executable says nothing, so that the process's root and working directory are asked. */
+export function needsDirectories(dev: bigint | null, context: OriginContext): boolean {
+  return dev === null || dev === context.memfd
+}
+
 function byDevice({ exe }: ProcessFacts, context: OriginContext): OriginFinding | null {
   const { dev, mount } = exe
-  if (dev === null || dev === context.memfd) return null
+  if (dev === null || needsDirectories(dev, context)) return null
   // What is not 'rootfs' has taken over the number after the initramfs was freed, or was mounted in it: its age tells.
   const isReused = context.mayBeReused && mount !== null && mount.fstype !== 'rootfs'
   if (context.initramfs.has(dev) && !isReused) return { origin: 'initramfs', evidence: 'its executable is on the initramfs' }

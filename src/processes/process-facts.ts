@@ -36,6 +36,7 @@ export interface ProcessFacts {
   /** The cgroup carries survive_final_kill_signal. */
   readonly survives: boolean
   readonly exe: ExeFacts
+  /** Of the root and the working directory; null also where the executable says enough and they are not looked at. */
   readonly rootDev: bigint | null
   readonly cwdDev: bigint | null
 }

@@ -8,7 +8,7 @@ import { parseMountInfo } from '../facts/mountinfo.ts'
 import { mountIdIn } from '../facts/own-mounts.ts'
 import { attempt, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { needsMount } from './origin.ts'
+import { needsDirectories, needsMount } from './origin.ts'
 import type { OriginContext } from './origin.ts'
 import { parseArgv, parseCgroup, parseStat, parseUid } from './process-facts.ts'
 import type { ExeFacts, ProcessFacts, StatFields } from './process-facts.ts'
@@ -102,15 +102,16 @@ export function readProcesses(kernel: ProcessDoors, context: OriginContext): Pro
     const stat = readStat(kernel, Number(name))
     if (stat === null) continue
     const textOf = (file: string): string => attempt(() => kernel.readText(`${at}/${file}`)) ?? ''
-    const devOf = (file: string): bigint | null => attempt(() => kernel.stat(`${at}/${file}`).dev)
     if (stat.isKernelThread) {
       found.push({ ...stat, uid: 0, argv: [], cgroup: null, survives: false, exe: NO_EXE, rootDev: null, cwdDev: null })
       continue
     }
     const cgroup = parseCgroup(textOf('cgroup'))
+    const exe = readExe(kernel, stat.pid, context, known)
+    const devOf = (file: string): bigint | null => needsDirectories(exe.dev, context) ? attempt(() => kernel.stat(`${at}/${file}`).dev) : null
     found.push({
       ...stat, uid: parseUid(textOf('status')), argv: parseArgv(textOf('cmdline')), cgroup, survives: survives(cgroup),
-      exe: readExe(kernel, stat.pid, context, known), rootDev: devOf('root'), cwdDev: devOf('cwd'),
+      exe, rootDev: devOf('root'), cwdDev: devOf('cwd'),
     })
   }
   return found.sort((a, b) => a.pid - b.pid)
