@@ -92,6 +92,27 @@ t.test('an assembly is asked again as soon as the last driver is loaded', async 
   }
 })
 
+t.test('a wait that is shorter than what incomplete devices are given uses them at its end', async t => {
+  const kernel = virtualMachine()
+  const steps: (number | null)[] = []
+  const assembly = {
+    step: (look: () => unknown, quietMs: number | null) => {
+      steps.push(quietMs)
+      if (quietMs !== Number.POSITIVE_INFINITY) return false
+      look()
+      kernel.addBlock('md0', '9:0', ext4Disk(uuid.replace('0', '1'), 'degraded'))
+      return true
+    },
+    problems: () => [],
+  }
+  const wanted = (label: string): unknown =>
+    waitForRoot(kernel, createModuleLoader(kernel, 'K'), spec(`LABEL=${label}`), { timeoutMs: 2000, rootdelayMs: 0, onProgress: () => undefined, assembly })
+  t.match(wanted('degraded'), { outcome: 'block', device: { name: 'md0' } })
+  t.equal(steps.filter((quiet) => quiet === Number.POSITIVE_INFINITY).length, 1)
+  assembly.step = () => false
+  t.match(wanted('nowhere'), { outcome: 'timeout' }, 'and ends')
+})
+
 t.test('a chain of buses resolves by events, without the drivers that do not matter', async t => {
   for (const value of [`UUID=${uuid}`, 'LABEL=root', '/dev/vda', '254:0', 'fe00']) {
     const kernel = virtualMachine()

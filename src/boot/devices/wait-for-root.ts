@@ -4,46 +4,20 @@
 // for the devices of the machine, the likely ones first, looking again after every event. So a root
 // that is there costs one look, and none waits for the drivers of sound cards.
 
-import type { BlockDevice } from '../../facts/block/block-device.ts'
-import { rootSpecText, type RootSpec, type TagFilesystem } from '../../facts/block/root-spec.ts'
+import { rootSpecText, type RootSpec } from '../../facts/block/root-spec.ts'
 import type { Uevent } from '../../facts/block/uevent.ts'
-import { LATE_MS, type Assembly } from '../storage/assembly.ts'
+import { LATE_MS } from '../storage/assembly.ts'
 import { isRootRelevant, lastRank, listBusDevices, rootRank } from './coldplug.ts'
 import type { DeviceKernel } from './device-kernel.ts'
 import { createDeviceScanner, type DeviceScanner } from './device-scanner.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { Queue } from './queue.ts'
+import type { RootWait, WaitOptions } from './root-wait.ts'
 import { findTag, listTags } from './tags.ts'
 import { timeoutReport } from './timeout-report.ts'
 import { openUeventMonitor, type UeventBatch, type UeventMonitor } from './uevent-monitor.ts'
 
-export interface WaitOptions {
-  /** Milliseconds to wait at most; null for ever (rootwait). */
-  readonly timeoutMs: number | null
-  /** rootdelay= in milliseconds: since the wait ends with the event, it only makes the time-out no shorter than this. */
-  readonly rootdelayMs: number
-  /** Gets a line once a second from the third second on, and remarks. */
-  onProgress(line: string): void
-  /** Asked once a second: true ends the wait as a time-out does. */
-  readonly shouldStop?: () => boolean
-  /** The initqueue of hooks written for dracut, where the image has one: it runs meanwhile, and ends the wait too. */
-  readonly queue?: Queue
-  /** What puts devices together while the root is not there; the time it takes does not count. */
-  readonly assembly?: Assembly
-  /** Whether a file system on several devices will do without some of them, when no disk comes any more. */
-  readonly acceptIncomplete?: boolean
-}
-
-export type RootWait =
-  /** `members` are all devices of the file system (btrfs), `device` among them. */
-  | { readonly outcome: 'block'; readonly device: BlockDevice; readonly members: readonly BlockDevice[] }
-  | { readonly outcome: 'tag'; readonly fstype: TagFilesystem; readonly tag: string }
-  /** For the spec 'hooks': the queue has nothing more to wait for. */
-  | { readonly outcome: 'hooks' }
-  /** Several, and nothing says which: gpt-auto only. */
-  | { readonly outcome: 'ambiguous'; readonly detail: string; readonly report: readonly string[] }
-  /** `report` are lines for a person, the first says what failed. */
-  | { readonly outcome: 'timeout'; readonly report: readonly string[] }
+export type { RootWait, WaitOptions } from './root-wait.ts'
 
 const tickMs = 1000
 const quietMs = 2000
@@ -82,6 +56,8 @@ class RootWaiter {
   #shouldLook = true
   /** Until all drivers are loaded. */
   #isLoading = true
+  /** The time is over: what is incomplete is used now, however short the wait was. */
+  #isEnd = false
   /** What is there but incomplete, for the progress line. */
   #detail: string | null = null
 
@@ -111,7 +87,12 @@ class RootWaiter {
       if (this.#loadNext()) continue
       const isPassed = this.#pass()
       // A job that queues itself again must not keep the time from being over.
-      if (this.#isOver()) return { outcome: 'timeout', report: this.#report() }
+      if (this.#isOver()) {
+        if (this.#isEnd || this.#options.shouldStop?.() === true) return { outcome: 'timeout', report: this.#report() }
+        this.#isEnd = true
+        this.#shouldLook = true
+        continue
+      }
       if (isPassed) continue
       const wasSettled = this.#isSettled()
       this.#take(this.#monitor.next(this.#waitMs()))
@@ -179,7 +160,7 @@ class RootWaiter {
     const { assembly } = this.#options
     if (assembly === undefined) return false
     const before = this.#nowMs()
-    if (!assembly.step(() => this.#scanner.scan(), this.#isLoading ? null : before - this.#lastDiskMs, this.#spec)) return false
+    if (!assembly.step(() => this.#scanner.scan(), this.#quietMs(), this.#spec)) return false
     const spent = this.#nowMs() - before
     this.#startMs += spent
     this.#nextTickMs += spent
@@ -196,7 +177,13 @@ class RootWaiter {
 
   /** Whether what is incomplete is to be used. */
   #isLate(): boolean {
-    return this.#options.acceptIncomplete === true && !this.#isLoading && this.#nowMs() - this.#lastDiskMs >= LATE_MS
+    return this.#options.acceptIncomplete === true && (this.#quietMs() ?? 0) >= LATE_MS
+  }
+
+  /** For how long no disk has come; null while drivers are still to be loaded. */
+  #quietMs(): number | null {
+    if (this.#isEnd) return Number.POSITIVE_INFINITY
+    return this.#isLoading ? null : this.#nowMs() - this.#lastDiskMs
   }
 
   /** Loads the modules of one waiting device that has some. False when none is left; what waited for that has its turn first, without a tick. */

@@ -16,7 +16,7 @@ const nearIdDistance = 4
 export function nearMisses(spec: RootSpec, devices: readonly BlockDevice[]): string[] {
   const lines: string[] = []
   const match = matchRoot(spec, devices)
-  if (match.outcome === 'notYet' && match.detail !== null) lines.push(match.detail)
+  if (match.outcome === 'notYet' && match.detail !== null) lines.push(match.incomplete.length === 0 ? match.detail : `${match.detail}; rootflags=degraded does without the others, if it can`)
   lines.push(...bySpec(spec, devices))
   lines.push(...obstacles(spec, devices))
   return [...new Set(lines)]
