@@ -3,9 +3,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { zstdDecompressSync } from 'node:zlib'
 import t from 'tap'
 import { buildImage, type BuildResult } from './build-image.ts'
 import type { BuildOptions } from './options.ts'
+import type { ImageFile } from './read/merge-segments.ts'
 import { readImage } from './read/read-image.ts'
 import { makeSysroot, smallSystem, testKernel } from './testing/make-sysroot.ts'
 import { makeElf } from './testing/make-elf.ts'
@@ -149,9 +151,40 @@ t.test('included files win, take their libraries from the sysroot, and may be di
 t.test('modules asked for and left out', async t => {
   const { output } = await setUp(t).build({ addModules: ['loud'], omitModules: ['virtio-blk'], load: ['ext4'] })
   const { files } = await readImage(output)
-  t.ok(files.has(`/lib/modules/${testKernel}/kernel/sound/loud.ko`))
+  t.ok(files.has(`/lib/modules/${testKernel}/kernel/sound/loud.ko.zst`))
   t.notOk(files.has(`/lib/modules/${testKernel}/kernel/drivers/block/virtio_blk.ko`))
   t.same(JSON.parse(textOf(files.get('/etc/fulcrum/image.json')?.data)).modules, [], 'ext4 is built in')
+})
+
+t.test('modules are compressed each by itself, but for those that most machines load', async t => {
+  const place = setUp(t)
+  const loud = makeElf({ type: 1, sections: { '.modinfo': Buffer.from('firmware=vendor/other.bin\0') } })
+  makeSysroot(place.root, { [`/usr/lib/modules/${testKernel}/kernel/sound/loud.ko`]: loud })
+  const folder = `/lib/modules/${testKernel}`
+  const build = async (over: Partial<BuildOptions> = {}): Promise<{ forms: string[]; files: ReadonlyMap<string, ImageFile> }> => {
+    const { output, segments } = await place.build({ compress: 'lz4', addModules: ['loud'], ...over })
+    return { forms: segments.map(({ name, compressor }) => `${name} ${compressor}`), files: (await readImage(output)).files }
+  }
+  const { forms, files } = await build()
+  t.same(forms, ['microcode none', 'constant lz4', 'modules lz4', 'packed none', 'variable lz4'])
+  t.ok(zstdDecompressSync(files.get(`${folder}/kernel/sound/loud.ko.zst`)?.data ?? '').equals(loud))
+  t.equal(textOf(files.get(`${folder}/modules.dep`)?.data), 'kernel/drivers/block/virtio_blk.ko: kernel/drivers/virtio/virtio.ko\nkernel/drivers/virtio/virtio.ko:\nkernel/sound/loud.ko.zst:\n')
+  t.ok(files.has('/lib/firmware/vendor/other.bin'), 'firmware of a packed module')
+  const again = await build()
+  t.same([...again.files.keys()], [...files.keys()], 'the same out of the cache, firmware too')
+  t.ok((await build({ load: ['loud'] })).files.has(`${folder}/kernel/sound/loud.ko`), 'one that is loaded in any case is plain')
+  const plain = await build({ compressModules: 'none' })
+  t.ok(plain.files.has(`${folder}/kernel/sound/loud.ko`))
+  t.notOk(plain.forms.includes('packed none'))
+})
+
+t.test('a kmod without zstd in the image would not find compressed modules', async t => {
+  const place = setUp(t)
+  makeSysroot(place.root, { '/usr/bin/kmod': makeElf({}), '/usr/bin/good': makeElf({ needed: ['libzstd.so.1'] }), '/usr/lib/libzstd.so.1': makeElf({}) })
+  const warnings = async (source: string): Promise<readonly string[]> =>
+    (await place.build({ addModules: ['loud'], include: [{ source: `sysroot:${source}`, destination: '/bin/kmod' }] })).warnings
+  t.match(await warnings('/usr/bin/kmod'), [/^Cannot read compressed modules: '\/bin\/kmod' was built without zstd/])
+  t.same(await warnings('/usr/bin/good'), [])
 })
 
 t.test('what cannot be built says why and leaves nothing behind, not even the old image harmed', async t => {

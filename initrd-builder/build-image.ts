@@ -24,9 +24,11 @@ import { addInclude, addSecret } from './io/include.ts'
 import { keptImageProblem, makeKeptImage } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
+import { usualModules } from './modules/generic-list.ts'
 import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
 import { hostResume } from './modules/host-resume.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
+import { kmodWithoutZstd } from './modules/pack-modules.ts'
 import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
 import { makeSegments, readMicrocode, type SegmentResult } from './write-segments.ts'
@@ -77,6 +79,9 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const lacking = options.keep === 'slim' ? keptImageProblem(kernelConfig(kernel)) : undefined
   if (lacking !== undefined) throw new BuilderError('refused', `Cannot keep slim: the kernel was built without ${lacking}`)
   const compressor = chooseCompressor(options.compress, kernelConfig(kernel))
+  const warnings: string[] = []
+  const cache = cacheDirectory(context.env)
+  const warn = (message: string): void => void warnings.push(message)
 
   const tree = new ImageTree()
   const collector = makeCollector(sysroot, tree)
@@ -104,7 +109,8 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   refuseMissing(choice.missing, [...(options.addModules ?? []), ...load], kernel)
   progress(`reading ${choice.modules.length} kernel modules`)
   const firmwareCollector = kernelSysroot === sysroot ? collector : makeCollector(kernelSysroot, tree)
-  const added = await addModuleFiles(tree, kernel, choice.modules, firmwareCollector)
+  const pack = packing(options, mode, tree) ? { cache, warn, plain: loadedFirst(kernel, load) } : undefined
+  const added = await addModuleFiles(tree, kernel, choice.modules, firmwareCollector, pack)
   for (const include of options.include ?? []) addInclude(include, tree, collector, sysroot)
   const secrets = [...new Set((options.secrets ?? []).map(secret => addSecret(secret, tree)))]
   const fromCrypttab = adaptCrypttab(tree, mode === 'host' ? cryptNamesOfRoot() : null)
@@ -118,9 +124,6 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   }
   addDescription(tree, description, osName(sysroot))
 
-  const warnings: string[] = [...host.warnings]
-  const cache = cacheDirectory(context.env)
-  const warn = (message: string): void => void warnings.push(message)
   if (options.keep === 'slim') {
     progress('making the compressed copy for keep slim')
     const copied = copiedEntries(tree, secrets, { ...description, modules: [] })
@@ -129,7 +132,9 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   }
   const entries = withManifest(tree, secrets)
   const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
-  warnings.push(...fromHooks.warnings, ...fromCrypttab, ...collector.warnings, ...conflicts)
+  const kmod = pack === undefined ? undefined : kmodWithoutZstd(tree)
+  if (kmod !== undefined) warn(`Cannot read compressed modules: '${kmod}' was built without zstd, --compress-modules none is for it, ignoring`)
+  warnings.push(...host.warnings, ...fromHooks.warnings, ...fromCrypttab, ...collector.warnings, ...conflicts)
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
     mtime, compressor, cache, warn, progress,
   })
@@ -247,6 +252,16 @@ function chooseMode(options: BuildOptions, context: BuildContext, kernel: Kernel
     throw new BuilderError('refused', 'Cannot build for this machine only: /sys/devices shows no device')
   }
   return { mode: 'generic', wanted: wantedGenerically(kernel.index), features: [], warnings: [], modaliases: [] }
+}
+
+/** Whether modules are compressed each by itself: not where most of them are loaded, nor where a kmod could not read them. */
+function packing({ compressModules }: BuildOptions, mode: Mode['mode'], tree: ImageTree): boolean {
+  return (compressModules ?? (mode === 'host' || kmodWithoutZstd(tree) !== undefined ? 'none' : 'zstd')) === 'zstd'
+}
+
+/** Modules that are loaded without a device that asks, or on most machines, with what they need. */
+function loadedFirst({ index }: KernelModules, load: readonly string[]): Set<string> {
+  return new Set(index.resolve([...load, ...usualModules].flatMap(name => index.lookup(name).modules)).modules.map(({ name }) => name))
 }
 
 /** Curated and detected names may be absent from a kernel, those which a person wrote may not. */

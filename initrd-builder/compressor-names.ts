@@ -1,4 +1,4 @@
-// The compressors by name: what --compress and fulcrum.toml may say.
+// The compressors by name: what --compress, --compress-modules and fulcrum.toml may say.
 //
 // Apart from the code that runs them, since the schema of the configuration file has to be pure.
 
@@ -9,3 +9,7 @@ export type CompressorName = (typeof compressorNames)[number]
 export function isCompressorName(name: string): name is CompressorName {
   return compressorNames.some(known => known === name)
 }
+
+/** What kernel modules can be compressed by, each by itself. */
+export const moduleCompressorNames = ['zstd', 'none'] as const
+export type ModuleCompressorName = (typeof moduleCompressorNames)[number]

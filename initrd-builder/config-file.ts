@@ -9,7 +9,7 @@ import {
 } from 'valibot'
 import { keeps } from '../src/facts/switch-types.ts'
 import { BuilderError } from './builder-error.ts'
-import { compressorNames } from './compressor-names.ts'
+import { compressorNames, moduleCompressorNames } from './compressor-names.ts'
 import { parseHook } from './dracut-hooks/parse-hook.ts'
 import { parseInclude } from './image/parse-include.ts'
 import type { BuildOptions } from './options.ts'
@@ -26,6 +26,7 @@ const schema = strictObject({
   features: optional(array(text)),
   auto: optional(boolean()),
   compress: optional(picklist(compressorNames)),
+  'compress-modules': optional(picklist(moduleCompressorNames)),
   include: optional(array(text)),
   secrets: optional(array(text)),
   hooks: optional(array(text)),
@@ -60,6 +61,7 @@ export function parseConfig(source: string, path: string, resolvePath: (path: st
     features: values.features,
     auto: values.auto,
     compress: values.compress,
+    compressModules: values['compress-modules'],
     include: values.include?.map(parseInclude).map(include =>
       include.source.startsWith('sysroot:') ? include : { ...include, source: resolvePath(include.source) }),
     secrets: values.secrets?.map(parseInclude).map(secret => ({ ...secret, source: resolvePath(secret.source) })),

@@ -3,7 +3,7 @@
 // Everything is as the user said it; defaults that depend on the system are found by build-image.ts.
 
 import type { Keep } from '../src/facts/switch-types.ts'
-import type { CompressorName } from './compressor-names.ts'
+import type { CompressorName, ModuleCompressorName } from './compressor-names.ts'
 
 /** A file or directory to put into the image. */
 export interface IncludeOption {
@@ -39,6 +39,8 @@ export interface BuildOptions {
   readonly auto?: boolean
   /** Default: the best that the kernel's configuration allows. */
   readonly compress?: CompressorName
+  /** Kernel modules each by itself; default: `zstd`, but `none` in an image for one machine, which loads most of what it has. */
+  readonly compressModules?: ModuleCompressorName
   readonly include?: readonly IncludeOption[]
   /** Hooks written for dracut; they bring the feature 'dracut-hooks'. */
   readonly hooks?: readonly HookOption[]

@@ -1,8 +1,8 @@
 // Turns the collected tree into the image's segments, each an archive, compressed, with its padding.
 //
 // Microcode comes first and plain, since the kernel reads it before it can unpack anything; then what changes
-// with a release, what changes with the kernel, the compressed copy for keep slim, and the rest, so that the
-// first two come out of the cache.
+// with a release, what changes with the kernel, what is compressed already (modules, the copy for keep slim), and
+// the rest, so that the first two come out of the cache.
 
 import { readFileSync } from 'node:fs'
 import type { CompressorName } from './compressor-names.ts'
@@ -69,12 +69,12 @@ export async function makeSegments(
     const archive = archiveOf(microcode)
     segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: archive.length, cached: false }))
   }
-  for (const name of ['constant', 'modules', 'kept', 'variable'] as const) {
+  for (const name of ['constant', 'modules', 'packed', 'kept', 'variable'] as const) {
     const sources = segmentSources(entries, name)
-    if (name === 'kept' && sources.length === 0) continue
+    const isCompressed = name === 'packed' || name === 'kept'
+    if (isCompressed && sources.length === 0) continue
     const archive = archiveOf(sources)
-    if (name === 'kept') {
-      // Compressed already.
+    if (isCompressed) {
       segments.push(padded(archive, { name, compressor: 'none', unpacked: archive.length, cached: false }))
       continue
     }

@@ -9,9 +9,10 @@ import { directoryOf, relativeTarget } from './image-path.ts'
 
 /**
  * Which of the concatenated archives a node is written to: what changes with a release of fulcrum only, what
- * changes with the kernel, the compressed copy for keep slim, and the rest. The first two are cached.
+ * changes with the kernel, kernel modules that are compressed already, the compressed copy for keep slim, and the rest.
+ * The first two are cached.
  */
-export type SegmentName = 'constant' | 'modules' | 'kept' | 'variable'
+export type SegmentName = 'constant' | 'modules' | 'packed' | 'kept' | 'variable'
 
 /** What is at a path. Modes are permission bits. */
 export type ImageNode =

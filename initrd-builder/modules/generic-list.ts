@@ -92,6 +92,15 @@ export const genericGroups: readonly ModuleGroup[] = [
 ]
 
 /**
+ * What most machines load on the way to their root: not compressed each by itself, as PID 1 takes longer to load its
+ * decompressor than the kernel to unpack all of these.
+ */
+export const usualModules: readonly string[] = [
+  'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'nvme', 'ahci', 'sd_mod', 'ext4', 'crc32c', 'crc32c_generic', 'crc32c_intel',
+  'xhci_pci', 'usbhid', 'hid_generic',
+]
+
+/**
  * Directories whose modules an image for one machine leaves out though a device asks for them: they do
  * nothing for finding the root, and the real root's udev loads them later.
  */

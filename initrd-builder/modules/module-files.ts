@@ -1,8 +1,8 @@
 // Puts chosen kernel modules, their index and their firmware into the image.
 //
-// Modules go in uncompressed: the image is compressed as a whole, which packs better, and PID 1 can hand
-// them to finit_module(2) whatever CONFIG_MODULE_DECOMPRESS says. Firmware stays as it is on disk, since
-// the kernel looks for the compressed names itself (CONFIG_FW_LOADER_COMPRESS, since Linux 5.3).
+// Modules go in compressed each by itself, or plain into a segment that is compressed as a whole, whatever they are on
+// disk (pack-modules.ts). Firmware stays as it is on disk, since the kernel looks for the compressed names itself
+// (CONFIG_FW_LOADER_COMPRESS, since Linux 5.3).
 
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { BuilderError, describeCause } from '../builder-error.ts'
@@ -13,11 +13,12 @@ import type { Sysroot } from '../io/sysroot.ts'
 import { decompressXzFiles } from '../io/tools.ts'
 import { fnmatch } from '../../src/kmod/fnmatch.ts'
 import { makeModuleIndex, type ModuleIndex, type ModuleIndexText } from '../../src/kmod/module-index.ts'
-import { moduleCompression, type ModuleCompression } from '../../src/kmod/module-name.ts'
+import { moduleCompression, moduleNameOfPath, type ModuleCompression } from '../../src/kmod/module-name.ts'
 import { baseOf, directoryOf } from '../image/image-path.ts'
+import { packModules, type ModuleContent, type PackContext } from './pack-modules.ts'
 import type { ChosenModule } from './select-modules.ts'
 import {
-  filterBuiltinModinfo, filterModulesAlias, filterModulesDep, filterModulesSoftdep, firmwareNames, uncompressedPath,
+  filterBuiltinModinfo, filterModulesAlias, filterModulesDep, filterModulesSoftdep, firmwareNames, modulePathInImage,
 } from './write-index.ts'
 
 /** A kernel's modules as they lie in a sysroot. */
@@ -67,22 +68,33 @@ export interface ModulesAdded {
   readonly missingFirmware: readonly string[]
 }
 
+/** Which modules are compressed each by itself: all but these. */
+export interface ModulePacking extends PackContext {
+  readonly plain: ReadonlySet<string>
+}
+
 /** Adds the modules' files, the cut down index and the firmware. */
 export async function addModuleFiles(
-  tree: ImageTree, kernel: KernelModules, chosen: readonly ChosenModule[], collector: Collector,
+  tree: ImageTree, kernel: KernelModules, chosen: readonly ChosenModule[], collector: Collector, pack: ModulePacking | undefined,
 ): Promise<ModulesAdded> {
   const directory = `/lib/modules/${kernel.version}`
-  const contents = await readModules(kernel, chosen)
+  const groups = { plain: chosen.filter(({ name }) => pack?.plain.has(name) !== false), packed: chosen.filter(({ name }) => pack?.plain.has(name) === false) }
+  const place = (path: string): string => modulePathInImage(path, pack?.plain.has(moduleNameOfPath(path)) === false ? '.ko.zst' : '.ko')
   const firmware = new Map<string, string[]>()
-  for (const [position, module] of chosen.entries()) {
-    const data = contents[position] ?? Buffer.alloc(0)
-    const path = `${directory}/${uncompressedPath(module.path)}`
-    for (const reason of module.reasons) tree.add(path, { type: 'file', mode: 0o644, data }, reason, 'modules')
-    for (const name of firmwareOf(module.path, data)) {
-      firmware.set(name, [...(firmware.get(name) ?? []), `firmware of module '${module.name}'`])
+  for (const group of ['plain', 'packed'] as const) {
+    const files = groups[group].map(module => readModule(kernel, module))
+    const read = (): Promise<ModuleContent[]> => plainContents(groups[group], files)
+    const contents = pack === undefined || group === 'plain' ? await read() : await packModules(files, read, pack)
+    for (const [position, module] of groups[group].entries()) {
+      const { data, firmware: names } = contents[position] ?? { data: new Uint8Array(), firmware: [] }
+      const path = `${directory}/${place(module.path)}`
+      for (const reason of module.reasons) tree.add(path, { type: 'file', mode: 0o644, data }, reason, group === 'plain' ? 'modules' : 'packed')
+      for (const name of names) {
+        firmware.set(name, [...(firmware.get(name) ?? []), `firmware of module '${module.name}'`])
+      }
     }
   }
-  addIndexFiles(tree, kernel, new Set(chosen.map(module => module.name)))
+  addIndexFiles(tree, kernel, new Set(chosen.map(module => module.name)), place)
   let added = 0
   const missingFirmware: string[] = []
   for (const [name, reasons] of [...firmware].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -96,9 +108,9 @@ export async function addModuleFiles(
   return { modules: chosen.length, firmware: added, missingFirmware }
 }
 
-function addIndexFiles(tree: ImageTree, { version, index, text }: KernelModules, kept: ReadonlySet<string>): void {
+function addIndexFiles(tree: ImageTree, { version, index, text }: KernelModules, kept: ReadonlySet<string>, place: (path: string) => string): void {
   const files: [name: string, content: string][] = [
-    ['modules.dep', filterModulesDep(index.modules.values(), kept)],
+    ['modules.dep', filterModulesDep(index.modules.values(), kept, place)],
     ['modules.alias', filterModulesAlias(text.alias ?? '', kept)],
     ['modules.softdep', filterModulesSoftdep(text.softdep ?? '', kept)],
     ['modules.weakdep', filterModulesSoftdep(text.weakdep ?? '', kept)],
@@ -111,20 +123,21 @@ function addIndexFiles(tree: ImageTree, { version, index, text }: KernelModules,
   }
 }
 
-async function readModules({ sysroot, version }: KernelModules, chosen: readonly ChosenModule[]): Promise<Buffer[]> {
-  const raw = chosen.map(({ path }) => {
-    const data = sysroot.readIfThere(path.startsWith('/') ? path : `/lib/modules/${version}/${path}`)
-    if (data !== undefined) return data
-    const detail = 'modules.dep names it but it is not there'
-    throw new BuilderError('system', `Cannot read module '${path}' of kernel '${version}': ${detail}`)
-  })
-  const packed = raw.filter((_, i) => moduleCompression(chosen[i]?.path ?? '') === 'xz')
-  const unpacked = await decompressXzFiles(packed)
+/** A module's file as the sysroot has it. */
+function readModule({ sysroot, version }: KernelModules, { path }: ChosenModule): Buffer {
+  const data = sysroot.readIfThere(path.startsWith('/') ? path : `/lib/modules/${version}/${path}`)
+  if (data !== undefined) return data
+  throw new BuilderError('system', `Cannot read module '${path}' of kernel '${version}': modules.dep names it but it is not there`)
+}
+
+async function plainContents(chosen: readonly ChosenModule[], raw: readonly Buffer[]): Promise<ModuleContent[]> {
+  const unpacked = await decompressXzFiles(raw.filter((_, i) => moduleCompression(chosen[i]?.path ?? '') === 'xz'))
   let next = 0
-  return raw.map((data, i) => {
+  return raw.map((file, i) => {
     const path = chosen[i]?.path ?? ''
     const compression = moduleCompression(path)
-    return compression === 'xz' ? (unpacked[next++] ?? data) : decompress(data, compression, path)
+    const data = compression === 'xz' ? (unpacked[next++] ?? file) : decompress(file, compression, path)
+    return { data, firmware: firmwareOf(path, data) }
   })
 }
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { makeModuleIndex } from '../../src/kmod/module-index.ts'
 import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically } from './select-modules.ts'
-import { filterBuiltinModinfo, filterModulesAlias, filterModulesDep, filterModulesSoftdep } from './write-index.ts'
+import { filterBuiltinModinfo, filterModulesAlias, filterModulesDep, filterModulesSoftdep, modulePathInImage } from './write-index.ts'
 
 const index = makeModuleIndex({
   dep: [
@@ -62,7 +62,7 @@ t.test('what is to be left out is, even if it is needed', async t => {
 
 t.test('the index is cut down, uncompressed in its paths, and still resolves', async t => {
   const kept = new Set(['virtio', 'virtio_pci'])
-  const dep = filterModulesDep(index.modules.values(), kept)
+  const dep = filterModulesDep(index.modules.values(), kept, path => modulePathInImage(path, '.ko'))
   t.equal(dep, 'kernel/drivers/virtio/virtio.ko:\nkernel/drivers/virtio/virtio_pci.ko: kernel/drivers/virtio/virtio.ko\n')
   t.same(names(makeModuleIndex({ dep }).resolve(['virtio_pci']).modules), ['virtio', 'virtio_pci'])
   t.equal(filterModulesAlias('# c\nalias a:* virtio-pci\nalias b snd\n', kept), 'alias a:* virtio-pci\n')
@@ -73,6 +73,6 @@ t.test('the index is cut down, uncompressed in its paths, and still resolves', a
 t.test('the order of several dependencies survives the rewriting', async t => {
   const dep = 'kernel/a.ko.zst: kernel/b.ko.zst kernel/c.ko.zst kernel/d.ko.zst\nkernel/b.ko.zst:\nkernel/c.ko.zst:\nkernel/d.ko.zst:\n'
   const whole = makeModuleIndex({ dep })
-  const again = makeModuleIndex({ dep: filterModulesDep(whole.modules.values(), new Set(['a', 'b', 'c', 'd'])) })
+  const again = makeModuleIndex({ dep: filterModulesDep(whole.modules.values(), new Set(['a', 'b', 'c', 'd']), path => path) })
   t.same(names(again.resolve(['a']).modules), names(whole.resolve(['a']).modules))
 })

@@ -7,18 +7,18 @@ import { parseModinfo } from '../../src/kmod/modinfo.ts'
 import { moduleNameOfPath, normalizeModuleName } from '../../src/kmod/module-name.ts'
 import type { ModuleDependency } from '../../src/kmod/modules-dep.ts'
 
-/** A module's path in the image: without the suffix of compression. */
-export function uncompressedPath(path: string): string {
-  return path.replace(/\.ko\.(gz|xz|zst)$/, '.ko')
+/** A module's path in the image, whatever it is compressed by in the sysroot. */
+export function modulePathInImage(path: string, suffix: '.ko' | '.ko.zst'): string {
+  return path.replace(/\.ko(\.(gz|xz|zst))?$/, suffix)
 }
 
-/** modules.dep of these modules; needs outside them are dropped with their module's line kept. */
-export function filterModulesDep(modules: Iterable<ModuleDependency>, kept: ReadonlySet<string>): string {
+/** modules.dep of these modules, each path as `place` spells it; needs outside them are dropped with their module's line kept. */
+export function filterModulesDep(modules: Iterable<ModuleDependency>, kept: ReadonlySet<string>, place: (path: string) => string): string {
   const lines: string[] = []
   for (const { name, path, needs } of modules) {
     if (!kept.has(name)) continue
-    const line = [...needs].reverse().filter(need => kept.has(moduleNameOfPath(need))).map(uncompressedPath)
-    lines.push(`${uncompressedPath(path)}:${line.map(need => ` ${need}`).join('')}`)
+    const line = [...needs].reverse().filter(need => kept.has(moduleNameOfPath(need))).map(place)
+    lines.push(`${place(path)}:${line.map(need => ` ${need}`).join('')}`)
   }
   return lines.length === 0 ? '' : `${lines.sort().join('\n')}\n`
 }

@@ -8,7 +8,7 @@ import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BuilderError, describeCause, exitStatus } from '../../initrd-builder/builder-error.ts'
 import { buildImage, type BuildResult } from '../../initrd-builder/build-image.ts'
-import { compressorNames, isCompressorName } from '../../initrd-builder/compressor-names.ts'
+import { compressorNames, isCompressorName, moduleCompressorNames } from '../../initrd-builder/compressor-names.ts'
 import { parseConfig, withoutUndefined } from '../../initrd-builder/config-file.ts'
 import { describeFeatures } from '../../initrd-builder/features.ts'
 import { formatSize } from '../../initrd-builder/format-size.ts'
@@ -37,6 +37,8 @@ that they need, firmware, and what is included by name. The same input gives the
       --no-auto            with --host-only: do not add the parts that the root of this machine
                            needs (LUKS, LVM, RAID, network, …)
   -c, --compress METHOD    ${compressorNames.join(', ')}; default: the best that the kernel can unpack
+      --compress-modules zstd|none   kernel modules each by itself; default: zstd, but none for
+                           this machine only
       --include FILE[:DEST]      add a file or directory of this system, with its libraries;
                            sysroot:FILE[:DEST] takes it from the sysroot; may be repeated
       --secret FILE[:DEST] add a file of this system that is overwritten with zeros before the hand-over;
@@ -73,6 +75,7 @@ const flagOptions = {
   feature: { type: 'string', short: 'f', multiple: true },
   'no-auto': { type: 'boolean' },
   compress: { type: 'string', short: 'c' },
+  'compress-modules': { type: 'string' },
   include: { type: 'string', multiple: true },
   secret: { type: 'string', multiple: true },
   hook: { type: 'string', multiple: true },
@@ -144,6 +147,10 @@ function toOptions(flags: Flags): BuildOptions {
   if (compress !== undefined && !isCompressorName(compress)) {
     throw new BuilderError('usage', `Cannot compress by '${compress}': there are '${compressorNames.join("', '")}'`)
   }
+  const compressModules = moduleCompressorNames.find(candidate => candidate === flags['compress-modules'])
+  if (flags['compress-modules'] !== undefined && compressModules === undefined) {
+    throw new BuilderError('usage', `Cannot compress modules by '${flags['compress-modules']}': there are '${moduleCompressorNames.join("', '")}'`)
+  }
   const keep = keeps.find(candidate => candidate === flags.keep)
   if (flags.keep !== undefined && keep === undefined) {
     throw new BuilderError('usage', `Cannot keep '${flags.keep}': there are '${keeps.join("', '")}'`)
@@ -157,7 +164,7 @@ function toOptions(flags: Flags): BuildOptions {
     ...withoutUndefined({
       kernel: flags.kernel, sysroot: flags.sysroot, kernelSysroot: flags['kernel-sysroot'],
       mode: generic === true ? 'generic' as const : hostOnly === true ? 'host' as const : undefined,
-      compress, keep, auto: flags['no-auto'] === true ? false : undefined,
+      compress, compressModules, keep, auto: flags['no-auto'] === true ? false : undefined,
       microcode: flags['no-microcode'] === true ? false : undefined, binary: flags.binary, addon: flags.addon,
     }),
     output,

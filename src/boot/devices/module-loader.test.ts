@@ -1,7 +1,7 @@
 // Loading modules: order, options, compression, failures.
 
 import t from 'tap'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { parseCommandLine } from '../../facts/cmdline.ts'
 import { FakeDeviceKernel } from './fake-kernel-for-tests.ts'
 import { loadFilesystem, mountTypes } from './load-filesystem.ts'
@@ -94,11 +94,16 @@ t.test('compressed modules', async t => {
   const make = (suffix: string, content: Uint8Array | string): FakeDeviceKernel =>
     new FakeDeviceKernel().addModules({ m: [] }, {}, '', suffix).add({ [`/lib/modules/K/kernel/m${suffix}`]: content })
 
-  const able = make('.ko.xz', 'm')
-  t.same(createModuleLoader(able, 'K').load(['m']), [])
-  t.same(able.loaded, ['m flags=4'], 'the kernel decompresses it')
+  for (const kernel of [make('.ko.xz', 'm'), make('.ko.zst', 'm').add({ '/sys/module/compression': 'zstd\n' })]) {
+    t.same(createModuleLoader(kernel, 'K').load(['m']), [])
+    t.same(kernel.loaded, ['m flags=4'], 'the kernel decompresses it')
+  }
 
-  const gz = make('.ko.gz', gzipSync('m'))
+  const zst = make('.ko.zst', zstdCompressSync('m')).add({ '/sys/module/compression': 'xz\n' })
+  t.same(createModuleLoader(zst, 'K').load(['m']), [])
+  t.same(zst.loaded, ['m'], 'a kernel that knows another method only is not asked: it would complain in its log')
+
+  const gz = make('.ko.gz', gzipSync('m')).add({ '/sys/module/compression': 'gzip\n' })
   gz.effects.set(`${gzipSync('m').toString()} compressed`, 'EOPNOTSUPP')
   t.same(createModuleLoader(gz, 'K').load(['m']), [])
   t.equal(gz.loaded.at(-1), 'm', 'decompressed here, from a memfd')
