@@ -1,14 +1,16 @@
 // The real kernel in a network namespace of its own: rtnetlink as it answers, interfaces as sysfs shows them, a lease
 // of busybox's udhcpd with every option that is used, and whether somebody listens. Nothing of it reaches the machine.
 import t from 'tap'
+import { join } from 'node:path'
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ensureStorageTools } from '../../../scripts/setup/debian-tree.ts'
 import { Trace } from '../../execute/trace.ts'
 import { isErrno } from '../../kernel/errors.ts'
 import { createKoffiKernel } from '../../kernel/koffi-kernel.ts'
-import { MS_NODEV } from '../../abi/mount.ts'
+import { MS_BIND, MS_NODEV } from '../../abi/mount.ts'
 import { askDhcp } from './dhcp.ts'
 import { addressBytes } from './ip-address.ts'
 import { NetworkWatch } from './network-watch.ts'
@@ -20,7 +22,7 @@ import type { NetChange } from './rtnetlink.ts'
 
 if (process.env['FULCRUM_NETWORK'] === undefined) {
   const inside = ['--mount', '--net', '--propagation', 'private', process.execPath, import.meta.filename]
-  const { status } = spawnSync('unshare', inside, { stdio: 'inherit', env: { ...process.env, FULCRUM_NETWORK: '1' } })
+  const { status } = spawnSync('unshare', inside, { stdio: 'inherit', env: { ...process.env, FULCRUM_NETWORK: ensureStorageTools() } })
   process.exit(status ?? 1)
 }
 
@@ -126,6 +128,22 @@ opt lease 3600
   apply(planAddresses(index, DHCP_ANYWHERE, lease, []), 'enp0s9')
   t.match(ip('route'), /10\.5\.0\.0\/16 via 10\.0\.3\.9/)
   t.notMatch(readFileSync('/run/fulcrum/network/enp0s9.lease', 'utf8'), /SHELL|HOME=\/root/, 'nothing of our own environment')
+})
+
+await t.test('a lease of DHCPv6, by the busybox that images have', async (t) => {
+  const busybox = join(process.env['FULCRUM_NETWORK'] ?? '', 'usr/bin/busybox')
+  kernel.mount(busybox, '/bin/busybox', null, MS_BIND, null)
+  t.teardown(() => { kernel.umount2('/bin/busybox', 0) })
+  const dhcpd = spawn(process.execPath, [join(import.meta.dirname, 'dhcp6-server-for-tests.ts'), 'far0', '2001:db8:6::25', '2001:db8:6::53'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => { dhcpd.kill('SIGKILL') })
+  await new Promise((resolve) => { dhcpd.stdout.once('data', resolve) })
+  // Link-local addresses are tentative at first.
+  for (let left = 100; left > 0 && /tentative/.test(ip('-6', 'addr')); left--) await sleep(50)
+  const lease = askDhcp({ kernel, trace }, { device: 'enp0s9', family: 6, hostname: null, timeoutMs: 9000 })
+  t.match(lease, { address: { address: '2001:0db8:0006:0000:0000:0000:0000:0025', prefix: 128 }, dns: ['2001:0db8:0006:0000:0000:0000:0000:0053'], routers: [], leaseS: 1800 })
+  const index = readInterfaces(kernel).find((one) => one.name === 'enp0s9')?.index ?? 0
+  apply(planAddresses(index, DHCP_ANYWHERE, lease, []), 'enp0s9')
+  t.match(ip('-6', 'addr', 'show', 'dev', 'enp0s9'), /inet6 2001:db8:6::25\/128 scope global/)
 })
 
 await t.test('nobody answers', async (t) => {
