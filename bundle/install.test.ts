@@ -26,6 +26,11 @@ t.test('install into an empty root, from there into another, uninstall', async (
   }
   t.match(run(`${root}/a/usr/lib/fulcrum/bin/switch_root`, ['--version'], {}), { status: 0, stdout: projectVersion() })
   t.match(run(installed, ['install', '--root', `${root}/b`, '--json'], {}), { status: 0, stderr: '' }, 'the installed one is the packed program')
+  const hooks = [...(await installedTexts()).keys()].filter((name) => !/^(man|completions)\//.test(name))
+  t.same(hooks, [
+    'dracut/50fulcrum/fulcrum-keep.sh', 'dracut/50fulcrum/module-setup.sh', 'dracut/50fulcrum/switch_root',
+    'initramfs-tools/hooks/fulcrum', 'initramfs-tools/scripts/init-top/fulcrum', 'mkinitcpio/hooks/fulcrum', 'mkinitcpio/install/fulcrum',
+  ], 'what others read is named here, so that nothing else gets there')
   const json: unknown = JSON.parse(run(installed, ['uninstall', '--root', `${root}/b`, '--json'], {}).stdout)
   t.match(json, { dryRun: false, kept: [], root: `${root}/b` })
   t.match(run(installed, ['uninstall', '--root', `${root}/a`, '--prefix', '/usr'], {}), { status: 0, stderr: '' }, 'also by itself')

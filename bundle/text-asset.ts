@@ -17,7 +17,7 @@ const GENERATORS = ['dracut', 'initramfs-tools', 'mkinitcpio']
 
 function filesBelow(folder: string): [string, string][] {
   const names = fs.readdirSync(path.join(projectRoot, 'initrd-builder', folder), { recursive: true, withFileTypes: true })
-  return names.filter((entry) => entry.isFile()).map((entry): [string, string] => {
+  return names.filter((entry) => entry.isFile() && !entry.name.endsWith('.ts')).map((entry): [string, string] => {
     const file = path.join(entry.parentPath, entry.name)
     return [path.relative(path.join(projectRoot, 'initrd-builder'), file), fs.readFileSync(file, 'utf8')]
   }).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -3,7 +3,8 @@
 // the place then, with the suite in /suite and QEMU's lock at /run/qemu.lock, and all of it is gone at the end.
 
 export const ENTER_TREE = `
-work=$(mktemp -d)
+# Not in /tmp: whoever tidies up there takes the mount away from us, a directory that is removed in another namespace.
+work=$(mktemp -d -p "$(dirname "$source")" work.XXXXXX)
 trap 'umount -R -l "$work"; rmdir "$work"' EXIT
 mount -t tmpfs -o size=12g work "$work"
 mkdir "$work/upper" "$work/work" "$work/root"

@@ -13,12 +13,20 @@ import { parseInstallOptions, reportFailure, reportRefusal } from './install-opt
 import type { InstallOptions } from './install-options.ts'
 import { UsageError } from './option-list.ts'
 
+/** What still has it, by where the file was that brought it there. */
+const STILL: readonly (readonly [RegExp, string])[] = [
+  [/\/dracut\/modules\.d\//, "'dracut --force' takes it out of the initramfs"],
+  [/\/initramfs-tools\/hooks\//, "'update-initramfs -u' takes it out of the initramfs"],
+  [/\/initcpio\/install\//, "Take 'fulcrum' out of HOOKS in /etc/mkinitcpio.conf; 'mkinitcpio -P' takes it out of the initramfs"],
+]
+
 function report(options: InstallOptions, plan: UninstallPlan, io: CommandIo): void {
   const { place, dryRun } = options
   const at = (path: string): string => inRoot(place, path)
   if (options.json) io.stdout(`${JSON.stringify({ dryRun, ...place, removed: plan.removals, kept: plan.kept }, null, 2)}\n`)
   else if (dryRun) io.stdout(plan.removals.map((path) => `would remove ${at(path)}\n`).join(''))
   else io.stdout(`${plan.removals.length} files removed from ${at(place.prefix)}\n`)
+  if (!options.json && !dryRun) for (const [where, next] of STILL) if (plan.removals.some((path) => where.test(path))) io.stdout(`${next}\n`)
   for (const path of plan.kept) io.stderr(`fulcrum uninstall: Cannot remove '${at(path)}': it was changed since the install; keeping it, --force removes it\n`)
 }
 
