@@ -17,6 +17,11 @@ export interface BenchImage {
   readonly path: string
   /** Words for the kernel command line, where one image is measured in several ways. */
   readonly append?: string
+  /** What a reader has to know about how it was made. */
+  readonly note?: string
+  /** How long it took to make on this machine, seconds: from nothing, and again. */
+  readonly coldSeconds?: number
+  readonly warmSeconds?: number
 }
 
 /** Our image for this root in one variant; `options` go to `fulcrum build`. */
@@ -53,14 +58,16 @@ export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonl
   ]
 }
 
+/** Not in modules.dep: virtio_pci is the bus that virtio_blk's devices are found on. */
+export const ROOT_MODULES = ['virtio_pci', 'virtio_blk', 'ext4']
+
 /** The modules that a root on ext4 on virtio-blk needs, dependencies first, as files of an image. */
-function rootModules(kernel: Kernel): { readonly tree: Tree; readonly names: readonly string[] } {
+export function rootModules(kernel: Kernel): { readonly tree: Tree; readonly names: readonly string[] } {
   const folder = path.join(kernel.sysroot, 'lib/modules', kernel.release)
   const table = parseModulesDep(fs.readFileSync(path.join(folder, 'modules.dep'), 'utf8'))
-  // Not in modules.dep: virtio_pci is the bus that virtio_blk's devices are found on.
   const order = [
     ...new Set(
-      ['virtio_pci', 'virtio_blk', 'ext4'].flatMap((name) => {
+      ROOT_MODULES.flatMap((name) => {
         const entry = table.get(name)
         return entry === undefined ? [] : [...entry.needs, entry.path]
       }),
@@ -80,8 +87,8 @@ function rootModules(kernel: Kernel): { readonly tree: Tree; readonly names: rea
   return { tree, names }
 }
 
-/** What a person would write by hand: busybox, a script, switch_root. */
-export function busyboxImage(kernel: Kernel): BenchImage {
+/** Busybox, a script, and at its end a switch_root. */
+export function busyboxTree(kernel: Kernel, switchRoot: string): Tree {
   const { tree, names } = rootModules(kernel)
   const script = [
     '#!/bin/sh',
@@ -93,7 +100,7 @@ export function busyboxImage(kernel: Kernel): BenchImage {
     'for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=} ;; esac; done',
     'until device=$(findfs "$root" 2>/dev/null); do :; done',
     'mount -o ro "$device" /root',
-    'exec switch_root /root /sbin/init',
+    `exec ${switchRoot} /root /sbin/init`,
     '',
   ].join('\n')
   const image: Record<string, TreeEntry> = {
@@ -104,7 +111,12 @@ export function busyboxImage(kernel: Kernel): BenchImage {
   for (const applet of ['sh', 'mount', 'insmod', 'cat', 'findfs', 'switch_root'])
     image[`bin/${applet}`] = { type: 'link', target: 'busybox' }
   for (const name of ['proc', 'sys', 'dev', 'root']) image[name] = { type: 'directory' }
-  return { name: 'busybox switch_root', path: plainInitramfs(image) }
+  return image
+}
+
+/** What a person would write by hand: busybox, a script, switch_root. */
+export function busyboxImage(kernel: Kernel): BenchImage {
+  return { name: 'busybox switch_root', path: plainInitramfs(busyboxTree(kernel, 'switch_root')) }
 }
 
 /** What Debian makes by default (MODULES=most), and with nothing but the modules that this root needs. */

@@ -41,6 +41,21 @@ function steady(argument: string, keepWrites: boolean): string {
   return argument.startsWith('virtio-blk-pci,') ? `${argument},ioeventfd=off` : argument
 }
 
+/** Runs QEMU under the one lock of all QEMUs on this machine and returns what the guest wrote to ttyS0. */
+function runQemu(argumentsOf: readonly string[], timeoutSeconds: number, before: readonly string[]): string {
+  const lock = process.env['FULCRUM_QEMU_LOCK']
+  const { stdout, error, status } = spawnSync(
+    'flock',
+    ['--no-fork', lock ? lock : '/tmp/qemu.lock', ...before, 'timeout', '--foreground', '-s', 'KILL', `${timeoutSeconds}`, 'qemu-system-x86_64', ...argumentsOf],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 },
+  )
+  if (error !== undefined) throw new Error(`Cannot measure: ${error.message}`)
+  if (status !== 0) throw new Error(`Cannot measure: QEMU ended with status ${status}, or not within ${timeoutSeconds} s:\n${stdout.slice(-2000)}`)
+  return stdout
+}
+
+const CHANNELS = { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } } as const
+
 /**
  * What the guest wrote to ttyS0 until it powered off. Waits for the one lock of all QEMUs on this machine.
  * @param keepWrites what the guest writes stays in its disks' files, which must be on a tmpfs that has O_DIRECT
@@ -48,18 +63,11 @@ function steady(argument: string, keepWrites: boolean): string {
  */
 export function runMachine(machine: Machine, keepWrites = false, timeoutSeconds = TIMEOUT_SECONDS): string {
   for (const disk of machine.disks ?? []) fs.readFileSync(disk.path)
-  const plain = qemuArguments(
-    { ...machine, icount: true },
-    { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } },
-  )
-  const lock = process.env['FULCRUM_QEMU_LOCK']
-  const { stdout, error, status } = spawnSync(
-    'flock',
-    ['--no-fork', lock ? lock : '/tmp/qemu.lock', ...beforeOthers(), 'timeout', '--foreground', '-s', 'KILL', `${timeoutSeconds}`,
-      'qemu-system-x86_64', ...withoutPort(plain).map((argument) => steady(argument, keepWrites))],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 },
-  )
-  if (error !== undefined) throw new Error(`Cannot measure: ${error.message}`)
-  if (status !== 0) throw new Error(`Cannot measure: QEMU ended with status ${status}, or not within ${timeoutSeconds} s:\n${stdout.slice(-2000)}`)
-  return stdout
+  const plain = qemuArguments({ ...machine, icount: true }, CHANNELS)
+  return runQemu(withoutPort(plain).map((argument) => steady(argument, keepWrites)), timeoutSeconds, beforeOthers())
+}
+
+/** The same guest by the clock of this machine: for work that is not measured. */
+export function runPlainMachine(machine: Machine, timeoutSeconds: number): string {
+  return runQemu(withoutPort(qemuArguments(machine, CHANNELS)), timeoutSeconds, [])
 }
