@@ -3,6 +3,7 @@
 // Each subject is a file in bench/; this one chooses, and turns what is thrown into a line and an exit status.
 
 import { BOOT_USAGE, benchBoot } from './bench/boot.ts'
+import { BUILD_USAGE, benchBuild } from './bench/build-time.ts'
 import { KEEP_USAGE, benchKeep } from './bench/keep.ts'
 import { SCALE_USAGE, benchScale } from './bench/scale.ts'
 import { SHUTDOWN_USAGE, benchShutdown } from './bench/shutdown.ts'
@@ -15,6 +16,7 @@ ${SHUTDOWN_USAGE}
 ${KEEP_USAGE}
 ${SPAWN_USAGE}
 ${SCALE_USAGE}
+${BUILD_USAGE}
 
 Times are virtual milliseconds, a million instructions each. They repeat to a fraction of one for the same image.
 --only takes a regular expression on the names that are printed; --json prints everything that was measured.
@@ -26,6 +28,7 @@ async function main(args: string[]): Promise<void> {
   else if (subject === 'boot') await benchBoot(rest)
   else if (subject === 'shutdown') benchShutdown(rest)
   else if (subject === 'keep') benchKeep(rest)
+  else if (subject === 'build') benchBuild(rest)
   else if (subject === 'scale') benchScale(rest)
   else if (subject === 'spawn') await benchSpawn(rest)
   else {

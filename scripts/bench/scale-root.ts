@@ -8,8 +8,7 @@ import path from 'node:path'
 import { elfClosure } from '../../qemu-tests/harness/elf-closure.ts'
 import { busybox } from '../../qemu-tests/harness/small-root.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
-import { cacheDirectory } from '../setup/cache.ts'
-import { runTool } from '../setup/run-tool.ts'
+import { scaleTool } from './scale-tool.ts'
 
 /** What there is many of. 'carried' are mounts that the switch has to move one by one. */
 export const SUBJECTS = ['mounts', 'carried', 'processes'] as const
@@ -82,14 +81,12 @@ function program(name: string): string {
 
 /** The initramfs with this init. `fulcrum` is our executable, its addon beside it. */
 export function scaleTree(fulcrum: string, init: string): Tree {
-  const tool = path.join(cacheDirectory('bench'), 'scale-tool')
-  runTool('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-o', tool, path.join(import.meta.dirname, 'scale-tool.c')])
   const [findmnt, ps] = [program('findmnt'), program('ps')]
   const tree: Record<string, TreeEntry> = {
     ...elfClosure([fulcrum, findmnt, ps]),
     init: { type: 'text', text: init, mode: 0o755 },
     'bin/busybox': { type: 'file', source: busybox(), mode: 0o755 },
-    'bin/tool': { type: 'file', source: tool, mode: 0o755 },
+    'bin/tool': { type: 'file', source: scaleTool(), mode: 0o755 },
     'bin/fulcrum': { type: 'file', source: fulcrum, mode: 0o755 },
     'lib/fulcrum/koffi.node': { type: 'file', source: path.join(path.dirname(fulcrum), 'koffi.node'), mode: 0o755 },
     'usr/bin/findmnt': { type: 'file', source: findmnt, mode: 0o755 },

@@ -12,6 +12,7 @@ import { runMachine } from './run-machine.ts'
 import { growthOf } from './scale-growth.ts'
 import { CASES, SUBJECTS, SWITCH, SWITCH_BOOT, initScript, scaleTree } from './scale-root.ts'
 import type { Case, Subject } from './scale-root.ts'
+import { toolLines } from './scale-tool.ts'
 import { table } from './table.ts'
 
 export const SCALE_USAGE = `  scale [--kernel SERIES] [--of mounts|carried|processes]… [--count N]… [--only PATTERN] [--times N] [--console DIR] [--json]
@@ -29,35 +30,18 @@ interface Sample {
   readonly maxRssKiB: number | null
 }
 
-/** What a line of the guest says; null for other lines. */
-function parseLine(line: string): ReadonlyMap<string, unknown> | null {
-  const text = /scale: (\{.*\})/.exec(line)?.[1]
-  if (text === undefined) return null
-  const value: unknown = JSON.parse(text)
-  return typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : null
-}
-
 /** Samples of a guest's console. Throws for a command that failed and for a guest that did not come to its end. */
 function parseConsole(output: string, subject: Subject, count: number): Sample[] {
   const samples: Sample[] = []
-  let stamp: { name: string; at: number } | null = null
-  let isComplete = false
-  for (const line of output.split('\n')) {
-    const said = parseLine(line)
-    if (said === null) continue
-    const ns = Number(said.get('ns'))
-    const name = String(said.get('case') ?? said.get('stamp') ?? '')
-    if (said.has('error')) throw new Error(String(said.get('error')))
-    if (said.has('case')) {
-      if (said.get('failed') !== 0) throw new Error(`Cannot measure '${name}' with ${count} ${subject}: it fails`)
-      samples.push({ subject, count, name, cost: ns / 1e6, maxRssKiB: Number(said.get('maxRssKiB')) })
-    } else if (name !== 'init') stamp = { name, at: ns }
-    else if (stamp !== null) {
-      samples.push({ subject, count, name: stamp.name, cost: (ns - stamp.at) / 1e6, maxRssKiB: null })
-      isComplete = true
-    }
+  const lines = toolLines(output)
+  const end = lines.find((it) => it.kind === 'stamp' && it.name === 'init')
+  for (const { kind, name, ns, failed, maxRssKiB } of lines) {
+    if (kind === 'error') throw new Error(name)
+    if (failed > 0) throw new Error(`Cannot measure '${name}' with ${count} ${subject}: it fails`)
+    if (kind === 'case') samples.push({ subject, count, name, cost: ns / 1e6, maxRssKiB })
+    else if (end !== undefined && name !== 'init') samples.push({ subject, count, name, cost: (end.ns - ns) / 1e6, maxRssKiB: null })
   }
-  if (!isComplete) throw new Error(`Cannot measure ${count} ${subject}: the real init never ran:\n${output.slice(-3000)}`)
+  if (end === undefined) throw new Error(`Cannot measure ${count} ${subject}: the real init never ran:\n${output.slice(-3000)}`)
   return samples
 }
 
