@@ -57,6 +57,16 @@ chroot /run/initramfs /usr/bin/fulcrum shutdown poweroff --timeout 3 > /dev/cons
 sleep 20
 `
 
+/** The first time: back into the initramfs and forward again. Its /init is dracut's, which runs a second time. */
+const RETURN_ONCE = `
+if [ ! -e /var/returned ]; then
+  mount -o remount,rw /; touch /var/returned; mount -o remount,ro /
+  exec chroot /run/rootfs /usr/bin/fulcrum return --timeout 3 > /dev/console 2>&1
+fi
+is "returns in the record" "$(record returns)" 1
+is "one mount on /" "$(mounted_on /)" 1
+`
+
 /** These end by a shutdown in the middle of their script, so that what it found is looked at here. */
 async function bootAndLeave(t: Test, spec: GuestSpec): Promise<void> {
   const { report } = await bootScenario(t, spec)
@@ -64,7 +74,7 @@ async function bootAndLeave(t: Test, spec: GuestSpec): Promise<void> {
   t.ok(report.points.length > 10, `${report.points.length} checks in the guest`)
 }
 
-async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree'): Promise<void> {
+async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree', first = ''): Promise<void> {
   await t.test(`dracut of ${release}, shell, ${series}: the switch is ours, by pivot`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
@@ -75,7 +85,7 @@ async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'instal
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 ${RULES}`,
         disks: [{ path: disk.path, bus: 'virtio', writable: true }],
       },
-      script: tapScript(mountChecks('ext4'), `
+      script: tapScript(first, mountChecks('ext4'), `
 is "the record is fulcrum's, engine" "$(record engine)" pivot
 is "kept" "$(record keep)" full
 yes "root in the record" grep -q '"type": "ext4"' /run/fulcrum/boot.json
@@ -144,7 +154,7 @@ is "units that failed" "$(systemctl --failed --no-legend --plain)" ""
   })
 }
 
-await shell('bookworm', '6.12', 'tree')
+await shell('bookworm', '6.12', 'tree', RETURN_ONCE)
 await systemd('bookworm', '7.x', 'tree')
 await shell('sid', '7.x', 'install')
 await debian('trixie', '6.12')

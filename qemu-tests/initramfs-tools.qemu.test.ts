@@ -24,6 +24,16 @@ is "the switch was ours" "$(record engine)" pivot
 is "kept in the record" "$(record keep)" ${keep}
 `
 
+/** The first time: back into the initramfs and forward again. Its /init is that of initramfs-tools, which runs a second time. */
+const RETURN_ONCE = `
+if [ ! -e /var/returned ]; then
+  touch /var/returned
+  exec chroot /run/rootfs /bin/fulcrum return --timeout 3 > /dev/console 2>&1
+fi
+is "returns in the record" "$(record returns)" 1
+is "one mount on /" "$(mounted_on /)" 1
+`
+
 /** The small root: busybox's init would be more of a system, but nothing more of the hand-over. */
 async function withSmallRoot(series: (typeof KERNEL_SERIES)[number], keep: 'full' | 'slim'): Promise<void> {
   await t.test(`${series}: the small root by initramfs-tools, ${keep}, and power-off`, async (t) => {
@@ -36,7 +46,7 @@ async function withSmallRoot(series: (typeof KERNEL_SERIES)[number], keep: 'full
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw`,
         disks: [{ path: disk.path, bus: 'virtio', writable: true }],
       },
-      script: tapScript(mountChecks('ext4'), RECORD(keep), keep === 'full' ? keptMountChecks() : `
+      script: tapScript(keep === 'full' ? RETURN_ONCE : '', mountChecks('ext4'), RECORD(keep), keep === 'full' ? keptMountChecks() : `
 for at in /run/rootfs /run/initramfs; do is "type of $at" "$(type_of $at)" squashfs; done
 yes "systemd-shutdown finds its successor" test -x /run/initramfs/shutdown
 `, `

@@ -28,6 +28,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { STAGING } from '../plan/prepare.ts'
 import type { Plan } from '../plan/step.ts'
 import { initramfsDevices } from '../processes/read-origin.ts'
+import { takeReturns } from '../return/foreign-init.ts'
 import { VERSION } from '../version.ts'
 
 /** One such boot, from its facts to its record. */
@@ -36,6 +37,8 @@ export interface BootSide extends EndingState {
   readonly image: ImageConfig
   /** When the initramfs began, where a hook has written it down; else this program. */
   readonly start: StartState
+  /** How often the machine has returned to this initramfs. */
+  readonly returns: number
 }
 
 /** Seconds since the kernel's start, written down by a hook when the initramfs began. */
@@ -64,7 +67,7 @@ export function createBootSide(kernel: Kernel, view: Pick<Kernel, 'readText'> = 
   // The words of others are theirs to understand.
   const ours = problems.filter((it) => it.key.startsWith('fulcrum.')).map((it) => it.detail)
   for (const problem of [...(image.problem === null ? [] : [image.problem]), ...ours]) log.warn(problem)
-  return { kernel, line, parameters, log, image, trace: new Trace(() => kernel.monotonicUs()), start: startOf(kernel, newRoot, start) }
+  return { kernel, line, parameters, log, image, trace: new Trace(() => kernel.monotonicUs()), start: startOf(kernel, newRoot, start), returns: takeReturns(kernel) }
 }
 
 /** The request with what the command line and the image say. What the caller has chosen stays. */
@@ -153,7 +156,7 @@ export function recordSwitch(side: BootSide, before: BeforeSwitch, plan: Plan): 
   const summary: BootSummary = {
     version: VERSION, kernelRelease: attempt(() => kernel.readText('/proc/sys/kernel/osrelease').trim()) ?? 'unknown', commandLine: line.text,
     initUs: Number(side.start.monotonicUs), handOverUs: Number(kernel.monotonicUs()), root: before.root, prepared: plan.steps.some((step) => step.op === 'rmdir' && step.path === STAGING), plan, keep, rescues: 0,
-    initramfsDevice: devices[0] ?? '', initramfsDevices: devices, initArgv: ['/init', ...(plan.exec?.argv.slice(1) ?? [])], initEnv: {}, returns: 0,
+    initramfsDevice: devices[0] ?? '', initramfsDevices: devices, initArgv: ['/init', ...(plan.exec?.argv.slice(1) ?? [])], initEnv: {}, returns: side.returns,
   }
   const problem = writeRecord(kernel, summary, trace)
   if (problem !== null) log.warn(problem)

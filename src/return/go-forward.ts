@@ -17,6 +17,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { endProcesses } from '../processes/end-processes.ts'
 import { readRulesFile } from '../processes/judge.ts'
 import type { KillOptions } from '../processes/kill.ts'
+import { isForeignInit, prepareForeignInit } from './foreign-init.ts'
 import { readForwardRecord } from './forward-record.ts'
 import { formatReturned, RETURN_VARIABLE } from './returned.ts'
 
@@ -90,6 +91,7 @@ export function goForward(kernel: Kernel, options: { readonly shell: boolean }, 
   // It is unbindable as well where services were not to see it (plan/keep.ts), and is to be bound again.
   attempt(() => kernel.mount('none', '/', null, MS_REC | MS_PRIVATE, null))
   attempt(() => kernel.chmod('/', 0o755))
-  const told = { [RETURN_VARIABLE]: formatReturned({ returns: returns + 1, stop: options.shell }) }
-  return handOver(kernel, { op: 'exec', path: '/init', argv, env: { ...env, ...told }, kind: 'plain' }, start)
+  const told = { returns: returns + 1, stop: options.shell }
+  if (isForeignInit(kernel)) prepareForeignInit(kernel, told, print)
+  return handOver(kernel, { op: 'exec', path: '/init', argv, env: { ...env, [RETURN_VARIABLE]: formatReturned(told) }, kind: 'plain' }, start)
 }
