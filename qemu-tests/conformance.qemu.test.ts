@@ -87,7 +87,6 @@ for (const series of ['6.12', '7.x'] as const) {
     const kernel = ensureKernel(series)
     const result = await bootScenario(t, {
       name: `conformance-chain-${series}`,
-      timeoutMs: 240_000,
       machine: { kernel: kernel.vmlinuz, initrd: initramfs(steps, '/newroot /sbin/init'), memoryMiB: 768, append: `${BASE_APPEND} fulcrum.panic=0` },
       script: tapScript(`
 ${steps.map((step, index) => `like "PID 1 before ${step.implementation.name}'s ${step.tool}" "$(grep "^step ${index}:" /run/steps)" "pid 1, ${index === 0 ? 0 : 1} arguments, in /, 1 roots"`).join('\n')}

@@ -84,10 +84,9 @@ const root = ensureDebianRoot()
 function spec(name: string, machine: GuestSpec['machine'], script: string): GuestSpec {
   return {
     name,
-    timeoutMs: 240_000,
     machine,
     script,
-    converse: async (console) => { await console.waitFor(/login: /, 230_000) },
+    converse: async (console) => { await console.waitFor(/login: /) },
   }
 }
 

@@ -70,8 +70,8 @@ modprobe dummy numdummies=3 && ${note('dummy $(ls -d /sys/class/net/dummy2)')}
 modprobe -r dummy && [ ! -e /sys/module/dummy ] && ${note('removed')}`,
     'pre-trigger/50-wait.sh': `${note('pre-trigger $root')}
 wait_for_dev -n /dev/late
-( sleep 1; ln -s vda /dev/late; ${note('late')} ) &`,
-    'initqueue/settled/50-look.sh': `[ -e /run/looked ] || { : > /run/looked; ${note('settled')}; }`,
+( until [ -e /run/looked ]; do sleep 0.1; done; ${note('late')}; ln -s vda /dev/late ) &`,
+    'initqueue/settled/50-look.sh': `[ -e /run/looked ] || { ${note('settled')}; : > /run/looked; }`,
     'initqueue/finished/60-mine.sh': '[ -e /run/looked ]',
     'pre-mount/50-first.sh': `${note('pre-mount $mine $root $(readlink /dev/late)')}; exit 3`,
     'pre-mount/60-second.sh': note('pre-mount again $mine'),
@@ -81,7 +81,7 @@ wait_for_dev -n /dev/late
     ...DOWN,
   })
   await bootScenario(t, {
-    name: 'dracut-hooks-6.12', timeoutMs: 120_000,
+    name: 'dracut-hooks-6.12',
     machine: {
       kernel: kernel.vmlinuz, initrd: await testImage(kernel, { hooks, addModules: ['dummy'] }), memoryMiB: 768,
       append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro mine="two words" rd.mine=1`, disks: [{ path: disk.path, bus: 'virtio', writable: true }],
@@ -132,7 +132,7 @@ mount -t ext4 -o "\${rflags:-ro}" "/dev/disk/by-id/virtio-$serial" "$NEWROOT" &&
     ...DOWN,
   })
   await bootScenario(t, {
-    name: 'dracut-hooks-7.x', timeoutMs: 120_000,
+    name: 'dracut-hooks-7.x',
     machine: {
       kernel: kernel.vmlinuz, memoryMiB: 768, initrd: await testImage(kernel, { hooks, sysroot: ensureStorageTools(), features: ['udev', 'network'] }), network: true,
       append: `${BASE_APPEND} root=mine:SERIAL1 netroot=mine:one ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off rootflags=noatime ro`, disks: [{ path: disk.path, bus: 'virtio', writable: true, serial: 'SERIAL1' }],

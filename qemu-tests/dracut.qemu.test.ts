@@ -54,7 +54,7 @@ const LEAVE = `
 mount -o remount,rw /
 ${writeKnownFiles(WRITTEN)}
 chroot /run/initramfs /usr/bin/fulcrum shutdown poweroff --timeout 3 > /dev/console 2>&1
-sleep 20
+sleep 300
 `
 
 /** The first time: back into the initramfs and forward again. Its /init is dracut's, which runs a second time. */
@@ -103,7 +103,7 @@ async function systemd(release: DracutRelease, series: '6.12' | '7.x', by: 'inst
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
     await bootAndLeave(t, {
-      name: `dracut-systemd-${release}-${series}`, timeoutMs: 150_000,
+      name: `dracut-systemd-${release}-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by }), memoryMiB: 768,
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 ${RULES}`,
@@ -130,7 +130,7 @@ async function debian(release: DracutRelease, series: '6.12' | '7.x'): Promise<v
       'usr/lib/dracut/dracut-initramfs-restore': { type: 'text', mode: 0o755, text: '#!/bin/sh\necho dracut unpacks > /dev/console\n' },
     } })
     await bootScenario(t, {
-      name: `dracut-debian-${release}-${series}`, timeoutMs: 240_000,
+      name: `dracut-debian-${release}-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'systemd', by: 'install' }), memoryMiB: 1024,
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20`,

@@ -40,10 +40,9 @@ for (const [series, engine] of [['6.1', 'pivot'], ['6.12', 'move'], ['7.x', 'piv
     const seen: [name: string, text: string, pattern: RegExp][] = []
     const result = await bootScenario(t, {
       name: `failures-${series}`,
-      timeoutMs: 150_000,
       machine: {
         kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 512,
-        append: `${BASE_APPEND} root=LABEL=good-roof ro init=/sbin/init rd.timeout=2 fulcrum.panic=0 fulcrum.switch=${engine}`,
+        append: `${BASE_APPEND} root=LABEL=good-roof ro init=/sbin/init rd.timeout=5 fulcrum.panic=0 fulcrum.switch=${engine}`,
         disks: DISKS.map((spec) => ({ path: diskImage(spec).path, bus: 'virtio' as const })),
       },
       converse: async (console) => {
@@ -52,6 +51,7 @@ for (const [series, engine] of [['6.1', 'pivot'], ['6.12', 'move'], ['7.x', 'piv
         const first = await talk.prompt()
         expect('no such root', first, /Cannot find the root: LABEL=good-roof did not appear/)
         expect('its near miss', first, /near misses:\s+.*good-root/)
+        await talk.command('rd.timeout=60')
         expect('blk shows the disks', await talk.command('blk'), /vdg.*ext4.*good-root/)
         expect('mounts', await talk.command('mounts'), /\/proc/)
         expect('ps', await talk.command('ps'), /\b1\b.*(fulcrum|init)/)

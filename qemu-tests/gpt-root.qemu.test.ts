@@ -60,7 +60,7 @@ await t.test('6.1: a list of roots, one is chosen by its number, and nothing was
   await bootScenario(t, {
     name: 'guided-choice-6.1',
     machine: {
-      kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 512, append: `${BASE_APPEND} root=LABEL=nosuch rd.timeout=1 fulcrum.panic=0 rw`,
+      kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 512, append: `${BASE_APPEND} root=LABEL=nosuch rd.timeout=5 fulcrum.panic=0 rw`,
       disks: disks.map((spec) => ({ path: diskImage(spec).path, bus: 'virtio' })),
     },
     converse: async (console) => {

@@ -146,7 +146,7 @@ for (const series of KERNEL_SERIES) {
         await console.waitFor(/^fulcrum: version /m)
         seen.push(['it says that it died', await talk.prompt(), /stopped at 'crash'[^]*Node died of a fatal signal/])
         seen.push(['the shell is gone', await talk.command('ps'), /^(?![^]*busybox)/])
-        await talk.command('root=LABEL=good-root')
+        for (const word of ['rd.timeout=60', 'root=LABEL=good-root']) await talk.command(word)
         talk.last('retry')
       },
       script: tapScript(rootChecks({ fileSystem: 'ext4', engine }), engine === 'pivot' ? keptChecks() : freedChecks()),

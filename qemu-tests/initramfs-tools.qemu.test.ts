@@ -57,7 +57,7 @@ like "what a script started lives on" "$pid" '^[0-9]+$'
 is "its executable" "$(readlink /proc/$pid/exe)" "${series === '6.12' ? '/usr/bin/sleep' : '/usr/bin/sleep (deleted)'}"
 ${writeKnownFiles(LEFT)}
 echo "1..$count"; echo '{"record":"done","scriptStatus":0}'
-chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 60
+chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 300
 `),
       expectation: { report: 'tap', end: 'poweroff', consoleHas: [/Begin: [^]*fulcrum: root [^]*unmounted \/oldroot \(ext4[^]*old root taken down in \d+ ms: /], consoleLacks: [/Cannot/] },
       afterwards: ([path = '']) => checkExt4(path, { files: LEFT }),
@@ -70,7 +70,7 @@ async function withDebian(series: (typeof KERNEL_SERIES)[number]): Promise<void>
     const kernel = ensureKernel(series)
     const disk = debianDisk()
     await bootScenario(t, {
-      name: `initramfs-tools-debian-${series}`, timeoutMs: 240_000,
+      name: `initramfs-tools-debian-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: initramfsToolsImage(kernel), memoryMiB: 1024,
         append: `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`,

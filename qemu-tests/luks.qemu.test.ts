@@ -90,6 +90,7 @@ for (const series of ['6.12', '7.x'] as const) {
         const told = await talk.prompt()
         t.match(told, /Cannot unlock '\/dev\/vda': no passphrase was typed for 2 s/, 'that nobody typed is told')
         t.match(told, /\[root-locked\]/)
+        await talk.command('rd.luks.timeout=300')
         talk.last('retry')
         await answer(console, 'wrong\r')
         await console.waitFor(/wrong passphrase for \/dev\/vda, 2 more tries\r?\n/)

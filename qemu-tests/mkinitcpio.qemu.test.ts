@@ -34,7 +34,7 @@ yes "and the record knows it" test "$(record initUs)" -lt "$(record handOverUs)"
 is "environment of init" "$(tr '\\\\0' '\\\\n' < /proc/1/environ | cut -d= -f1)" TERM
 ${writeKnownFiles(LEFT)}
 echo "1..$count"; echo '{"record":"done","scriptStatus":0}'
-chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 60
+chroot /run/rootfs /bin/fulcrum shutdown poweroff > /dev/console 2>&1; sleep 300
 `),
     expectation: { report: 'tap', end: 'poweroff', consoleHas: [/fulcrum: root [^]*unmounted \/oldroot \(ext4[^]*old root taken down in \d+ ms: /], consoleLacks: [/Cannot/, /of before/] },
     afterwards: ([path = '']) => checkExt4(path, { files: LEFT }),

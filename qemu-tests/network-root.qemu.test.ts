@@ -76,11 +76,11 @@ interface Way {
 async function boot(t: Test, way: Way): Promise<void> {
   const { kernel, name } = way
   await bootScenario(t, {
-    name: `network-${name}`, timeoutMs: 120_000,
+    name: `network-${name}`,
     machine: {
       kernel: kernel.vmlinuz, memoryMiB: 640, network: true,
       initrd: await testImage(kernel, { sysroot, features: way.features }),
-      append: `${BASE_APPEND} rw rd.timeout=30 fulcrum.switch=pivot ${way.append}`,
+      append: `${BASE_APPEND} rw rd.timeout=120 fulcrum.switch=pivot ${way.append}`,
     },
     beside: way.beside, script: script(way.checks), afterwards: way.afterwards,
     ...(way.converse === undefined ? {} : { converse: way.converse }),
@@ -170,6 +170,7 @@ is "rescues" "$(record rescues)" 2`,
       const talk = new RescueTalk(console)
       await talk.prompt()
       await talk.retry('set ip=eth0:dhcp')
+      await talk.command('rd.timeout=60')
       await talk.command(`set root=nbd:10.0.2.2:${port}/root`)
       talk.last('retry')
     },

@@ -74,7 +74,6 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
   const seen: [name: string, text: string, pattern: RegExp][] = []
   await bootScenario(t, {
     name: 'obstacles-7.x',
-    timeoutMs: 120_000,
     machine: {
       kernel: kernel.vmlinuz, initrd: await testImage(kernel, { ...SHARING, omitModules: ['virtio_blk'] }), memoryMiB: 512,
       append: `${BASE_APPEND} root=LABEL=unreachable ro rd.timeout=2 fulcrum.panic=0 fulcrum.switch=pivot`,
@@ -86,11 +85,12 @@ await t.test('7.x: no driver, no mount points, an init for another processor, sh
       const first = await talk.prompt()
       expect('the root is not found', first, /LABEL=unreachable did not appear \[root-not-found\]/)
       expect('the hardware without driver is named', first, /hardware without a driver:\s+\S.* virtio\d+.*no module in this image is for it \(virtio:d00000002v/)
+      await talk.command('rd.timeout=60')
       expect('loading what is not there', await talk.command('load virtio_blk'), /Cannot .*'virtio_blk'/)
       expect('no mount points', await talk.retry('root=PARTLABEL=fulcrum-root'), /Cannot carry '\/[a-z]+': .*read-only \[mount-point-missing\]/)
       await talk.command('root=LABEL=foreign')
       talk.last('retry')
-      const started = await console.waitFor(/^fulcrum: .*init '\/sbin\/init'.*\r?\n/m, 45_000)
+      const started = await console.waitFor(/^fulcrum: .*init '\/sbin\/init'.*\r?\n/m)
       expect('the init that cannot run is told', started[0], /aarch64/i)
       // The kernel's own list ends at /bin/sh, and so does ours.
       await console.waitFor(/ms since the kernel started; starting \/bin\/sh/)

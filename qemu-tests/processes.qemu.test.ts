@@ -66,7 +66,7 @@ like "a reason" "$(field zoo-plain reason)" 'initramfs is kept'
 fulcrum kill --dry-run > /run/dry; is "status of a dry run" $? 0
 is "it would kill nothing" "$(tail -n 1 /run/dry)" "nothing to kill"
 fulcrum ps --pins > /run/pins; like "bytes that are pinned" "$(tail -n 1 /run/pins)" '^pinned of the initramfs: [0-9.]+ [KM]iB in [0-9]+ files'
-fulcrum kill --default kill --timeout 500 > /run/killed; is "status of kill" $? 0
+fulcrum kill --default kill --timeout 5000 > /run/killed; is "status of kill" $? 0
 like "one that ignores SIGTERM" "$(cat /run/killed)" 'zoo-deaf: ended by SIGKILL'
 like "one that does not" "$(cat /run/killed)" 'zoo-plain: ended by SIGTERM'
 list

@@ -34,12 +34,13 @@ const BEGIN = `
 mount --make-rshared /
 mount -t squashfs -o loop /srv/1 /usr
 mount -t tmpfs local /usr/local; echo local > /usr/local/file
+is_ready() { for try in $(busybox seq 600); do grep -q ready /run/reader-$1 && break; busybox usleep 200000; done; }
 start() {
   readers=""
   for mode in host peer slave pivot; do
     marker-reader $mode /usr/marker > /run/reader-$mode & readers="$readers $!"
   done
-  for mode in host peer slave pivot; do for try in 1 2 3 4 5 6 7 8 9; do grep -q ready /run/reader-$mode && break; busybox usleep 200000; done; done
+  for mode in host peer slave pivot; do is_ready $mode; done
   echo "# readers run"
 }
 stop() { kill $readers; wait $readers; cat /run/reader-* | grep reads | sed 's/^/# /'; }
@@ -74,8 +75,8 @@ fulcrum replace --rollback /usr > /run/out 2>&1; is "status of the rollback" $? 
 is "the second is back" "$(cat /usr/marker) $(cat /usr/local/file) $(mounted_on /usr)" "2 local 1"
 is "the third is free" "$(loops)" 1
 
-marker-reader slave /usr/marker > /run/reader-host & service=$!
-busybox sleep 1
+rm /run/reader-host; marker-reader slave /usr/marker > /run/reader-host & service=$!
+is_ready host
 fulcrum replace --keep-old /srv/4 /usr > /run/out 2>&1; is "status with the old one kept" $? 0
 like "both wait" "$(grep -c '^  pending' /run/out)" '^[2-9]$'
 is "the old one is to be seen" "$(cat /usr/marker)" 2
@@ -123,7 +124,6 @@ for (const { series, engine, checks, there } of rows) {
         disks: [{ path: disk.path, bus: 'virtio' }],
       },
       script: tapScript(`like "on the initramfs" "$(cat /run/on-initramfs)" '${there}'`, checks),
-      timeoutMs: 150_000,
       expectation: { report: 'tap', end: 'poweroff', consoleLacks: [/rescue/] },
     })
   })

@@ -95,7 +95,7 @@ async function rounds(series: (typeof KERNEL_SERIES)[number], engine: 'move' | '
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: roundsRoot, label: 'rounds', sizeMiB: 64 })
     await bootScenario(t, {
-      name: `rounds-${series}-${engine}-${keep}`, timeoutMs: 240_000,
+      name: `rounds-${series}-${engine}-${keep}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: await testImage(kernel, { include: sleeperIncludes(), keep }), memoryMiB: 768,
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw fulcrum.switch=${engine} fulcrum.keep=${keep} rounds=${count}`,
@@ -180,7 +180,7 @@ async function withSystemd(series: (typeof KERNEL_SERIES)[number]): Promise<void
     const kernel = ensureKernel(series)
     const disk = debianDisk()
     await bootScenario(t, {
-      name: `systemd-return-${series}`, timeoutMs: 300_000,
+      name: `systemd-return-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 1024,
         append: `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`,
@@ -216,7 +216,7 @@ async function forced(series: (typeof KERNEL_SERIES)[number]): Promise<void> {
     const kernel = ensureKernel(series)
     const disk = debianDisk()
     await bootScenario(t, {
-      name: `systemd-forced-${series}`, timeoutMs: 240_000,
+      name: `systemd-forced-${series}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: await testImage(kernel), memoryMiB: 1024,
         append: `${BASE_APPEND} ${specifier(disk, 'UUID')} ro`,

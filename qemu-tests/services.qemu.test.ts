@@ -29,7 +29,7 @@ mkdir -p /tmp/root/bin /tmp/root/mnt /tmp/other
 cp /bin/busybox /tmp/root/bin/sleep
 like "pivot is refused" "$(/bin/fulcrum run --service --engine pivot /tmp/root -- /bin/sleep 0 2>&1)" 'in the initramfs, which pivot_root.2. cannot move before Linux 7.0.*--engine move'
 /bin/fulcrum run --service --name inside /tmp/root -- /bin/sleep 1000 2> /tmp/error &
-for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do pid=$(pidof sleep | cut -d ' ' -f 1); [ -n "$pid" ] && break; busybox sleep 0.5; done
+for try in $(busybox seq 240); do pid=$(pidof sleep | cut -d ' ' -f 1); [ -n "$pid" ] && break; busybox sleep 0.5; done
 is "auto works" "$(cat /tmp/error)" ""
 is "its root" "$(readlink /proc/$pid/root) $(ls /proc/$pid/root | tr '\\n' ' ')" "/ bin mnt "
 mount -t tmpfs event /tmp/root/mnt

@@ -37,11 +37,11 @@ for (const [series, overlay] of [['6.12', ''], ['7.x', 'overlay=tmpfs:size=16m']
     const seen: [name: string, text: string, pattern: RegExp][] = []
     const isOverlaid = overlay !== ''
     await bootScenario(t, {
-      name: `verity-${series}`, timeoutMs: 150_000,
+      name: `verity-${series}`,
       machine: {
         kernel: kernel.vmlinuz, memoryMiB: 768,
         initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['verity', 'overlay'] }),
-        append: `${BASE_APPEND} ${WORDS} rd.timeout=10 fulcrum.panic=0 fulcrum.switch=pivot ${overlay}`,
+        append: `${BASE_APPEND} ${WORDS} rd.timeout=60 fulcrum.panic=0 fulcrum.switch=pivot ${overlay}`,
         disks: [flipped, rootHashes.path, root.path, usr.path, usrHashes.path].map((path) => ({ path, bus: 'virtio' as const, readOnly: true })),
       },
       converse: async (console) => {

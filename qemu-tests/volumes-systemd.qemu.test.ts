@@ -75,7 +75,7 @@ const QUICKER = MASKED.map((unit) => `systemd.mask=${/\.(target|socket|timer)$/.
 const kernel = ensureKernel('6.12')
 await t.test('6.12: systemd on volumes that were activated without udev', async (t) => {
   await bootScenario(t, {
-    name: 'volumes-systemd-6.12', timeoutMs: 300_000,
+    name: 'volumes-systemd-6.12',
     machine: {
       kernel: kernel.vmlinuz, initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['lvm', 'md'] }), memoryMiB: 1024,
       append: `${BASE_APPEND} root=LABEL=lvm-root rw ${QUICKER}`,

@@ -13,7 +13,7 @@ import type { Observation } from './observation.ts'
 import { commandOf, kit, KIT } from './run-scenarios.ts'
 import type { Answer, Run } from './run-scenarios.ts'
 
-const LIMIT_MS = 60_000
+const LIMIT_MS = 300_000
 
 function stage(folder: string, run: Run, index: number): Promise<Observation | null> {
   // Abstract sockets are the machine's: the name tells two checkouts apart.

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listens } from './nbd-server.ts'
 
-const START_MS = 20_000
+const START_MS = 120_000
 
 export interface ChrootServer {
   /** For messages. */

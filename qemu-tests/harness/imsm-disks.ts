@@ -26,7 +26,6 @@ async function makeDisks(kernel: Kernel, root: DiskImage, paths: readonly string
       kernel: kernel.vmlinuz, initrd: await storageImage(kernel, 'make-imsm'), append: 'console=ttyS0 panic=-1', memoryMiB: 512,
       disks: [{ path: empty, bus: 'virtio', writable: true }, { path: empty, bus: 'virtio', writable: true }, { path: root.path, bus: 'virtio', readOnly: true }],
     },
-    timeoutMs: 240_000,
     expectation: { report: 'none', end: 'poweroff', consoleHas: [/^array made/m] },
     afterwards: (disks) => {
       for (const [index, path] of paths.entries()) {

@@ -35,7 +35,7 @@ export interface MadeDisksSpec<Name extends string> {
   readonly kernel?: Kernel
   /** Default 512. */
   readonly memoryMiB?: number
-  /** Default 240 s. */
+  /** Default: that of guests. */
   readonly timeoutMs?: number
 }
 
@@ -109,7 +109,7 @@ async function make(spec: MadeDisksSpec<string>, kernel: Kernel, tools: string, 
     const result = await runGuest({
       name: `make-${spec.name}`,
       machine: { kernel: kernel.vmlinuz, initrd, append: 'console=ttyS0 panic=-1', memoryMiB: spec.memoryMiB ?? 512, disks },
-      timeoutMs: spec.timeoutMs ?? 240_000,
+      ...(spec.timeoutMs === undefined ? {} : { timeoutMs: spec.timeoutMs }),
       expectation: { report: 'none', end: 'poweroff', consoleHas: [new RegExp(`^${DONE}`, 'm')] },
       afterwards: (written) => {
         for (const [index, path] of paths.entries()) runTool('cp', ['--sparse=always', written[index] ?? '', `${path}.new`])

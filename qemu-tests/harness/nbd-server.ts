@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownPath } from './own-files.ts'
 
-const START_MS = 10_000
+const START_MS = 120_000
 
 /** A port of 127.0.0.1 that nobody listens on just now. */
 export function freePort(): Promise<number> {

@@ -13,9 +13,9 @@ export class RescueTalk {
   }
 
   /** Waits for the prompt and returns everything that came before it. */
-  async prompt(timeoutMs = 45_000): Promise<string> {
+  async prompt(): Promise<string> {
     const start = this.#console.text.length
-    await this.#console.waitFor(PROMPT, timeoutMs)
+    await this.#console.waitFor(PROMPT)
     return this.#console.text.slice(Math.max(0, start - 4096))
   }
 

@@ -20,7 +20,8 @@ import { Qmp } from './qmp.ts'
 import { removeWritableDisks, withWritableDisks, withoutWritableDisks } from './writable-disk.ts'
 
 const MAX_RETRIES = 3
-const DEFAULT_TIMEOUT_MS = 90_000
+/** For hangs, not for slow machines: ten times what the longest guest takes. */
+const DEFAULT_TIMEOUT_MS = 600_000
 /** After a panic line the kernel still prints where it was; after this long it is killed. */
 const PANIC_GRACE_MS = 1500
 

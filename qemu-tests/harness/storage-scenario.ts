@@ -75,7 +75,7 @@ export async function servedRootScenario(kernel: Kernel, kind: ServedRoot, more:
     kernel: kernel.vmlinuz, initrd, memoryMiB: 1024, disks, network: isNbd,
     append: [BASE_APPEND, 'rw', SERVED_ROOTS[kind].append, QUICKER, append, more.append ?? ''].join(' '),
   })
-  const common = { name: more.name, timeoutMs: 240_000, script: tapScript(checks(kind), more.checks ?? '', WRITE) }
+  const common = { name: more.name, script: tapScript(checks(kind), more.checks ?? '', WRITE) }
   if (isNbd) {
     const served = copyOf(disk.path)
     const port = await freePort()

@@ -83,9 +83,8 @@ export function freedChecks(): string {
   return `
 for at in /run/rootfs /run/initramfs; do is "nothing on $at" "$(mounted_on $at)" 0; done
 is "rootfs is not visible" "$(awk '/ - rootfs /' /proc/self/mountinfo)" ""
-for try in 1 2 3 4 5 6 7 8 9 10; do
-  left=$(( $(kib Unevictable) + $(kib Shmem) )); [ $left -lt 2048 ] && break; sleep 0.5
-done
+try=0
+until left=$(( $(kib Unevictable) + $(kib Shmem) )); [ $left -lt 2048 ] || [ $try -ge 120 ]; do try=$((try + 1)); sleep 0.5; done
 yes "the memory of the initramfs is free, $left KiB left" test $left -lt 2048
 `
 }

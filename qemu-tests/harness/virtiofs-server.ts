@@ -5,7 +5,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Virtiofsd } from '../../scripts/setup/virtiofsd.ts'
 
-const START_MS = 10_000
+const START_MS = 120_000
 
 /** Starts a server on `socket` and waits until it listens. The function that comes back ends it. */
 export async function serveVirtiofs(server: Virtiofsd, folder: string, socket: string): Promise<() => void> {

@@ -102,7 +102,7 @@ t.test('what is typed, what is shown, what is answered', async (t) => {
 })
 
 t.test('nobody types; somebody begins and stops; what came early is no answer', async (t) => {
-  const terminal = new Terminal([150, 1500, 0], 'too early\r')
+  const terminal = new Terminal([150, 5000, 0], 'too early\r')
   t.match(await terminal.ask('', 1), { kind: 'timeout', isRestored: true })
   t.match(await terminal.ask('half', 2), { kind: 'timeout', text: null, isRestored: true, shown: /^\*{4}\r\n$/ })
   t.match(await terminal.ask('late\r', 3), { kind: 'typed', text: 'late' })

@@ -132,9 +132,9 @@ t.test('a call that hangs: told in time, the watchdog is fed, the child is gone,
     const [child = ''] = children()
     if (ticks++ === 0) [status, descriptors] = [k.readText(`/proc/${child}/status`), k.readdir(`/proc/${child}/fd`)]
   }
-  t.equal(k.bounded(HANGS, { timeoutMs: 200, tickMs: 20, tick }), 'hung')
+  t.equal(k.bounded(HANGS, { timeoutMs: 1000, tickMs: 20, tick }), 'hung')
   const took = performance.now() - start
-  t.ok(took >= 200 && took < 5000, `${took} ms`)
+  t.ok(took >= 1000 && took < 60_000, `${took} ms`)
   t.ok(ticks >= 3, `${ticks} ticks`)
   t.match(status, /SigBlk:\tfffffffffffbfeff/, 'no signal can run a handler of Node in it')
   t.strictSame(descriptors, [])
@@ -197,7 +197,7 @@ t.test('a child that no signal ends is left alone with its memory, and buried wh
       // EAGAIN: not yet there, or read before.
     }
   }
-  t.equal(k.bounded({ call: 'syncfs', path: at('fuse') }, { timeoutMs: 300, tickMs: 10, tick: readRequest }), 'hung')
+  t.equal(k.bounded({ call: 'syncfs', path: at('fuse') }, { timeoutMs: 2000, tickMs: 10, tick: readRequest }), 'hung')
   const [child = ''] = children()
   t.match(k.readText(`/proc/${child}/stat`), / D /, 'it waits on')
   const memory = arenas()
@@ -208,7 +208,7 @@ t.test('a child that no signal ends is left alone with its memory, and buried wh
   // The last descriptor of the server ends the connection.
   k.close(fuse)
   const ended = (): boolean => / Z /.test(k.readText(`/proc/${child}/stat`))
-  for (let i = 0; i < 500 && !ended(); i++) k.sleepMs(10)
+  for (let i = 0; i < 6000 && !ended(); i++) k.sleepMs(10)
   t.ok(ended(), 'it has no copy of the descriptor')
   if (!ended()) abortFuse()
   k.bounded({ call: 'sync' }, PATIENT)

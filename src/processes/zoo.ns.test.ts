@@ -57,13 +57,19 @@ animal deleted "$Z/gone/busybox" sleep 1000
 ln -s busybox "$Z/bin/sh"
 animal script "$Z/script"
 animal other-user setpriv --reuid 65534 --clear-groups "$b" sleep 1000
-animal zombie-parent "$b" sh -c "$b true & exec $b sleep 1000"
+animal zombie-parent "$b" sh -c "$b true & exec $b sleep 1000"; parent=$!
 mount -t tmpfs lazy "$Z/lazy"; cp "$b" "$Z/lazy/busybox"
 animal lazily-unmounted "$Z/lazy/busybox" sleep 1000
 animal root /bin/sleep 1000
-animal deaf "$b" sh -c 'trap "" TERM; '"$b"' sleep 1000; :'
+animal deaf "$b" sh -c 'trap "" TERM; '"$b"' sleep 1000; :'; deaf=$!
 animal cwd-only sh -c 'cd "$0" && exec /bin/sleep 1000' "$Z/bin"
-sleep 0.3
+child() { read -r one rest < "/proc/$1/task/$1/children"; [ -n "$one" ]; }
+# Everybody is what it is to be: exec is done, and those have a child that are to have one.
+for pid in $(jobs -p); do
+  until case $(readlink "/proc/$pid/exe") in */busybox | */sleep) ;; *) false ;; esac; do sleep 0.02; done
+done
+until child "$parent" && grep -q '^State:.Z' "/proc/$one/status"; do sleep 0.02; done
+until child "$deaf"; do sleep 0.02; done
 rm "$Z/gone/busybox"
 umount -l "$Z/lazy"
 echo ready

@@ -100,7 +100,7 @@ for (const one of cases) {
       const what = `call ${at}, ${failed}`
       if (!(error instanceof ReplaceError)) t.fail(`${what}: ${String(error)}`)
       else if (error.left.length > 0) t.fail(`${what}: left ${error.left.join('; ')}`)
-      for (let wait = 0; wait < 50 && look() !== before; wait += 1) kernel.sleepMs(10)
+      for (let wait = 0; wait < 3000 && look() !== before; wait += 1) kernel.sleepMs(10)
       if (look() !== before) {
         t.strictSame(look(), before, what)
         break

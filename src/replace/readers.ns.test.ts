@@ -57,7 +57,7 @@ async function underReaders(w: World, path: string, swap: (version: number) => v
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   // The last one is seen by all before they are stopped.
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await new Promise((resolve) => setTimeout(resolve, 1500))
   return { counts: await Promise.all(readers.map((end) => end())), swaps }
 }
 
@@ -126,14 +126,18 @@ await t.test('"/", by pivot_root: readers of this namespace', async (t) => {
 })
 
 t.test('unmount and mount: they see it', async (t) => {
-  const w = makeWorld()
-  const { counts, swaps } = await underReaders(w, `${w.target}/marker`, (version) => {
-    const source = w.version(String(version))
-    kernel.umount2(w.target, MNT_DETACH)
-    kernel.mount(source, w.target, null, MS_BIND, null)
-  })
-  const wrong = sum(counts, 'below') + sum(counts, 'errors')
-  t.comment(`${swaps} swaps, ${sum(counts, 'reads')} reads, ${wrong} wrong`)
+  let wrong = 0
+  // Who gets the processor when is not for this test to say: once is enough.
+  for (let round = 0; round < 20 && wrong === 0; round += 1) {
+    const w = makeWorld()
+    const { counts, swaps } = await underReaders(w, `${w.target}/marker`, (version) => {
+      const source = w.version(String(version))
+      kernel.umount2(w.target, MNT_DETACH)
+      kernel.mount(source, w.target, null, MS_BIND, null)
+    })
+    wrong = sum(counts, 'below') + sum(counts, 'errors')
+    t.comment(`${swaps} swaps, ${sum(counts, 'reads')} reads, ${wrong} wrong`)
+    w.end()
+  }
   t.ok(wrong > 0, 'the readers see a window where there is one')
-  w.end()
 })

@@ -40,7 +40,7 @@ function ready(script: string): { child: RunningChild; said: () => string; close
   const out = kernel.memfdCreate('out', 0)
   const child = spawner.start(container(sh(script), { stdio: [0, out, 2], user: OTHER_USER }))
   const said = (): string => kernel.readText(`/proc/self/fd/${out}`)
-  for (let i = 0; i < 500 && !said().includes('ready'); i++) kernel.sleepMs(10)
+  for (let i = 0; i < 6000 && !said().includes('ready'); i++) kernel.sleepMs(10)
   return { child, said, close: () => kernel.close(out) }
 }
 
@@ -57,14 +57,14 @@ t.test('it ends as its main child does', async (t) => {
 })
 
 t.test('1,000 orphans are reaped', async (t) => {
-  const script = 'exec 3>&1; i=0; while [ $i -lt 1000 ]; do ( (exit 5) <&3 & ); i=$((i+1)); done; sleep 0.3; grep -l "^State:.Z" /proc/[0-9]*/status | wc -l'
+  const script = 'exec 3>&1; i=0; while [ $i -lt 1000 ]; do ( (exit 5) <&3 & ); i=$((i+1)); done; for try in $(seq 600); do left=$(grep -l "^State:.Z" /proc/[0-9]*/status 2> /dev/null | wc -l); [ $left = 0 ] && break; sleep 0.1; done; echo $left'
   t.strictSame(linesOf(script), ['0', 0])
 })
 
 t.test('the rest of the container goes with the main child', async (t) => {
   const started = performance.now()
   t.equal(linesOf('sleep 1000 < /dev/full & setsid sleep 1000 < /dev/full & exit 3').at(-1), 3)
-  t.ok(performance.now() - started < 5000)
+  t.ok(performance.now() - started < 60_000)
 })
 
 t.test('signals are passed on, to another user too', async (t) => {
@@ -72,7 +72,7 @@ t.test('signals are passed on, to another user too', async (t) => {
   for (const signal of [1, 2, 3, 10, 12, 15, 18, 23, 28, 34, 40, 64]) {
     const { child, close } = ready(`trap 'exit 33' ${signal}; echo ready; while :; do sleep 0.01; done`)
     child.signal(signal)
-    t.strictSame(child.wait(5000), { code: 33, signal: null }, `signal ${signal}`)
+    t.strictSame(child.wait(60_000), { code: 33, signal: null }, `signal ${signal}`)
     close()
   }
 })
@@ -82,23 +82,23 @@ t.test('stopped and continued through it; a burst; a signal from inside', async 
   const stopped = ready('echo ready; exec sleep 1000')
   stopped.child.signal(20)
   const state = (): string => /State:\t(.)/.exec(kernel.readText(`/proc/${kernel.readText(`/proc/${stopped.child.pid}/task/${stopped.child.pid}/children`).trim()}/status`))?.[1] ?? ''
-  for (let i = 0; i < 200 && state() !== 'T'; i++) kernel.sleepMs(5)
+  for (let i = 0; i < 12_000 && state() !== 'T'; i++) kernel.sleepMs(5)
   t.equal(state(), 'T')
   stopped.child.signal(18)
-  for (let i = 0; i < 200 && state() === 'T'; i++) kernel.sleepMs(5)
+  for (let i = 0; i < 12_000 && state() === 'T'; i++) kernel.sleepMs(5)
   t.not(state(), 'T')
   for (let i = 0; i < 100; i++) stopped.child.signal(28)
   stopped.child.signal(15)
-  t.strictSame(stopped.child.wait(5000), { code: 143, signal: null })
+  t.strictSame(stopped.child.wait(60_000), { code: 143, signal: null })
   stopped.close()
-  t.equal(linesOf("trap 'echo got; exit 4' TERM; kill -TERM 1; sleep 1; sleep 1").at(-1), 4)
+  t.equal(linesOf("trap 'echo got; exit 4' TERM; kill -TERM 1; for try in $(seq 600); do sleep 0.1; done").at(-1), 4)
 })
 
 t.test('killed itself, nothing of the container is left', async (t) => {
   const { child, close } = ready('sleep 1000 </dev/full & echo ready; sleep 1000')
   const inside = kernel.readText(`/proc/${child.pid}/task/${child.pid}/children`).trim().split(' ')
   child.signal(9)
-  t.strictSame(child.wait(5000), { code: null, signal: 9 })
+  t.strictSame(child.wait(60_000), { code: null, signal: 9 })
   t.strictSame(inside.filter((pid) => kernel.exists(`/proc/${pid}`)), [])
   close()
 })

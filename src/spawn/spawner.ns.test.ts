@@ -4,6 +4,7 @@
 
 import { spawn } from 'node:child_process'
 import { pbkdf2 } from 'node:crypto'
+import { once } from 'node:events'
 import t from 'tap'
 import { PR_GET_DUMPABLE, RLIMIT_NOFILE, SIGKILL } from '../abi/process.ts'
 import type { Fd } from '../kernel/kernel.ts'
@@ -132,11 +133,17 @@ t.test('2,000 in a row, while this process collects garbage, its threads work, a
   const before = snapshot(kernel)
   let noise = true
   let others = 0
+  let lastOther: Promise<unknown> = Promise.resolve()
   const hash = (): void => void pbkdf2('a', 'b', 20_000, 64, 'sha512', () => noise && hash())
-  const child = (): void => void spawn('/bin/sh', ['-c', 'exit 9']).on('exit', (code) => {
-    if (code === 9) others += 1
-    if (noise) child()
-  })
+  const child = (): void => {
+    const other = spawn('/bin/sh', ['-c', 'exit 9'])
+    // Its descriptors are closed by then.
+    lastOther = once(other, 'close')
+    other.on('exit', (code) => {
+      if (code === 9) others += 1
+      if (noise) child()
+    })
+  }
   hash()
   hash()
   child()
@@ -153,7 +160,7 @@ t.test('2,000 in a row, while this process collects garbage, its threads work, a
   }
   noise = false
   t.strictSame([failures, garbage.length], [[], 20_000])
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  await lastOther
   t.ok(others > 5, `${others} children of Node ended as they should`)
   t.strictSame(leaks(kernel, before), [])
 })

@@ -44,7 +44,7 @@ const bound = server.address()
 const port = typeof bound === 'object' && bound !== null ? bound.port : 0
 
 await t.test('somebody listens, or nobody', async (t) => {
-  kernel.probeTcp(Uint8Array.of(127, 0, 0, 1), port, 1000)
+  kernel.probeTcp(Uint8Array.of(127, 0, 0, 1), port, 60_000)
   t.pass('a server')
   const refused = (address: string): unknown => {
     try {
@@ -75,7 +75,7 @@ await t.test('links, addresses and routes as the kernel takes them', async (t) =
   apply(planLink(lan, request, 'enp0s9'), 'lan0')
   apply([{ kind: 'link', index: far.index, name: 'far0' }, { kind: 'link', index: far.index, up: true }], far.name)
   const watch = new NetworkWatch(kernel, { loadForDevice: () => 0 })
-  const up = watch.until(() => readInterfaces(kernel).find((one) => one.name === 'enp0s9' && one.hasCarrier === true) ?? null, 5000)
+  const up = watch.until(() => readInterfaces(kernel).find((one) => one.name === 'enp0s9' && one.hasCarrier === true) ?? null, 60_000)
   watch.close()
   t.match(up, { mac: '02:00:00:00:00:09', index: lan.index })
   apply(planAddresses(lan.index, request, null, [{ to: { address: '10.7.0.0', prefix: 16 }, gateway: '10.0.9.1', device: null }]), 'enp0s9')
@@ -118,7 +118,7 @@ opt lease 3600
   const dhcpd = spawn('busybox', ['udhcpd', '-f', '-S', '/run/udhcpd.conf'], { stdio: 'ignore' })
   t.teardown(() => { dhcpd.kill('SIGKILL') })
   await sleep(200)
-  const lease = askDhcp({ kernel, trace }, { device: 'enp0s9', family: 4, hostname: 'me', timeoutMs: 9000 })
+  const lease = askDhcp({ kernel, trace }, { device: 'enp0s9', family: 4, hostname: 'me', timeoutMs: 120_000 })
   t.match(lease, {
     address: { address: '10.0.3.20', prefix: 24 }, dns: ['10.0.3.3', '10.0.3.4'], domain: 'example.org', search: ['a.example', 'b.example'], hostname: 'leased',
     mtu: 1300, rootPath: '10.0.3.1:/export', ntp: ['10.0.3.5'], leaseS: 3600, server: '10.0.3.1', bootServer: '10.0.3.7',

@@ -40,9 +40,9 @@ export interface AtTerminal {
 
 export const later = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 
-/** Waits until it is so, three seconds at most. */
+/** Waits until it is so, a minute at most. */
 export async function until(isSo: () => boolean): Promise<boolean> {
-  for (let waited = 0; waited < 3000 && !isSo(); waited += 10) await later(10)
+  for (let waited = 0; waited < 60_000 && !isSo(); waited += 10) await later(10)
   return isSo()
 }
 
@@ -81,7 +81,7 @@ export class RunBed {
 
   /** As a program of its own, to its end. */
   fulcrum(...args: string[]): Ran {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...main, ...args], { encoding: 'utf8', env: ENV, timeout: 30_000 })
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...main, ...args], { encoding: 'utf8', env: ENV, timeout: 300_000 })
     return { status, out: stdout, err: stderr }
   }
   run(...args: string[]): Ran {
@@ -101,7 +101,7 @@ export class RunBed {
   /** The pid of what runs in the foreground somewhere, once it does. */
   async started(name: string): Promise<number> {
     const file = `/run/fulcrum/run/${name}.json`
-    for (let waited = 0; waited < 10_000; waited += 10) {
+    for (let waited = 0; waited < 60_000; waited += 10) {
       const entry = existsSync(file) ? parseEntry(readFileSync(file, 'utf8')) : null
       if (entry?.process != null) return entry.process.pid
       await later(10)
@@ -127,7 +127,7 @@ export class RunBed {
       end: endOf(child),
       type: (typed) => kernel.write(master, typed),
       shows: async (what) => {
-        for (let waited = 0; waited < 10_000; waited += 10) {
+        for (let waited = 0; waited < 60_000; waited += 10) {
           look()
           if (what.test(text)) {
             const seen = text

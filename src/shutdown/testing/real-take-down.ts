@@ -31,7 +31,9 @@ const people = [
   spawn('unshare', ['--mount', 'sleep', '1000'], { cwd: '/', stdio: 'ignore' }),
   spawn('sh', ['-c', 'trap "" TERM; while :; do sleep 1000; done'], { cwd: join(oldRoot, 'nested'), stdio: 'ignore' }),
 ]
-while (people.some(({ pid }) => !fs.existsSync(`/proc/${pid}/exe`) || fs.readlinkSync(`/proc/${pid}/exe`).endsWith('/node'))) k.sleepMs(10)
+/** By its program: before it was executed a child is node, or unshare. */
+const isSomebody = (pid: number | undefined): boolean => fs.existsSync(`/proc/${pid}/exe`) && !/\/(node|unshare)$/.test(fs.readlinkSync(`/proc/${pid}/exe`))
+while (people.some(({ pid }) => !isSomebody(pid))) k.sleepMs(10)
 
 const visible = (text: string): string => text.split('\n').filter((line) => [oldRoot, '/'].includes(line.split(' ')[4] ?? '') || line.includes(` ${oldRoot}/`)).map((line) => `${line}\n`).join('')
 const restricted: Pick<Kernel, 'readText' | 'readdir'> = {

@@ -74,7 +74,7 @@ export class ContainerRoom {
   /** By startRun(): the code of the command, or the reason why it was refused. */
   startedOrRefused(wish: Wish): string {
     try {
-      return String(startRun(this.kernel, this.spawner, this.request(wish, [0, 1, 2])).wait(20_000)?.code)
+      return String(startRun(this.kernel, this.spawner, this.request(wish, [0, 1, 2])).wait(200_000)?.code)
     } catch (error) {
       if (error instanceof RunRefused) return error.refusal.reason
       throw error
@@ -85,7 +85,7 @@ export class ContainerRoom {
   sh(script: string, wish: Wish = {}): Outcome {
     return this.#captured((stdio) => {
       const child = this.spawner.start(this.plan({ command: ['sh', '-c', script], ...wish }, stdio))
-      return child.wait(20_000)
+      return child.wait(200_000)
     })
   }
 
@@ -102,7 +102,7 @@ export class ContainerRoom {
       if (count === null || count === 0) break
       output += new TextDecoder().decode(bytes.subarray(0, count))
     }
-    return { status: child.wait(10_000), output: output.replaceAll('\r', '') }
+    return { status: child.wait(200_000), output: output.replaceAll('\r', '') }
   }
 
   #captured(run: (stdio: readonly [number, number, number]) => ExitStatus | null): Outcome {
