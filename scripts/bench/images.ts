@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { ownPath } from '../../qemu-tests/harness/own-files.ts'
 import { plainInitramfs } from '../../qemu-tests/harness/plain-initramfs.ts'
 import type { Tree, TreeEntry } from '../../qemu-tests/harness/tree.ts'
 import { parseModulesDep } from '../../src/kmod/modules-dep.ts'
@@ -24,17 +25,34 @@ export interface BenchImage {
   readonly warmSeconds?: number
 }
 
-/** Our image for this root in one variant; `options` go to `fulcrum build`. */
-export function buildOurs(kernel: Kernel, fulcrum: string, compress: string, name: string, options: readonly string[]): BenchImage {
-  const output = path.join(cacheDirectory('bench'), `fulcrum-${kernel.release}-${name}.img`)
+/** Our image for this root in one variant; `options` go to `fulcrum build`. It goes with this process: it is ours as it is now. */
+export function buildOurs(kernel: Kernel, fulcrum: string, name: string, options: readonly string[]): BenchImage {
+  const output = ownPath('images', `bench-${kernel.release}-${name.replaceAll(' ', '-')}`, '.img')
   const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
-  runTool(fulcrum, [...args, '--compress', compress, ...options])
-  return { name: `fulcrum ${name}`, path: output }
+  runTool(fulcrum, [...args, ...options])
+  return { name, path: output }
+}
+
+/** The same with the seconds that it takes on this machine, by the clock: with an empty cache, and again. */
+function buildTimed(kernel: Kernel, fulcrum: string, name: string, options: readonly string[]): BenchImage {
+  const cache = ownPath('scratch', 'bench-cache')
+  const seconds = (environment: Readonly<Record<string, string>>): number => {
+    const start = process.hrtime.bigint()
+    const args = ['build', '--output', path.join(cache, 'timed.img'), '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
+    runTool(fulcrum, [...args, ...options], { env: environment })
+    return Number(process.hrtime.bigint() - start) / 1e9
+  }
+  fs.mkdirSync(cache, { recursive: true })
+  const coldSeconds = seconds({ FULCRUM_CACHE: cache })
+  const warmSeconds = seconds({ FULCRUM_CACHE: cache })
+  fs.rmSync(cache, { recursive: true, force: true })
+  return { ...buildOurs(kernel, fulcrum, name, options), coldSeconds, warmSeconds }
 }
 
 /** Our image for a way of keeping: the copy that `slim` keeps is only in the image that is made for it. */
 export function imageFor(kernel: Kernel, fulcrum: string, keep: string): BenchImage {
-  return keep === 'slim' ? buildOurs(kernel, fulcrum, 'zstd', 'zstd slim', ['--keep', 'slim']) : buildOurs(kernel, fulcrum, 'zstd', 'zstd', [])
+  const zstd = ['--compress', 'zstd']
+  return keep === 'slim' ? buildOurs(kernel, fulcrum, 'fulcrum zstd slim', [...zstd, '--keep', 'slim']) : buildOurs(kernel, fulcrum, 'fulcrum zstd', zstd)
 }
 
 /** Names of all modules but those that a root on ext4 on virtio-blk needs: what an image for one machine leaves out. */
@@ -44,17 +62,22 @@ function needlessModules(kernel: Kernel): string[] {
   return [...table.keys()].map((name) => name.replaceAll('-', '_')).filter((name) => !needed.has(name))
 }
 
-/** Our image in each compression that is asked for (the default: pivot, initramfs kept), then the ways to switch, and a small one. */
-export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonly string[]): BenchImage[] {
-  const images = compressions.map((compress) => buildOurs(kernel, fulcrum, compress, compress, []))
-  const [compress = 'zstd'] = compressions.includes('zstd') ? ['zstd'] : compressions
-  const base = images.find(({ name }) => name === `fulcrum ${compress}`)
-  if (base === undefined) return images
+/** Something to measure, whose image is made when its turn comes. Throws when it cannot be had. */
+export interface Candidate {
+  readonly name: string
+  readonly get: () => BenchImage
+}
+
+/** Our default image, an image for this machine alone, the ways to free it, and each compression that is asked for. */
+export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonly string[]): Candidate[] {
+  const omitted = (): string[] => needlessModules(kernel).flatMap((name) => ['--omit-module', name])
+  const freed = (name: string, append: string): Candidate => ({ name, get: () => ({ ...buildOurs(kernel, fulcrum, name, []), append }) })
   return [
-    ...images,
-    { name: `fulcrum ${compress} pivot, freed`, path: base.path, append: 'fulcrum.switch=pivot fulcrum.keep=none' },
-    { name: `fulcrum ${compress} move, freed`, path: base.path, append: 'fulcrum.switch=move fulcrum.keep=none' },
-    buildOurs(kernel, fulcrum, compress, `${compress} minimal`, needlessModules(kernel).flatMap((name) => ['--omit-module', name])),
+    { name: 'fulcrum', get: () => buildTimed(kernel, fulcrum, 'fulcrum', []) },
+    { name: 'fulcrum host-only', get: () => ({ ...buildTimed(kernel, fulcrum, 'fulcrum host-only', omitted()), note: 'by --omit-module of all that this machine does not need' }) },
+    freed('fulcrum keep=none', 'fulcrum.keep=none'),
+    freed('fulcrum move, keep=none', 'fulcrum.switch=move fulcrum.keep=none'),
+    ...compressions.map((compress) => ({ name: `fulcrum ${compress}`, get: () => buildOurs(kernel, fulcrum, `fulcrum ${compress}`, ['--compress', compress]) })),
   ]
 }
 
@@ -119,23 +142,3 @@ export function busyboxImage(kernel: Kernel): BenchImage {
   return { name: 'busybox switch_root', path: plainInitramfs(busyboxTree(kernel, 'switch_root')) }
 }
 
-/** What Debian makes by default (MODULES=most), and with nothing but the modules that this root needs. */
-export function debianImages(kernel: Kernel): BenchImage[] {
-  const root = ensureDebianRoot()
-  const small = path.join(cacheDirectory('bench'), `initramfs-tools-list-${root.key}-${kernel.release}.img`)
-  if (!fs.existsSync(small)) {
-    const script = [
-      'set -e', 'mount --bind "$1" "$1"', 'mount -t proc proc "$1/proc"', 'mount -t tmpfs tmp "$1/tmp"', 'mount -t tmpfs tmp "$1/var/tmp"',
-      'cp -a "$1/etc/initramfs-tools" "$1/tmp/conf"', 'sed -i s/^MODULES=.*/MODULES=list/ "$1/tmp/conf/initramfs.conf"',
-      'printf "virtio_pci\\nvirtio_blk\\next4\\n" > "$1/tmp/conf/modules"',
-      'chroot "$1" mkinitramfs -d /tmp/conf -o /tmp/initrd.img "$2"', 'cp "$1/tmp/initrd.img" "$3"',
-    ].join('\n')
-    makeAtomically(small, (temporary) => {
-      runTool('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', root.tree, kernel.release, temporary])
-    })
-  }
-  return [
-    { name: 'initramfs-tools most', path: ensureDebianInitramfs(root, kernel) },
-    { name: 'initramfs-tools list', path: small },
-  ]
-}

@@ -9,7 +9,8 @@ import { ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
 import { WITNESSES, ensureFulcrum, runsOf, saveConsole, seriesOf, withCopy } from './common.ts'
 import { dracutImages } from './dracut-images.ts'
-import { busyboxImage, debianImages, imageFor } from './images.ts'
+import { debianMost } from './debian-images.ts'
+import { busyboxImage, imageFor } from './images.ts'
 import { memory, shutdownTimes } from './marks.ts'
 import type { Memory, ShutdownTimes } from './marks.ts'
 import { runMachine } from './run-machine.ts'
@@ -41,7 +42,7 @@ function cases(kernel: Kernel, fulcrum: string): Case[] {
   const dracut = (ending: string) => (): string => dracutImages(kernel).find(({ name }) => name.endsWith(ending))?.path ?? ''
   return [
     { name: 'busybox switch_root, no exitrd', initrd: busybox, root: 'none' },
-    { name: 'initramfs-tools, no exitrd', initrd: () => debianImages(kernel).find(({ name }) => name.endsWith('most'))?.path ?? '', root: 'none' },
+    { name: 'initramfs-tools, no exitrd', initrd: () => debianMost(kernel).path, root: 'none' },
     { name: "busybox, mkinitcpio's exitrd, ready made", initrd: busybox, root: 'copied' },
     { name: "busybox, dracut's exitrd", initrd: busybox, root: 'dracut' },
     { name: 'dracut generic, its exitrd', initrd: dracut('generic'), root: 'dracut' },
