@@ -21,6 +21,7 @@ export const SYS_FUTEX = 202
 export const SYS_EXIT_GROUP = 231
 export const SYS_RT_SIGPROCMASK = 14
 export const SYS_PTRACE = 101
+export const SYS_STATFS = 137
 export const SYS_SYNC = 162
 export const SYS_MOUNT = 165
 export const SYS_UMOUNT2 = 166

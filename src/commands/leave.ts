@@ -12,9 +12,12 @@ import { plainExe } from '../processes/process-facts.ts'
 import { isInitramfs, planEnter } from '../return/enter.ts'
 import { RETURN_FILE } from '../return/go-forward.ts'
 import { leaveChroot } from '../return/leave-chroot.ts'
-import { leaveRoot } from '../return/leave-root.ts'
+import { leaveRoot, shutdownArgv } from '../return/leave-root.ts'
 import type { LeaveVerb } from '../return/leave-root.ts'
-import { replaceInit } from '../return/replace-init.ts'
+import { replaceInit, replaceInitHere } from '../return/replace-init.ts'
+import { findSilentRoot } from '../return/silent-root.ts'
+import type { SilentRoot } from '../return/silent-root.ts'
+import { runShutdown } from '../shutdown/shutdown.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type CommandIo } from './command.ts'
 
 export interface LeaveOptions {
@@ -82,11 +85,34 @@ export function leaveAsInit(kernel: Kernel, verb: LeaveVerb, options: LeaveOptio
   return leaveRoot(kernel, { verb, shell, timeoutMs: options.timeoutS * 1000 }, say)
 }
 
+/** From a root that does not answer: nothing of it can be ended in order, and nothing is asked of it. */
+function leaveSilent(kernel: Kernel, root: SilentRoot, verb: LeaveVerb, options: LeaveOptions, say: (line: string) => void): number {
+  if (!options.force || options.dryRun) root.forget()
+  if (!options.force) {
+    say('Cannot ask the running root: the server that it is on does not answer; --force does without')
+    return EXIT_SYSTEM
+  }
+  say('the server of the running root does not answer: the initramfs is entered without it')
+  if (options.dryRun) return EXIT_OK
+  root.enter()
+  try {
+    replaceInitHere(kernel, shutdownArgv({ verb, shell: options.shell }))
+    return EXIT_OK
+  } catch (error) {
+    say(`Cannot replace PID 1: ${errorLine(error)}, going on beside it`)
+    return runShutdown(kernel, [verb], {}, say)
+  }
+}
+
 /** As any other process of a running root. Returns an exit status, or goes on in place of PID 1 where that may not be replaced. */
 export function leaveAsOther(io: CommandIo, name: string, verb: LeaveVerb, options: LeaveOptions): number {
   const kernel = io.kernel()
   const say = (line: string): void => io.stderr(`${name}: ${line}\n`)
-  if (kernel.getuid() === 0) leaveChroot(kernel)
+  if (kernel.getuid() === 0) {
+    const silent = isInitramfs(kernel) ? findSilentRoot(kernel) : null
+    if (silent !== null) return leaveSilent(kernel, silent, verb, options, say)
+    leaveChroot(kernel)
+  }
   const { plan, refusal } = planEnter(kernel)
   if (plan === null) {
     say(refusal.detail)

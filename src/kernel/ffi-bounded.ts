@@ -6,7 +6,7 @@
 
 import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
 import { CLONE_FS, CLONE_VM, O_CLOEXEC, O_DIRECTORY, O_RDONLY, O_WRONLY, POLLIN, SIGKILL, WALL, WNOHANG } from '../abi/process.ts'
-import { SYS_CLOSE, SYS_CLOSE_RANGE, SYS_IOCTL, SYS_MOUNT, SYS_OPENAT, SYS_SWAPOFF, SYS_SYNC, SYS_SYNCFS, SYS_UMOUNT2, SYS_WRITE } from '../abi/raw-syscalls.ts'
+import { SYS_CLOSE, SYS_CLOSE_RANGE, SYS_IOCTL, SYS_MOUNT, SYS_OPENAT, SYS_STATFS, SYS_SWAPOFF, SYS_SYNC, SYS_SYNCFS, SYS_UMOUNT2, SYS_WRITE } from '../abi/raw-syscalls.ts'
 import { SyscallError, type SyscallArg } from './errors.ts'
 import type { Row, StartedTable } from './child-table.ts'
 import type { CallTables } from './ffi-call-table.ts'
@@ -15,6 +15,8 @@ import type { BoundedCall, BoundedOptions } from './kernel.ts'
 import { raw } from './syscall-arg.ts'
 
 const POLLFD_BYTES = 8
+/** struct statfs of 64-bit machines. */
+const STATFS_BYTES = 120
 const DEFAULT_TICK_MS = 1000
 /** How long SIGKILL may take before the child is left to itself. */
 const GRACE_MS = 200
@@ -53,6 +55,8 @@ function rowsFor(call: BoundedCall): NamedRow[] {
       return [{ nr: SYS_SYNC, args: [], name: 'sync', shown: [] }]
     case 'syncfs':
       return opened(call.path, O_RDONLY | O_DIRECTORY, { nr: SYS_SYNCFS, args: [fd], name: 'syncfs', shown: [call.path] })
+    case 'statfs':
+      return [{ nr: SYS_STATFS, args: [call.path, new Uint8Array(STATFS_BYTES)], name: 'statfs', shown: [call.path] }]
     case 'swapoff':
       return [{ nr: SYS_SWAPOFF, args: [call.path], name: 'swapoff', shown: [call.path] }]
     case 'ioctl':

@@ -79,13 +79,15 @@ export interface RunOptions {
 
 /**
  * A call that may never come back: the device beneath may be gone. `path` calls open, act and close.
- * mount(2), umount2(2), sync(2), syncfs(2), swapoff(2), ioctl(2).
+ * mount(2), umount2(2), sync(2), syncfs(2), statfs(2), swapoff(2), ioctl(2).
  */
 export type BoundedCall =
   | { readonly call: 'mount'; readonly source: string; readonly target: string; readonly fstype: string | null; readonly flags: number; readonly data: string | null }
   | { readonly call: 'umount2'; readonly target: string; readonly flags: number }
   | { readonly call: 'sync' }
   | { readonly call: 'syncfs'; readonly path: string }
+  /** Whether the file system answers: what it says is not told. */
+  | { readonly call: 'statfs'; readonly path: string }
   | { readonly call: 'swapoff'; readonly path: string }
   /** `open` are the flags of open(2). */
   | { readonly call: 'ioctl'; readonly path: string; readonly open: number; readonly request: number; readonly argument: number | Uint8Array }

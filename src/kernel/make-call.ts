@@ -6,7 +6,7 @@ import { O_DIRECTORY, O_RDONLY, O_WRONLY } from '../abi/process.ts'
 import type { BoundedCall, Kernel } from './kernel.ts'
 
 /** Makes the call on this thread. Throws its SyscallError. */
-export function makeCall(kernel: Pick<Kernel, 'mount' | 'umount2' | 'sync' | 'syncfs' | 'swapoff' | 'open' | 'close' | 'ioctl' | 'write'>, call: BoundedCall): void {
+export function makeCall(kernel: Pick<Kernel, 'mount' | 'umount2' | 'sync' | 'syncfs' | 'statfs' | 'swapoff' | 'open' | 'close' | 'ioctl' | 'write'>, call: BoundedCall): void {
   const opened = (path: string, flags: number, act: (fd: ReturnType<Kernel['open']>) => void): void => {
     const fd = kernel.open(path, flags)
     try {
@@ -20,6 +20,7 @@ export function makeCall(kernel: Pick<Kernel, 'mount' | 'umount2' | 'sync' | 'sy
     case 'umount2': return kernel.umount2(call.target, call.flags)
     case 'sync': return kernel.sync()
     case 'syncfs': return opened(call.path, O_RDONLY | O_DIRECTORY, (fd) => kernel.syncfs(fd))
+    case 'statfs': return void kernel.statfs(call.path)
     case 'swapoff': return kernel.swapoff(call.path)
     case 'ioctl': return opened(call.path, call.open, (fd) => void kernel.ioctl(fd, call.request, call.argument))
     case 'write': return opened(call.path, O_WRONLY, (fd) => kernel.write(fd, call.data))

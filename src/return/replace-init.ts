@@ -35,15 +35,24 @@ export function keptProgram(kernel: Kernel, args: readonly string[], kept = ROOT
 
 const TRIAL_MS = 30_000
 
+/** A library that is missing would be told by the loader, and then PID 1 would exit: a kernel panic. Throws Error. */
+function tryOut(kernel: Kernel, { path, argv, env }: KeptProgram): void {
+  const { code, error, stderr } = kernel.run(path, argv.slice(1), { env, timeoutMs: TRIAL_MS })
+  if (code !== 0) throw new Error(`Cannot start the kept '${path}': ${error ?? stderr.trim()} (status ${code ?? 'of a signal'})`)
+}
+
+/** Replaces PID 1 by /shutdown, once the initramfs is "/" for it. Throws as replaceInit does. */
+export function replaceInitHere(kernel: Kernel, argv: readonly string[]): void {
+  tryOut(kernel, { path: BINARY, argv: [BINARY, 'version'], env: kernelEnvironment })
+  kernel.execInProcess(1, '/shutdown', argv, kernelEnvironment)
+}
+
 /**
  * Replaces PID 1. Throws SyscallError when that is refused, and Error when the kept binary does not run here at all:
  * PID 1 goes on then as if nothing had been.
  */
 export function replaceInit(kernel: Kernel, args: readonly string[]): void {
-  // A library that is missing would be told by the loader, and then PID 1 would exit: a kernel panic.
-  const trial = keptProgram(kernel, ['version'])
-  const { code, error, stderr } = kernel.run(trial.path, trial.argv.slice(1), { env: trial.env, timeoutMs: TRIAL_MS })
-  if (code !== 0) throw new Error(`Cannot start the kept '${trial.path}': ${error ?? stderr.trim()} (status ${code ?? 'of a signal'})`)
+  tryOut(kernel, keptProgram(kernel, ['version']))
   const { path, argv, env } = keptProgram(kernel, args)
   kernel.execInProcess(1, path, argv, env)
 }

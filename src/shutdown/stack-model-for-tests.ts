@@ -23,11 +23,13 @@ export interface ModelDevice {
   readonly dm?: { readonly name: string; readonly uuid: string }
   readonly md?: string
   readonly nbd?: number
+  /** What is on it; default ext4. */
+  readonly fstype?: string
 }
 
 export interface StackSpec {
   readonly devices: readonly ModelDevice[]
-  /** Device and mount point, in the order of mounting. The file system is ext4. */
+  /** Device and mount point, in the order of mounting. */
   readonly mounts: readonly (readonly [string, string])[]
   /** Paths of swap files. */
   readonly swaps?: readonly string[]
@@ -73,10 +75,11 @@ export function createStackModel(spec: StackSpec): StackModel {
     '/init': file('', 0o755), '/dev': dir(), '/proc': dir(), '/sys': dir(), '/run': dir(), '/oldroot': dir(),
   } })
   for (const [source, target] of [['devtmpfs', '/dev'], ['proc', '/proc'], ['sysfs', '/sys'], ['tmpfs', '/run']] as const) model.mount(source, target, source, 0, null)
+  for (const { fstype } of spec.devices) if (fstype !== undefined) model.world.diskFsTypes.add(fstype)
   const devices = new Map(spec.devices.map((device) => [device.name, device]))
   for (const device of spec.devices) {
     const [major, minor] = numberOf(device.name)
-    model.world.addDisk(device.name, { major, minor, fstype: 'ext4', files: {} })
+    model.world.addDisk(device.name, { major, minor, fstype: device.fstype ?? 'ext4', files: {} })
     populate(model.world.sys, sysfsOf(device))
   }
   for (const [name, target] of spec.mounts) {
@@ -85,7 +88,7 @@ export function createStackModel(spec: StackSpec): StackModel {
       const path = `/${parts.slice(0, i + 1).join('/')}`
       if (!model.exists(path)) model.mkdir(path, 0o755)
     })
-    model.mount(`/dev/${name}`, target, 'ext4', 0, null)
+    model.mount(`/dev/${name}`, target, devices.get(name)?.fstype ?? 'ext4', 0, null)
   }
   const swaps = model.world.swaps
   for (const swap of spec.swaps ?? []) swaps.add(swap)

@@ -127,6 +127,23 @@ t.test('a device that does not answer delays, and everything else is clean', asy
   t.same(stack.acts.slice(-2), ['suspend gone', 'message key wipe to gone'], 'the key is wiped')
 })
 
+t.test('a root whose server is gone: nothing is looked up in it, and all of it goes in one step', async (t) => {
+  const served: StackSpec = {
+    devices: [{ name: 'vda', fstype: 'nfs' }, { name: 'vdb' }, { name: 'dm-0', dm: { name: 'data', uuid: 'CRYPT-LUKS2-2' }, slaves: ['vdb'] }],
+    mounts: [['vda', '/oldroot'], ['dm-0', '/oldroot/data']],
+  }
+  const { stack, report, tookMs } = go(served, (s) => {
+    s.addProcess(50)
+    for (const act of ['statfs', 'ro /oldroot/data', 'umount /oldroot/data', 'umount /oldroot']) s.hang.add(act)
+  })
+  t.same(stack.acts, ['statfs', 'umount /oldroot', 'detach /oldroot', 'remove data'], 'by force, then detached, then the device below')
+  t.notOk(stack.model.world.processes.has(50))
+  t.same([report.left, report.hung], [['/oldroot: its server does not answer, detached with 1 mount below it'], true])
+  t.ok(tookMs < 17_000, `${tookMs} ms`)
+  const answers = go(served)
+  t.same([answers.report.left, answers.report.hung], [[], false], 'one that answers is unmounted')
+})
+
 t.test('the whole has a limit', async (t) => {
   const hanging = (s: StackModel): void => {
     for (const act of ['ro /oldroot/mnt', 'ro /oldroot/home', 'ro /oldroot', 'umount /oldroot']) s.hang.add(act)

@@ -4,8 +4,10 @@
 // A hung device delays and never blocks: each call has a limit, the whole has one, and what did not answer is left
 // alone with what lies below it. Everything else becomes clean.  docs/shutdown.md.
 
-import { MNT_DETACH, UMOUNT_NOFOLLOW } from '../abi/mount.ts'
-import { errorLine } from '../kernel/errors.ts'
+import { MNT_DETACH, MNT_FORCE, UMOUNT_NOFOLLOW } from '../abi/mount.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
+import { isBelow } from '../facts/paths.ts'
+import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { actOn, wipeKey } from './act.ts'
 import type { ActOptions, Outcome } from './act.ts'
@@ -15,7 +17,7 @@ import { DETAIL, INFO, PROBLEM } from './say.ts'
 import { readStack } from './read-stack.ts'
 import { readStacks, readVictims } from './read-victims.ts'
 import type { MountStack } from './read-victims.ts'
-import { mountsInScope } from './stack-facts.ts'
+import { canBeForced, mountsInScope } from './stack-facts.ts'
 import type { StackFacts } from './stack-facts.ts'
 
 export interface TakeDownRequest {
@@ -56,6 +58,8 @@ export interface TakeDownReport {
 const WAITS_MS: readonly number[] = [10, 50, 100, 300]
 const MAX_ROUNDS = 40
 const MIN_STEP_MS = 500
+/** What a server is given to answer at all. */
+const ANSWER_MS = 5000
 
 const verbs: Readonly<Record<RoundStep['action']['do'], string>> = {
   kill: 'killed', swapoff: 'swap off', 'read-only': 'read-only', unmount: 'unmounted', release: 'let go of', end: 'ended',
@@ -78,6 +82,8 @@ class TakeDown {
   readonly #doneKeys = new Set<string>()
   /** The last problem of each step, by its key. */
   readonly #problems = new Map<string, string>()
+  /** Of an old root whose server does not answer: what was detached. */
+  #detached: string | null = null
   #stacks: readonly MountStack[] | null = null
   #desperate = false
   #wasComplete = false
@@ -169,6 +175,38 @@ class TakeDown {
     return planRound(facts, { hung: this.#hung, survivors: this.#survivors }, { keepDevices: this.#request.keepDevices, desperate: this.#desperate })
   }
 
+  /** Whether nothing can be looked up in the old root: each path through it would wait for a server that is gone. */
+  #isSilent({ mounts }: StackFacts): boolean {
+    const { oldRoot } = this.#request
+    const root = topMountAt(mounts, oldRoot)
+    // A FUSE server is a process of this machine, and may be slow.
+    if (root === undefined || !canBeForced(root) || root.fstype.startsWith('fuse')) return false
+    try {
+      return this.#kernel.bounded({ call: 'statfs', path: oldRoot }, { ...this.#options(), timeoutMs: ANSWER_MS }) === 'hung'
+    } catch {
+      return true
+    }
+  }
+
+  /**
+   * With what is mounted below it, in one step that looks nothing up: a file system on a disk there, which nobody uses any
+   * more, is unmounted by that.
+   */
+  #detach({ mounts }: StackFacts): void {
+    const { oldRoot, print } = this.#request
+    const below = mounts.filter(({ mountPoint }) => mountPoint !== oldRoot && isBelow(mountPoint, oldRoot)).length
+    const umount = (flags: number): 'done' | 'hung' =>
+      this.#kernel.bounded({ call: 'umount2', target: oldRoot, flags: flags | UMOUNT_NOFOLLOW }, { ...this.#options(), timeoutMs: this.#options().stepMs() })
+    // Ends what waits for the server; that it is busy is no matter.
+    attempt(() => umount(MNT_FORCE))
+    this.#detached = `${oldRoot}: its server does not answer, detached with ${below} ${below === 1 ? 'mount' : 'mounts'} below it`
+    try {
+      if (umount(MNT_DETACH) === 'hung') this.#hung.add(oldRoot)
+    } catch (error) {
+      print(`Cannot detach ${oldRoot}: ${errorLine(error)}`, PROBLEM)
+    }
+  }
+
   /** The rounds. Returns what is left in the end. */
   #rest(): Round & { readonly facts: StackFacts } {
     let idle = 0
@@ -177,6 +215,11 @@ class TakeDown {
       const round = this.#plan(facts)
       if (round.left.length === 0 || this.#rounds >= MAX_ROUNDS || this.#leftMs() <= 0) return { ...round, facts }
       this.#rounds += 1
+      if (this.#rounds === 1 && this.#isSilent(facts)) {
+        this.#execute(round.steps.filter(({ action }) => action.do === 'kill'))
+        this.#detach(facts)
+        continue
+      }
       if (this.#execute(round.steps)) {
         idle = 0
         continue
@@ -218,9 +261,10 @@ class TakeDown {
 
   run(): TakeDownReport {
     const rest = this.#rest()
-    const left = rest.left.map((what) => this.#problemOf(rest, what))
-    if (left.length > 0) this.#giveUp(rest)
-    return { done: this.#done, left, hung: this.#hung.size > 0, rounds: this.#rounds, tookUs: Number(this.#kernel.monotonicUs() - this.#startUs) }
+    const remains = rest.left.map((what) => this.#problemOf(rest, what))
+    if (remains.length > 0) this.#giveUp(rest)
+    const left = [...(this.#detached === null ? [] : [this.#detached]), ...remains]
+    return { done: this.#done, left, hung: this.#hung.size > 0 || this.#detached !== null, rounds: this.#rounds, tookUs: Number(this.#kernel.monotonicUs() - this.#startUs) }
   }
 }
 

@@ -84,12 +84,16 @@ export const layerParameters: readonly Parameter[] = [
 
 function readVerity(read: WordReader, role: 'root' | 'usr'): VerityWords | null {
   const rootHash = read.text(`${role}hash`)
-  const data = read.text(`systemd.verity_${role}_data`)
-  const hash = read.text(`systemd.verity_${role}_hash`)
+  // An empty one takes back what was said before.
+  const device = (which: 'data' | 'hash'): string | null => {
+    const key = `systemd.verity_${role}_${which}`
+    const text = read.last(key)?.value === '' ? null : read.text(key)
+    return text === null ? null : unquote(text)
+  }
   const options = read.list(`systemd.verity_${role}_options`)
   if (rootHash === null || !read.boolean('systemd.verity', true)) return null
   // One that is no hash is kept: it must refuse to boot, not boot without.
-  return { rootHash: rootHash.toLowerCase(), data: data === null ? null : unquote(data), hash: hash === null ? null : unquote(hash), options }
+  return { rootHash: rootHash.toLowerCase(), data: device('data'), hash: device('hash'), options }
 }
 
 const TMPFS_OPTION = /^(size|nr_blocks|nr_inodes)=\d+[kmg%]?$/i
@@ -105,6 +109,15 @@ function tmpfs(read: WordReader, options: readonly string[]): OverlayWords {
 
 const SPECIFIER = /^((?:LABEL|UUID|PARTLABEL|PARTUUID)=[^:]+|\/dev\/[^:]+)(?::(\/?[^:]+))?$/
 
+/**
+ * overlayroot(8) of Debian's cloud-initramfs-tools: 'device:dev=SPEC,timeout=…,recurse=…'. What is written lies in the
+ * same place as with it, /overlay; it makes no file system here (mkfs=), and never covers other mounts (recurse=).
+ */
+function overlayrootDevice(value: string): string | null {
+  const [, options = ''] = /^device:(.*)$/.exec(value) ?? []
+  return options.split(',').find((option) => option.startsWith('dev='))?.slice(4) ?? null
+}
+
 function readOverlay(read: WordReader): OverlayWords | null {
   const word = read.last('overlay')
   if (word === undefined) return null
@@ -114,7 +127,7 @@ function readOverlay(read: WordReader): OverlayWords | null {
   if (truth === true) return tmpfs(read, [])
   const [, memory] = /^tmpfs(?::(.*))?$/.exec(value) ?? []
   if (value.startsWith('tmpfs') && (value === 'tmpfs' || memory !== undefined)) return tmpfs(read, (memory ?? '').split(',').filter((option) => option !== ''))
-  const [, spec, path = '/overlay'] = SPECIFIER.exec(value) ?? []
+  const [, spec, path = '/overlay'] = SPECIFIER.exec(overlayrootDevice(value) ?? value) ?? []
   if (spec === undefined || path === 'auto' || path.split('/').includes('..')) {
     // Who asks for an overlay does not want the root to be written: in memory is the one that needs nothing.
     read.problem(word.key, word.value, "'tmpfs' (which is taken), 'none', or a device with an optional ':/PATH'")
