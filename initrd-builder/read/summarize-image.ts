@@ -99,13 +99,15 @@ function kindOf({ path, data }: ImageFile): string {
 
 /** Files by which the makers' images are known. */
 const marks: readonly (readonly [path: string, maker: string])[] = [
-  ['/etc/fulcrum/image.json', 'fulcrum'],
   ['/usr/lib/dracut/dracut-version.sh', 'dracut'],
   ['/lib/dracut/dracut-version.sh', 'dracut'],
-  ['/usr/lib/dracut', 'dracut'],
-  ['/lib/dracut', 'dracut'],
+  ['/usr/lib/dracut/modules.txt', 'dracut'],
   ['/scripts/functions', 'initramfs-tools'],
   ['/init_functions', 'mkinitcpio'],
+  // Behind those whose images have it too, where fulcrum stands in for their switch.
+  ['/etc/fulcrum/image.json', 'fulcrum'],
+  ['/usr/lib/dracut', 'dracut'],
+  ['/lib/dracut', 'dracut'],
   ['/etc/booster.init.yaml', 'booster'],
   ['/usr/lib/systemd/systemd', 'a systemd-based builder'],
 ]
