@@ -17,7 +17,6 @@ interface Column {
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)
 const whole = (value: number): string => value.toFixed(0)
 const mib = (kib: number): string => (kib / 1024).toFixed(0)
-const seconds = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(1))
 
 const COLUMNS: readonly Column[] = [
   { title: 'packed', of: (row) => mb(row.packedBytes) },
@@ -33,8 +32,6 @@ const COLUMNS: readonly Column[] = [
   { title: 'mnt', of: (row) => whole(row.mounts.length) },
   { title: 'pids', of: (row) => whole(row.processes.length) },
   { title: 'differs', of: (row) => whole(row.differs.length) },
-  { title: 'cold s', of: (row) => seconds(row.coldSeconds) },
-  { title: 'warm s', of: (row) => seconds(row.warmSeconds) },
   { title: 'load', of: (row) => whole(loadMs(row.packedBytes, SLOW)) },
   { title: 'total', of: (row) => whole(totalMs(row, SLOW)) },
   { title: 'total 2G', of: (row) => whole(totalMs(row, FAST)) },
@@ -43,7 +40,6 @@ const COLUMNS: readonly Column[] = [
 const LEGEND = [
   `MB; virtual ms since the kernel's clock started (a million instructions each); 'between' is from /init to the real init.`,
   `'MiB then', '+2 s': MemAvailable of 1 GiB at the real init and two seconds later. mnt, pids: what the initramfs left mounted and running.`,
-  `'cold s', 'warm s': seconds to build the image on this machine, by the clock.`,
   `Real ms: 'load' of the image at 200 MB/s, 'total' with the boot at ${REAL_MS} ms per virtual one, 'total 2G' at 2 GB/s.`,
 ]
 

@@ -11,6 +11,7 @@ import { ensureKernel } from '../setup/kernel.ts'
 import { runTool } from '../setup/run-tool.ts'
 import { benchDisk, bytesOf, kernelsOwn } from './bench-root.ts'
 import { bootText } from './boot-tables.ts'
+import { benchBuild } from './build-time.ts'
 import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
 import { incomparable, regressions } from './compare-results.ts'
 import type { Candidate } from './images.ts'
@@ -26,7 +27,7 @@ import { writeDocs } from './write-docs.ts'
 
 export const BOOT_USAGE = `  [boot] [--kernel SERIES] [--compress METHOD]… [--runs N] [--only PATTERN] [--no-peers] [--quick] [--full] [--fresh]
       Sizes and boot times of our images beside peers; --quick: our default image beside the floor alone;
-      --full: the benches of shutdown and keep behind it; --fresh: measures again what was measured before.
+      --full: the benches of keep, shutdown and build behind it; --fresh: measures again what was measured before.
       --json FILE     writes what was measured ('-' to standard output)
       --check         compares with docs/bench.json; exit status 1 if a figure got worse or lost its rank
       --write-docs    writes docs/bench.json, docs/bench-*.svg and the table in docs/performance.md`
@@ -104,6 +105,8 @@ export async function benchBoot(args: string[]): Promise<void> {
     benchKeep(['--kernel', values.kernel])
     process.stdout.write('\nShutdown\n')
     benchShutdown(['--kernel', values.kernel])
+    process.stdout.write('\nBuild\n')
+    benchBuild(['--kernel', values.kernel])
   }
   if (values.check && !check(results)) process.exitCode = 1
   if (values['write-docs']) writeDocs(results)

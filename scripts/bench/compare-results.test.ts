@@ -49,7 +49,7 @@ t.test('other kernels are not compared', async (t) => {
 })
 
 t.test('results survive their file', async (t) => {
-  const all = results(row('fulcrum', true, { spans: [{ name: 'kernel', ms: 1.5 }], coldSeconds: 3 }), { name: 'booster', ours: false, absent: 'no' })
+  const all = results(row('fulcrum', true, { spans: [{ name: 'kernel', ms: 1.5 }] }), { name: 'booster', ours: false, absent: 'no' })
   t.same(parseResults(resultsText(all)), all)
   t.throws(() => parseResults('{"format":2}'), /not format 1/)
   t.throws(() => parseResults(resultsText(all).replace('"files":100', '"files":"a"')), /'files' is not a number/)

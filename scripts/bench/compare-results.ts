@@ -1,7 +1,6 @@
 // The regression guard: which of our figures got worse since the committed results, and which peers overtook us.
 // Figures in virtual time and sizes repeat, so 2 % is a change; but a rebuilt image lies elsewhere in memory, which
-// moves boot times by up to 12 ms each way, so times also need a difference of 25 ms. Build times are not compared:
-// they are this machine's. Pure.
+// moves boot times by up to 12 ms each way, so times also need a difference of 25 ms. Pure.
 
 import { isMeasured } from './results.ts'
 import type { MeasuredRow, Results } from './results.ts'

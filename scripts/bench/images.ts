@@ -20,9 +20,6 @@ export interface BenchImage {
   readonly append?: string
   /** What a reader has to know about how it was made. */
   readonly note?: string
-  /** How long it took to make on this machine, seconds: from nothing, and again. */
-  readonly coldSeconds?: number
-  readonly warmSeconds?: number
 }
 
 /** Our image for this root in one variant; `options` go to `fulcrum build`. It goes with this process: it is ours as it is now. */
@@ -31,22 +28,6 @@ export function buildOurs(kernel: Kernel, fulcrum: string, name: string, options
   const args = ['build', '--output', output, '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
   runTool(fulcrum, [...args, ...options])
   return { name, path: output }
-}
-
-/** The same with the seconds that it takes on this machine, by the clock: with an empty cache, and again. */
-function buildTimed(kernel: Kernel, fulcrum: string, name: string, options: readonly string[]): BenchImage {
-  const cache = ownPath('scratch', 'bench-cache')
-  const seconds = (environment: Readonly<Record<string, string>>): number => {
-    const start = process.hrtime.bigint()
-    const args = ['build', '--output', path.join(cache, 'timed.img'), '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--generic', '--no-microcode']
-    runTool(fulcrum, [...args, ...options], { env: environment })
-    return Number(process.hrtime.bigint() - start) / 1e9
-  }
-  fs.mkdirSync(cache, { recursive: true })
-  const coldSeconds = seconds({ FULCRUM_CACHE: cache })
-  const warmSeconds = seconds({ FULCRUM_CACHE: cache })
-  fs.rmSync(cache, { recursive: true, force: true })
-  return { ...buildOurs(kernel, fulcrum, name, options), coldSeconds, warmSeconds }
 }
 
 /** Our image for a way of keeping: the copy that `slim` keeps is only in the image that is made for it. */
@@ -73,8 +54,8 @@ export function ourImages(kernel: Kernel, fulcrum: string, compressions: readonl
   const omitted = (): string[] => needlessModules(kernel).flatMap((name) => ['--omit-module', name])
   const freed = (name: string, append: string): Candidate => ({ name, get: () => ({ ...buildOurs(kernel, fulcrum, name, []), append }) })
   return [
-    { name: 'fulcrum', get: () => buildTimed(kernel, fulcrum, 'fulcrum', []) },
-    { name: 'fulcrum host-only', get: () => ({ ...buildTimed(kernel, fulcrum, 'fulcrum host-only', omitted()), note: 'by --omit-module of all that this machine does not need' }) },
+    { name: 'fulcrum', get: () => buildOurs(kernel, fulcrum, 'fulcrum', []) },
+    { name: 'fulcrum host-only', get: () => ({ ...buildOurs(kernel, fulcrum, 'fulcrum host-only', omitted()), note: 'by --omit-module of all that this machine does not need' }) },
     freed('fulcrum keep=none', 'fulcrum.keep=none'),
     freed('fulcrum move, keep=none', 'fulcrum.switch=move fulcrum.keep=none'),
     ...compressions.map((compress) => ({ name: `fulcrum ${compress}`, get: () => buildOurs(kernel, fulcrum, `fulcrum ${compress}`, ['--compress', compress]) })),

@@ -36,7 +36,7 @@ function keyOf(image: BenchImage, conditions: Conditions): string {
   return hash.digest('hex').slice(0, 24)
 }
 
-type Measurement = Omit<MeasuredRow, 'name' | 'ours' | 'note' | 'coldSeconds' | 'warmSeconds'>
+type Measurement = Omit<MeasuredRow, 'name' | 'ours' | 'note'>
 
 async function measure(image: BenchImage, conditions: Conditions): Promise<Measurement> {
   const summary = summarizeImage(await readImage(image.path))
@@ -48,15 +48,15 @@ async function measure(image: BenchImage, conditions: Conditions): Promise<Measu
 
 /** The row of an image, from the cache if it is there. */
 export async function measuredRow(image: BenchImage, ours: boolean, conditions: Conditions): Promise<MeasuredRow> {
-  const { name, note, coldSeconds, warmSeconds } = image
-  const own = { name, ours, ...(note === undefined ? {} : { note }), ...(coldSeconds === undefined ? {} : { coldSeconds }), ...(warmSeconds === undefined ? {} : { warmSeconds }) }
+  const { name, note } = image
+  const own = { name, ours, ...(note === undefined ? {} : { note }) }
   const file = path.join(cacheDirectory('bench', 'measured'), `${keyOf(image, conditions)}.json`)
   if (!conditions.fresh && fs.existsSync(file)) {
     const [row] = parseResults(fs.readFileSync(file, 'utf8')).rows.filter(isMeasured)
     if (row !== undefined) return { ...row, ...own }
   }
   const row: MeasuredRow = { ...own, ...(await measure(image, conditions)) }
-  const { note: _, coldSeconds: _cold, warmSeconds: _warm, ...kept } = row
+  const { note: _, ...kept } = row
   const text = resultsText({ format: 1, kernel: conditions.kernel.release, qemu: conditions.qemu, binaryBytes: 0, rows: [kept] })
   makeAtomically(file, (temporary) => fs.writeFileSync(temporary, text))
   return row

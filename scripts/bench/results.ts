@@ -26,9 +26,6 @@ export interface MeasuredRow {
   readonly processes: readonly string[]
   /** What the real init inherited that the kernel would not have left so, a line each. */
   readonly differs: readonly string[]
-  /** On this machine, by the clock. */
-  readonly coldSeconds?: number
-  readonly warmSeconds?: number
   /** Where the time goes, of ours only; the sum is `realInit`. */
   readonly spans?: readonly Span[]
 }
@@ -103,7 +100,7 @@ function rowOf(value: unknown): Row {
   const fields = fieldsOf(value, 'a row')
   const [name, ours] = [text(fields, 'name'), fields['ours'] === true]
   if (fields['absent'] !== undefined) return { name, ours, absent: text(fields, 'absent') }
-  const { note, coldSeconds, warmSeconds } = fields
+  const { note } = fields
   return {
     name, ours, ...(typeof note === 'string' ? { note } : {}),
     packedBytes: number(fields, 'packedBytes'), unpackedBytes: number(fields, 'unpackedBytes'), files: number(fields, 'files'),
@@ -111,7 +108,6 @@ function rowOf(value: unknown): Row {
     mounted: number(fields, 'mounted'), realInit: number(fields, 'realInit'),
     availableThenKiB: number(fields, 'availableThenKiB'), availableKiB: number(fields, 'availableKiB'),
     mounts: texts(fields, 'mounts'), processes: texts(fields, 'processes'), differs: texts(fields, 'differs'),
-    ...(typeof coldSeconds === 'number' ? { coldSeconds } : {}), ...(typeof warmSeconds === 'number' ? { warmSeconds } : {}),
     ...spansOf(fields['spans']),
   }
 }
