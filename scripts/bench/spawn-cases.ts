@@ -2,7 +2,7 @@
 // Everybody gets the same: a root of its own, a fresh /proc (but not in the set `one`), the command as PID 1 of a PID namespace; no
 // cgroup, no seccomp filter, no session keyring, no init, nothing of the network but its loopback device. In the set
 // `container` also /dev, /sys, /run, /tmp, few capabilities. Pure: words in a list.
-// What a program cannot leave out stays, and docs/performance.md says what that is.
+// What a program cannot leave out stays, and docs/performance-spawn.md says what that is.
 // unshare(1), bwrap(1), crun(1), systemd-nspawn(1)
 
 import { CONTAINER_CAPABILITIES } from '../../src/commands/run-options.ts'
