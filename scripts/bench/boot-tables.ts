@@ -58,6 +58,16 @@ function notes(results: Results): string[] {
   return results.rows.flatMap((row) => ('absent' in row ? [`${row.name}: ${row.absent}`] : row.note === undefined ? [] : [`${row.name}: ${row.note}`]))
 }
 
+/** The spans of our default image: name, where it begins, how long it is. */
+function spansTable(results: Results): string[][] {
+  let begin = 0
+  return (sorted(results).find(({ name }) => name === 'fulcrum')?.spans ?? []).map(({ name, ms }) => {
+    const cells = [name, begin.toFixed(0), ms.toFixed(1)]
+    begin += ms
+    return cells
+  })
+}
+
 /** For a terminal. */
 export function bootText(results: Results): string {
   const rows = sorted(results).map((row) => [row.name, ...COLUMNS.map(({ of }) => of(row))])
@@ -65,6 +75,7 @@ export function bootText(results: Results): string {
   const strays = differences(results)
   return [`dist/fulcrum: ${mb(results.binaryBytes)} MB; kernel ${results.kernel}; ${results.qemu}`, '',
     table(['image', ...COLUMNS.map(({ title }) => title)], rows), ...told,
+    ...(spansTable(results).length === 0 ? [] : ['', table(["where fulcrum's time goes", 'from', 'ms'], spansTable(results)).trimEnd()]),
     ...(strays.length === 0 ? [] : ['', "What the kernel's own start of an init does not leave so:", ...strays.map((line) => `  ${line}`)]), ''].join('\n')
 }
 
@@ -79,6 +90,7 @@ export function bootMarkdown(results: Results): string {
     line(['image', ...COLUMNS.map(({ title }) => title)]), line(['---', ...COLUMNS.map(() => '---:')]),
     ...sorted(results).map((row) => line([name(row), ...COLUMNS.map(({ of }) => of(row))])), '',
     ...list(LEGEND), ...list(notes(results)), '',
+    ...(spansTable(results).length === 0 ? [] : ["Where the default image's time goes:", '', '| | from | ms |', '| --- | ---: | ---: |', ...spansTable(results).map(line), '']),
     ...(strays.length === 0 ? [] : ["What the kernel's own start of an init does not leave so:", '', ...strays.map((one) => `- \`${one.replaceAll('`', "'")}\``), '']),
   ].join('\n')
 }

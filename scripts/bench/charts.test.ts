@@ -48,6 +48,9 @@ t.test('tables', async (t) => {
   const table = bootMarkdown(RESULTS).split('\n').filter((line) => line.startsWith('|'))
   t.equal(new Set(table.map((line) => line.split('|').length)).size, 1, 'as many cells in each row')
   t.match(table.at(-1), /^\| \*\*fulcrum\*\* \|/)
+  const spans = { ...RESULTS, rows: [{ ...row('fulcrum', true, 1500, 1e6), spans: [{ name: 'kernel', ms: 700 }, { name: 'rest', ms: 800 }] }] }
+  t.match(bootText(spans), /^rest +700 +800\.0$/m)
+  t.match(bootMarkdown(spans), /^\| rest \| 700 \| 800\.0 \|$/m)
 })
 
 t.test('into a page', async (t) => {
