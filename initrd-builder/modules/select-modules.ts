@@ -30,8 +30,8 @@ export function wantedGenerically(index: ModuleIndex, groups: readonly ModuleGro
   const byPath = [...index.modules.values()].map(module => ({ name: module.name, path: belowKernel(module.path) }))
   return groups.flatMap(group =>
     group.paths.flatMap(pattern => {
-      const spelled = withoutDashes(pattern)
-      return byPath.filter(({ path }) => matchesPath(spelled, path)).map(({ name }) => ({ name, reason: group.reason }))
+      const matches = pathMatcher(withoutDashes(pattern))
+      return byPath.filter(({ path }) => matches(path)).map(({ name }) => ({ name, reason: group.reason }))
     }),
   )
 }
@@ -112,9 +112,18 @@ function belowKernel(path: string): string {
   return directory + (isModulePath(path) ? moduleNameOfPath(path) : '')
 }
 
-function matchesPath(pattern: string, path: string): boolean {
+function depthOf(path: string): number {
+  let depth = 0
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth++
+  return depth
+}
+
+/** Thousands of paths are asked for each pattern: most are told by how they begin. */
+function pathMatcher(pattern: string): (path: string) => boolean {
+  const begin = /^[^*?[\\]*/.exec(pattern)?.[0] ?? ''
+  const depth = depthOf(pattern)
   // `*` stays within one directory here.
-  return pattern.split('/').length === path.split('/').length && fnmatch(pattern, path)
+  return path => path.startsWith(begin) && depthOf(path) === depth && fnmatch(pattern, path)
 }
 
 function withoutDashes(pattern: string): string {
