@@ -14,7 +14,7 @@ import { checkExt4, knownText, writeKnownFiles } from './harness/check-ext4.ts'
 import type { KnownFile } from './harness/check-ext4.ts'
 import { diskImage } from './harness/disk-images.ts'
 import { freePort, serveNbd } from './harness/nbd-server.ts'
-import { CHAP, ISCSI_TARGET, serveIscsi, serveNfs } from './harness/network-servers.ts'
+import { CHAP, ISCSI_TARGET, serveIscsi, serveNfs, serveNfs3 } from './harness/network-servers.ts'
 import type { GuestSpec } from './harness/run-guest.ts'
 import { RescueTalk } from './harness/rescue-talk.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
@@ -52,11 +52,13 @@ like "name servers" "$(cat /run/fulcrum/network/resolv.conf)" 'nameserver 10\\.0
 like "no secret in the record" "$(grep -c ${CHAP.password} /run/fulcrum/boot.json)" '^0$'
 `
 
+const LEAVE = 'chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1'
+
 /** The checks, then files, then the way back: the guest's init is replaced while it runs. */
-function script(checks: string): string {
+function script(checks: string, leave = LEAVE): string {
   return `${tapScript(checks, writeKnownFiles(FILES))}
 echo '{"record":"done","scriptStatus":0}'
-chroot /run/rootfs /bin/fulcrum shutdown --force poweroff > /dev/console 2>&1
+${leave}
 sleep 300`
 }
 
@@ -71,6 +73,10 @@ interface Way {
   readonly afterwards: () => readonly string[]
   readonly converse?: GuestSpec['converse']
   readonly rescue?: boolean
+  /** The server is in a network namespace of this process, and so is QEMU. */
+  readonly networkOf?: () => number
+  /** The way back, instead of the usual one. */
+  readonly leave?: string
 }
 
 async function boot(t: Test, way: Way): Promise<void> {
@@ -82,10 +88,11 @@ async function boot(t: Test, way: Way): Promise<void> {
       initrd: await testImage(kernel, { sysroot, features: way.features }),
       append: `${BASE_APPEND} rw rd.timeout=120 fulcrum.switch=pivot ${way.append}`,
     },
-    beside: way.beside, script: script(way.checks), afterwards: way.afterwards,
+    beside: way.beside, script: script(way.checks, way.leave), afterwards: way.afterwards,
+    ...(way.networkOf === undefined ? {} : { networkOf: way.networkOf }),
     ...(way.converse === undefined ? {} : { converse: way.converse }),
     expectation: {
-      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, /^fulcrum: old root taken down in \d+ ms: [^,]/m],
+      report: 'tap', end: 'poweroff', consoleHas: [/^fulcrum: network: \w+ 10\.0\.2\.15 /m, ...way.down, ...(way.leave === undefined ? [/^fulcrum: old root taken down in \d+ ms: [^,]/m] : [])],
       consoleLacks: [...(way.rescue === true ? [] : [/rescue/]), /fulcrum: Cannot (?!.*(trying again|reach))/, new RegExp(`^(?!.*[Cc]ommand line).*${CHAP.password}`, 'm')],
     },
   })
@@ -123,6 +130,36 @@ like "the version" "$(grep ' / nfs4 ' /proc/mounts)" 'vers=4\\.[012]'`,
     })
   })
 }
+
+/** By version 3, with rpcbind and mountd, and /usr by version 4; what leaves it is asked for by `way`. */
+async function nfs3(series: '6.12' | '7.x', way: Pick<Way, 'down' | 'leave'> & { readonly append: string }): Promise<void> {
+  await t.test(`${series}: NFS 3, and /usr by NFS 4`, async (t) => {
+    const [folder, usr] = [scratchFolder(`nfs3-${series}`), scratchFolder(`nfs3-usr-${series}`)]
+    writeTree({ ...root, 'etc/fstab': { type: 'text', text: '10.0.2.2:/usr /usr nfs4 vers=4.0,ro 0 0\n' } }, folder)
+    writeTree({ 'share/marker': { type: 'text', text: 'real root\n' }, 'share/far': { type: 'text', text: 'by NFS 4\n' } }, usr)
+    let server = 0
+    await boot(t, {
+      ...way, name: `nfs3-${series}`, kernel: ensureKernel(series), features: ['nfs'],
+      append: `ip=dhcp root=nfs:10.0.2.2:/export:vers=3,actimeo=1 fulcrum.shutdown_timeout=20 ${way.append}`,
+      checks: `${rootChecks({ fileSystem: 'nfs', engine: 'pivot' })}${network('dhcp')}
+like "the version" "$(grep ' / nfs ' /proc/mounts)" 'vers=3.*mountproto=tcp.*local_lock=all'
+like "/usr" "$(grep ' /usr nfs4 ' /proc/mounts) $(cat /usr/share/far)" '^10.0.2.2:/usr .*ro,.*vers=4.0.* by NFS 4$'`,
+      beside: () => serveNfs3([{ folder, name: 'export' }, { folder: usr, name: 'usr' }], (pid) => { server = pid }),
+      networkOf: () => server,
+      afterwards: () => FILES.flatMap((file) => {
+        const path = join(folder, file.path)
+        return existsSync(path) && readFileSync(path, 'utf8') === knownText(file) ? [] : [`File '${file.path}' is not on the server as it was written`]
+      }),
+    })
+  })
+}
+
+/**
+ * The network is down before anybody leaves: no path below "/" can be looked up any more. A shell that stands in the kept
+ * initramfs by then gets the machine to its end.
+ */
+const SILENT = `sync
+exec chroot /run/rootfs /bin/busybox sh -c 'busybox ip link set eth0 down; busybox sleep 2; exec /bin/fulcrum shutdown --force poweroff' > /dev/console 2>&1`
 
 async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none'): Promise<void> {
   await t.test(`${series}: NBD, ${how}`, async (t) => {
@@ -180,6 +217,8 @@ is "rescues" "$(record rescues)" 2`,
 await nfs('6.12', (port) => `ip=dhcp root=nfs:10.0.2.2:/export:port=${port}`, 'dhcp')
 // KERNEL(7.3): with version 4.1 and 4.2 nfs-ganesha 6.5 answers EREMOTEIO (docs/network-root.md).
 await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,vers=4.0,port=${port}`, 'none', 'enp0s2')
+await nfs3('6.12', { append: '', down: [/^fulcrum: unmounted \/oldroot\/usr \(nfs4 on [^]*^fulcrum: unmounted \/oldroot \(nfs on /m] })
+await nfs3('7.x', { append: '', leave: SILENT, down: [/the initramfs is entered without it[^]*old root taken down in \d+ ms, not all of it: [^\n]*its server does not answer, detached with \d mounts below it/] })
 await nbd('6.12', (port) => `${STATIC} root=nbd:10.0.2.2:${port}/root`, 'none')
 await nbd('7.x', (port) => `ip=eth0:dhcp nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
 await iscsi('6.12', (port) => `${STATIC} root=iscsi:${target(port)}`, 'none')

@@ -16,9 +16,12 @@ export interface ChrootServer {
   readonly prepare: string
   /** The command in the tree, as words of a shell. It must stay in the foreground. */
   readonly command: string
-  readonly port: number
+  /** Where it listens on 127.0.0.1; null: in a network namespace of its own, where only `lo` is, and `ready` says that it listens. */
+  readonly port: number | null
   /** A file that the server's preparation makes when all is ready; none by default. */
   readonly ready?: string
+  /** Gets the pid of the server, whose namespaces others may enter. */
+  readonly started?: (pid: number) => void
 }
 
 /** What every server needs: /run, /var and /etc that can be written, /proc, /dev. */
@@ -30,10 +33,11 @@ mount -t tmpfs tmpfs "$tree/run"; mount -t tmpfs tmpfs "$tree/var"; ln -s /run "
 mount -t proc proc "$tree/proc"; mount --bind /dev "$tree/dev"
 `
 
-/** Starts it and waits until it listens on 127.0.0.1. The function that comes back ends it. */
+/** Starts it and waits until it listens. The function that comes back ends it. */
 export async function serveFromTree(server: ChrootServer): Promise<() => void> {
   const script = `tree=$1${BASE}${server.prepare}\nexec chroot "$tree" ${server.command}`
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '-m', '--propagation', 'private', 'sh', '-c', script, 'sh', server.tree], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const network = server.port === null ? ['-n'] : []
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '-m', ...network, '--propagation', 'private', 'sh', '-c', script, 'sh', server.tree], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   let hasEnded = false
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { said += String(text) })
@@ -42,7 +46,7 @@ export async function serveFromTree(server: ChrootServer): Promise<() => void> {
   const end = (): void => {
     if (!hasEnded) child.kill('SIGKILL')
   }
-  const isReady = (): boolean => listens(server.port) && (server.ready === undefined || existsSync(server.ready))
+  const isReady = (): boolean => (server.port === null || listens(server.port)) && (server.ready === undefined || existsSync(server.ready))
   for (const deadline = Date.now() + START_MS; !isReady();) {
     if (hasEnded || Date.now() > deadline) {
       end()
@@ -50,5 +54,6 @@ export async function serveFromTree(server: ChrootServer): Promise<() => void> {
     }
     await sleep(20)
   }
+  if (child.pid !== undefined) server.started?.(child.pid)
   return end
 }

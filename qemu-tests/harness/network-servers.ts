@@ -24,6 +24,39 @@ mkdir -p "$tree/run/ganesha" "$tree/var/lib/nfs/ganesha" "$tree/var/log"; printf
   })
 }
 
+/** A folder under the name by which a client mounts it. */
+export interface Nfs3Export {
+  readonly folder: string
+  readonly name: string
+}
+
+/** Serves folders by NFS 3 and 4.0, with rpcbind and mountd, on the usual ports of a network namespace; `started` gets a pid in it. */
+export async function serveNfs3(exports: readonly Nfs3Export[], started: (pid: number) => void): Promise<() => void> {
+  const ready = ownPath('scratch', 'nfs3', '.ready')
+  rmSync(ready, { force: true })
+  const config = [
+    'NFS_CORE_PARAM { Protocols = 3,4; Mount_Path_Pseudo = true; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; allow_set_io_flusher_fail = true; }',
+    'NFSV4 { Graceless = true; Minor_Versions = 0; }',
+    ...exports.map(({ name }, index) => `EXPORT { Export_Id = ${index + 1}; Path = /mnt/${name}; Pseudo = /${name}; Access_Type = RW; Squash = none; Sectype = sys; Protocols = 3,4; FSAL { Name = VFS; } }`),
+  ].join('\n')
+  const end = await serveFromTree({
+    name: 'nfs-ganesha', tree: ensureNfsServer(), port: null, ready, started,
+    prepare: `busybox ip link set lo up
+printf 'sunrpc 111/tcp rpcbind portmap\\nsunrpc 111/udp rpcbind portmap\\n' > "$tree/etc/services"; printf 'tcp 6 TCP\\nudp 17 UDP\\n' > "$tree/etc/protocols"
+${exports.map(({ name, folder }) => `mkdir "$tree/mnt/${name}"; mount --bind ${quoted(folder)} "$tree/mnt/${name}"`).join('\n')}
+mkdir -p "$tree/run/ganesha" "$tree/run/rpcbind" "$tree/var/lib/nfs/ganesha" "$tree/var/log"; printf '%s\n' ${quoted(config)} > "$tree/run/ganesha.conf"
+# In a pid namespace, since it becomes another user, which a parent-death signal does not outlive.
+setpriv --pdeathsig KILL unshare -p -f --kill-child sh -c 'chroot "$1" rpcbind -f & wait' sh "$tree" &
+n=0; until chroot "$tree" rpcinfo 127.0.0.1 > /dev/null 2>&1; do n=$((n + 1)); [ $n -lt 200 ]; sleep 0.05; done
+( until chroot "$tree" rpcinfo -t 127.0.0.1 100003 3 && chroot "$tree" rpcinfo -t 127.0.0.1 100005 3; do kill -0 $$ || exit; sleep 0.1; done; touch ${quoted(ready)} ) > /dev/null 2>&1 &`,
+    command: '/usr/bin/ganesha.nfsd -F -L STDOUT -f /run/ganesha.conf -N NIV_CRIT -p /run/ganesha/pid',
+  })
+  return () => {
+    end()
+    rmSync(ready, { force: true })
+  }
+}
+
 export const ISCSI_TARGET = 'iqn.2026-11.test.fulcrum:root'
 export const CHAP = { user: 'fulcrum', password: 'notapassword12' }
 

@@ -37,6 +37,8 @@ export interface GuestSpec {
   readonly converse?: (console: Console, qmp: Qmp) => Promise<void>
   /** Starts what QEMU needs beside it, before each try; what it returns ends that again. */
   readonly beside?: () => Promise<() => void>
+  /** A process whose network namespace QEMU runs in: asked after `beside`. */
+  readonly networkOf?: () => number
   /**
    * Looks at what the guest has left, after its end and that of what was beside it: gets the paths of the machine's
    * disks (those that are `writable` as the guest wrote them) and returns complaints.
@@ -119,7 +121,8 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   })
   writeFileSync(join(folder, 'arguments.json'), `${JSON.stringify(args, undefined, 1)}\n`)
   const lock = process.env['FULCRUM_QEMU_LOCK']
-  const command = ['--pdeathsig', 'KILL', 'flock', '--no-fork', lock ? lock : '/tmp/qemu.lock', 'qemu-system-x86_64', ...args]
+  const within = spec.networkOf === undefined ? [] : ['nsenter', `--net=/proc/${spec.networkOf()}/ns/net`]
+  const command = ['--pdeathsig', 'KILL', 'flock', '--no-fork', lock ? lock : '/tmp/qemu.lock', ...within, 'qemu-system-x86_64', ...args]
   const child = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] })
   kill = () => child.kill('SIGKILL')
   const stopOnSignal = (signal: NodeJS.Signals): void => {

@@ -17,7 +17,7 @@ import type { Interface } from './interface-names.ts'
 import { netConf, networkdFile, resolvConf } from './network-files.ts'
 import type { Connection } from './network-files.ts'
 import { NetworkWatch } from './network-watch.ts'
-import { DHCP_ANYWHERE } from './parse-ip.ts'
+import { wantedInterfaces } from './firmware-table.ts'
 import type { InterfaceRequest, RouteRequest } from './parse-ip.ts'
 import type { Lease } from './parse-lease.ts'
 import { planAddresses, planLink } from './plan-interface.ts'
@@ -52,7 +52,7 @@ class Bringup {
   constructor(context: RootContext) {
     this.#state = context.state
     // udhcpc needs it, and where it is a module nothing loads it by itself.
-    context.loader.loadIfThere([AF_PACKET, 'ipv6'])
+    context.loader.loadIfThere([AF_PACKET, 'ipv6', ...(context.state.parameters.network.iscsi.firmware ? ['iscsi_ibft'] : [])])
     this.#watch = new NetworkWatch(context.state.kernel, context.loader)
     this.#route = new RouteSocket(context.state.kernel)
   }
@@ -67,7 +67,7 @@ class Bringup {
     const { network } = this.#state.parameters
     this.#apply({ kind: 'link', index: LOOPBACK_INDEX, up: true }, 'lo')
     for (const { name, mac } of network.names) this.#rename(mac, name)
-    const asked = network.interfaces.length === 0 ? [DHCP_ANYWHERE] : network.interfaces
+    const asked = wantedInterfaces(this.#state.kernel, network)
     const connections = asked.map((request) => this.#connect(request, asked))
     this.#addRoutes(connections, network.routes)
     this.#writeDown(connections)
