@@ -44,6 +44,8 @@ const cases: readonly Omit<ContractCase, 'bed'>[] = [
   { name: 'bounded: umount of what is in use', arrange: (k) => { tmpfs(k, 'A', '/a'); k.open('/a', O_DIRECTORY) }, act: (k) => void bounded(k, { call: 'umount2', target: '/a', flags: 0 }), expect: 'EBUSY' },
   { name: 'bounded: an unknown file system', act: (k) => void bounded(k, { call: 'mount', source: 'x', target: '/a', fstype: 'nosuchfs', flags: 0, data: null }), expect: 'ENODEV' },
   { name: 'bounded: syncfs of a file', act: (k) => void bounded(k, { call: 'syncfs', path: '/file' }), expect: 'ENOTDIR' },
+  { name: 'bounded: statfs', act: (k) => void bounded(k, { call: 'statfs', path: '/file' }), expect: base },
+  { name: 'bounded: statfs of nothing', act: (k) => void bounded(k, { call: 'statfs', path: '/nothing' }), expect: 'ENOENT' },
   { name: 'bounded: a write into an existing file only', act: (k) => void bounded(k, { call: 'write', path: '/none', data: 'x' }), expect: 'ENOENT' },
   // --- binds ---
   { name: 'bind: a directory, and it shows the same files', act: (k) => { bind(k, '/plain', '/b'); return [...yesNo(k.exists('/b/sub')), ...visible(k)] }, expect: ['yes', '/ bed on unlisted', '/b bed[/plain] on bed', '/proc proc on bed'] },
