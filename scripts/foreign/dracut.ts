@@ -45,7 +45,7 @@ fi
 kernel=$(ls "$root/usr/lib/modules" | head -n 1)
 # Images that make the disks are made without these arguments, for the kernel that uname(1) names.
 mv "$root/usr/bin/uname" "$root/usr/bin/uname.real"
-printf '%s\\n' '#!/bin/sh' "[ \"\$*\" != -r ] || { echo $kernel; exit; }" 'exec /usr/bin/uname.real "$@"' > "$root/usr/bin/uname"
+printf '%s\\n' '#!/bin/sh' 'case "$*" in -r) echo '"$kernel"' ;; *) exec /usr/bin/uname.real "$@" ;; esac' > "$root/usr/bin/uname"
 chmod 755 "$root/usr/bin/uname"
 set -- "$@" "TEST_DRACUT_ARGS=--omit systemd --kver $kernel" "KVERSION=$kernel"
 chroot "$root" sh -c 'cd "/suite/test/$0" && exec "$@" ./test.sh --all' "$test" "$@"
