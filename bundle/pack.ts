@@ -1,5 +1,6 @@
-// Makes the executable: bundle + koffi's addon + stripped Node through pkg's SEA builder, then without ICU's table.
-// The order matters: strip before the injection, remove ICU after it (see strip-elf.ts and remove-icu.ts).
+// Makes the executable: bundle + koffi's addon + stripped Node through pkg's SEA builder, then without ICU's table and the
+// symbols that Node exports.
+// The order matters: strip before the injection, remove ICU and symbols after it (see strip-elf.ts, remove-icu.ts and trim-symbols.ts).
 // Node's single executable applications: https://nodejs.org/api/single-executable-applications.html
 
 import { spawnSync } from 'node:child_process'
@@ -9,6 +10,7 @@ import { CLI_ASSET, CLI_CACHE_ASSET, GENERATOR_FLAGS } from './cli-asset.ts'
 import { TEXT_ASSET } from '../src/install/payload.ts'
 import type { PreparedNode } from './prepare-node.ts'
 import { removeRange } from './remove-icu.ts'
+import { isWantedSymbol, trimSymbols } from './trim-symbols.ts'
 
 export interface PackInput {
   readonly node: PreparedNode
@@ -77,5 +79,5 @@ export function pack(input: PackInput): Buffer {
     throw new Error(
       `Cannot pack executable: pkg failed with status '${result.status}': ${result.stdout}${result.stderr}`,
     )
-  return removeRange(fs.readFileSync(injected), input.node.icu)
+  return trimSymbols(removeRange(fs.readFileSync(injected), input.node.icu), isWantedSymbol)
 }
