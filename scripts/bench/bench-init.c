@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include "../../qemu-tests/guest/fingerprint.h"
@@ -55,6 +56,8 @@ int main(int argc, char **argv, char **env)
 	sleep(2);
 	say_file("later", "/proc/meminfo", "Mem");
 	fflush(stdout);
+	/* What is still in the line's buffer is lost at power-off. */
+	tcdrain(1);
 	sync();
 	reboot(RB_POWER_OFF);
 	return 1;

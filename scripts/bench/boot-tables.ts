@@ -6,6 +6,8 @@ import { isMeasured, loadMs, REAL_MS, totalMs } from './results.ts'
 import type { MeasuredRow, Results } from './results.ts'
 import { table } from './table.ts'
 
+/** Of what differs in a hand-over: an environment may be long. */
+const LONGEST = 140
 const SLOW = 200e6
 const FAST = 2e9
 
@@ -51,7 +53,7 @@ function sorted(results: Results): MeasuredRow[] {
 function differences(results: Results): string[] {
   const byLine = new Map<string, string[]>()
   for (const row of sorted(results)) for (const line of row.differs) byLine.set(line, [...(byLine.get(line) ?? []), row.name])
-  return [...byLine].map(([line, names]) => `${line}: ${names.join(', ')}`)
+  return [...byLine].map(([line, names]) => `${names.join(', ')}: ${line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line}`)
 }
 
 function notes(results: Results): string[] {

@@ -44,7 +44,7 @@ t.test('tables', async (t) => {
   const text = bootText(RESULTS)
   t.ok(text.split('\n').slice(2, 24).every((line) => line.length <= 160), 'fits a terminal of 160 columns')
   t.match(text, /booster: no Debian release has it/)
-  t.match(text, /environment: kernel a, here b: peer/)
+  t.match(text, /fulcrum: environment: kernel a, here b/)
   const table = bootMarkdown(RESULTS).split('\n').filter((line) => line.startsWith('|'))
   t.equal(new Set(table.map((line) => line.split('|').length)).size, 1, 'as many cells in each row')
   t.match(table.at(-1), /^\| \*\*fulcrum\*\* \|/)

@@ -43,11 +43,9 @@ export function klibcImage(kernel: Kernel): BenchImage {
   ].join('\n')
   const image: Record<string, TreeEntry> = { ...tree, init: { type: 'text', text: script, mode: 0o755 } }
   for (const name of ['sh', 'mount', 'insmod', 'fstype', 'run-init']) image[`bin/${name}`] = { type: 'file', source: path.join(folder, name), mode: 0o755 }
-  for (const name of fs.readdirSync(path.join(folder, '..')).filter((file) => /^klibc-.*\.so$/.test(file))) {
-    image[`lib/${name}`] = { type: 'file', source: path.join(folder, '..', name), mode: 0o755 }
-  }
+  // Their loader and library in one.
   for (const name of fs.readdirSync(path.join(ensureStorageTools(), 'usr/lib')).filter((file) => /^klibc-.*\.so$/.test(file))) {
-    image[`lib/${name}`] = { type: 'file', source: path.join(ensureStorageTools(), 'usr/lib', name), mode: 0o755 }
+    image[`usr/lib/${name}`] = { type: 'file', source: path.join(ensureStorageTools(), 'usr/lib', name), mode: 0o755 }
   }
   for (const name of ['proc', 'sys', 'dev', 'root']) image[name] = { type: 'directory' }
   return { name: 'klibc run-init', path: plainInitramfs(image), note: 'root by device name: klibc has no findfs' }
