@@ -267,10 +267,11 @@ export function createDevices(state: BootState): Devices {
       }
     },
     mountUsr: () => {
-      const wanted = inPhase('usr', () => wantedUsr(state, autoRoot, wantedOverlay(beginSearch()) !== null))
+      const wanted = inPhase('usr', () => wantedUsr(state, autoRoot, wantedOverlay({ state }) !== null))
       if (wanted === null) return
       try {
-        inPhase('usr', () => mountNetworkUsr(beginSearch(), wanted) || mount(beginSearch(), wanted))
+        const search = beginSearch() // A wait of its own: what was given up for the root may be what /usr is on.
+        inPhase('usr', () => mountNetworkUsr(search, wanted) || mount(search, wanted))
       } catch (error) {
         if (!hasOption(wanted.options, 'nofail')) throw error
         log.warn(`${error instanceof BootFailure ? error.message : errorLine(error)}; '/usr' is marked nofail, ignoring`)

@@ -25,7 +25,7 @@ export const LOWER = `${OVERLAY_DIRECTORY}/lower`
 const UPPER = `${OVERLAY_DIRECTORY}/rw`
 
 /** What the command line asks for, or null: live media are overlaid unless told otherwise. */
-export function wantedOverlay({ state }: RootContext): Exclude<OverlayWords, { kind: 'none' }> | null {
+export function wantedOverlay({ state }: Pick<RootContext, 'state'>): Exclude<OverlayWords, { kind: 'none' }> | null {
   const { overlay } = state.parameters.layers
   if (overlay !== null) return overlay.kind === 'none' ? null : overlay
   return state.parameters.root?.startsWith('live:') === true ? { kind: 'tmpfs', options: '' } : null
