@@ -230,8 +230,8 @@ async function forced(series: (typeof KERNEL_SERIES)[number]): Promise<void> {
 }
 
 await rounds('6.12', 'pivot', 'full', 10)
-await rounds('6.1', 'move', 'full', 10)
-await rounds('7.x', 'pivot', 'full', 10)
+await rounds('6.1', 'move', 'full', 6)
+await rounds('7.x', 'pivot', 'full', 6)
 await rounds('6.12', 'pivot', 'slim', 4)
 await withBusyboxInit('6.12', 'pivot')
 await withBusyboxInit('7.x', 'move')

@@ -10,6 +10,7 @@ import { runTool, tryTool } from '../../scripts/setup/run-tool.ts'
 import type { DiskImage } from './disk-images.ts'
 import { readImsm } from './imsm-metadata.ts'
 import { runGuest } from './run-guest.ts'
+import { BASE_APPEND } from './scenario.ts'
 import { hookPath, storageImage } from './storage-images.ts'
 import { ownPath } from './own-files.ts'
 
@@ -23,7 +24,7 @@ async function makeDisks(kernel: Kernel, root: DiskImage, paths: readonly string
   const result = await runGuest({
     name: 'make-imsm',
     machine: {
-      kernel: kernel.vmlinuz, initrd: await storageImage(kernel, 'make-imsm'), append: 'console=ttyS0 panic=-1', memoryMiB: 512,
+      kernel: kernel.vmlinuz, initrd: await storageImage(kernel, 'make-imsm'), append: BASE_APPEND, memoryMiB: 512,
       disks: [{ path: empty, bus: 'virtio', writable: true }, { path: empty, bus: 'virtio', writable: true }, { path: root.path, bus: 'virtio', readOnly: true }],
     },
     expectation: { report: 'none', end: 'poweroff', consoleHas: [/^array made/m] },

@@ -13,6 +13,7 @@ import { runTool } from '../../scripts/setup/run-tool.ts'
 import { ownPath } from './own-files.ts'
 import type { Disk } from './qemu-arguments.ts'
 import { runGuest } from './run-guest.ts'
+import { BASE_APPEND } from './scenario.ts'
 import { testImage } from './test-image.ts'
 
 /** What to make, and how. */
@@ -108,7 +109,7 @@ async function make(spec: MadeDisksSpec<string>, kernel: Kernel, tools: string, 
     })
     const result = await runGuest({
       name: `make-${spec.name}`,
-      machine: { kernel: kernel.vmlinuz, initrd, append: 'console=ttyS0 panic=-1', memoryMiB: spec.memoryMiB ?? 512, disks },
+      machine: { kernel: kernel.vmlinuz, initrd, append: BASE_APPEND, memoryMiB: spec.memoryMiB ?? 512, disks },
       ...(spec.timeoutMs === undefined ? {} : { timeoutMs: spec.timeoutMs }),
       expectation: { report: 'none', end: 'poweroff', consoleHas: [new RegExp(`^${DONE}`, 'm')] },
       afterwards: (written) => {

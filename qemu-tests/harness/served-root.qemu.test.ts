@@ -18,8 +18,8 @@ await t.test('a FUSE root whose server is not marked is not clean', async (t) =>
     ...scenario,
     // systemd-shutdown is a program of the root, which is gone with its server: it crashes or waits for ever.
     converse: async (console) => {
-      await console.waitFor(/Sending SIGTERM to remaining processes/, 230_000)
-      await console.waitFor(/reboot: Power down/, 45_000)
+      await console.waitFor(/Sending SIGTERM to remaining processes/)
+      await console.waitFor(/reboot: Power down/, 60_000)
     },
   })
   t.ok(result.report.points.length > 0 && result.report.points.every(({ ok }) => ok), 'all was well until then')
