@@ -33,9 +33,12 @@ for (const make of [plain, container, twoChildren]) {
 }
 tap.attempt('init', () => {
   const signalled = spawner.start(container(sh('trap "exit 33" USR1; while :; do sleep 0.02; done'), { user: { uid: 1000, gid: 1000, groups: [] } }))
-  kernel.sleepMs(200)
+  // It is ready once the trap is set: SIGUSR1 is caught.
+  const inside = (): string => kernel.readText(`/proc/${signalled.pid}/task/${signalled.pid}/children`).trim()
+  const isReady = (): boolean => inside() !== '' && /^SigCgt:\t[0-9a-f]+[2367abef][0-9a-f]{2}$/m.test(kernel.readText(`/proc/${inside()}/status`))
+  for (let i = 0; i < 12_000 && !isReady(); i++) kernel.sleepMs(5)
   signalled.signal(10)
-  tap.same('a signal is passed on to another user', signalled.wait(5000), { code: 33, signal: null })
+  tap.same('a signal is passed on to another user', signalled.wait(60_000), { code: 33, signal: null })
   tap.same('of a killed command', spawner.start(container(sh('kill -9 $$'))).wait(), { code: 137, signal: null })
 })
 tap.attempt('memory.max', () => {

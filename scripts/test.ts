@@ -1,7 +1,7 @@
 // `npm test`: types, lint, build, set-up, then the tests by tier, cheap ones first. The last line of the output is
 // `N passed, N failed, N skipped`, counting test points; the status is 1 when one failed.
 // A tier that cannot run (no build to test) makes its files fail: nothing is left out silently.
-// usage: test.ts [--only PATTERN] [--tier unit|ns|harness|qemu]… [--no-build] [--no-setup] [--list]
+// usage: test.ts [--only PATTERN] [--tier unit|ns|harness|qemu]… [--guests 1|2] [--no-build] [--no-setup] [--list]
 // --only takes a regular expression on the path. With --only or --tier, types and lint are left out.
 
 import { spawn } from 'node:child_process'
@@ -16,11 +16,15 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     tier: { type: 'string', multiple: true },
+    guests: { type: 'string', default: '1' },
     'no-build': { type: 'boolean', default: false },
     'no-setup': { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 })
+
+/** Where the guests of the second lane wait for each other, with `--guests 2`. */
+const SECOND_LOCK = '/tmp/qemu.second.lock'
 
 function fail(message: string): never {
   process.stderr.write(`test: ${message}\n`)
@@ -28,6 +32,7 @@ function fail(message: string): never {
 }
 
 function selectFiles(): TestFile[] {
+  if (!['1', '2'].includes(values.guests)) fail(`Cannot run ${values.guests} guests at a time: the number is 1 or 2`)
   const tiers = values.tier ?? TIERS
   for (const tier of tiers) {
     if (!TIERS.some((known) => known === tier))
@@ -81,7 +86,7 @@ interface Run {
 
 /** Runs queues of files side by side; a queue that is in several lanes is shared by them. A lane goes through its own in order. */
 async function runLanes(lanes: readonly (readonly TestFile[][])[], { reporter, groups }: Run): Promise<void> {
-  const work = async (queues: readonly TestFile[][]): Promise<void> => {
+  const work = async (queues: readonly TestFile[][], lane: number): Promise<void> => {
     for (const queue of queues) {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
         reporter.running(`${file.tier} ${file.path} (${queue.length} to go)`)
@@ -89,6 +94,7 @@ async function runLanes(lanes: readonly (readonly TestFile[][])[], { reporter, g
           await runTestFile(file, {
             root: projectRoot,
             node: pinnedNode,
+            env: lane === 0 || values.guests === '1' ? {} : { FULCRUM_QEMU_LOCK: SECOND_LOCK },
             onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
           }),
         )
@@ -125,8 +131,8 @@ function bootsGuests(file: TestFile): boolean {
 
 /**
  * Unit tests two at a time, then two lanes. Namespaces one at a time: they share the machine's mounts. There is one QEMU
- * at a time whatever is started (run-guest.ts locks), and while one file's guest runs the other lane tests namespaces,
- * makes its images or looks at its disks.
+ * at a time whatever is started (run-guest.ts locks), or one in each lane with `--guests 2`; while one file's guest runs
+ * the other lane tests namespaces, makes its images or looks at its disks.
  */
 async function runTiers(
   files: readonly TestFile[],

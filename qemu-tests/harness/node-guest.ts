@@ -85,7 +85,7 @@ function archive(tree: Tree, name: string): string {
 /** The shell around the program. The disk is known by its serial number: NVMe devices are numbered as they are found. */
 function script(spec: NodeGuestSpec): string {
   return `
-for try in $(busybox seq 100); do
+for try in $(busybox seq 1200); do
   for at in /sys/block/*/device/serial; do
     case $(cat $at 2> /dev/null) in ${PAYLOAD}*) at=\${at#/sys/block/}; disk=/dev/\${at%%/*};; esac
   done

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly root: string
   readonly node: string
   readonly timeoutS?: number
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>
   /** Called with the pid of the process group, and with undefined when it has ended. */
   readonly onGroup?: (pid: number, isRunning: boolean) => void
 }
@@ -71,7 +73,7 @@ export function runTestFile(file: TestFile, options: RunOptions): Promise<FileRe
       cwd: options.root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TAP: '1', TAP_TIMEOUT: String(timeoutS), NO_COLOR: '1', FORCE_COLOR: '0' },
+      env: { ...process.env, ...options.env, TAP: '1', TAP_TIMEOUT: String(timeoutS), NO_COLOR: '1', FORCE_COLOR: '0' },
     })
     let timedOut = false
     let killer: NodeJS.Timeout | undefined
