@@ -113,7 +113,8 @@ export function spansChart(name: string, spans: readonly Span[]): string {
     const [x, y] = [left + begin * scale, top + 44 + at * 18]
     const line = `${span.name}: ${span.ms.toFixed(0)} ms, from ${begin.toFixed(0)}`
     begin += span.ms
-    const words = x < width / 2 ? label(x + 16, y + 10, line, 'small') : label(x - 5, y + 10, line, 'small end')
+    // To the left wherever there is room: lines to the spans behind go down on the right.
+    const words = x < 280 ? label(x + 16, y + 10, line, 'small') : label(x - 5, y + 10, line, 'small end')
     return [bar(x, top, span.ms * scale, 26, style, line), `<path d="M${round(x)} ${top + 26}V${y}" class="line"/>`, bar(x, y, 11, 11, style, line), words]
   })
   return picture(width, top + 52 + spans.length * 18, `Where the ${total.toFixed(0)} virtual ms of '${name}' go`, parts)
