@@ -1,5 +1,5 @@
 // What the two halves of the executable agree on: the names of the command line's assets, and how its text is wrapped.
-// The wrapper is part of what V8's code cache is made of, so that pack.ts and load-cli.ts have it from here.
+// The wrapper is part of what V8's code cache is made of, and of the asset, so that no start puts it around a megabyte.
 // The parameters are those of a CommonJS module as far as a bundle uses them.
 
 export const CLI_ASSET = 'fulcrum-commands.cjs'

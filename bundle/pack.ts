@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { CLI_ASSET, CLI_CACHE_ASSET, GENERATOR_FLAGS } from './cli-asset.ts'
+import { CLI_ASSET, CLI_CACHE_ASSET, GENERATOR_FLAGS, wrapCli } from './cli-asset.ts'
 import { TEXT_ASSET } from '../src/install/payload.ts'
 import type { PreparedNode } from './prepare-node.ts'
 import { removeRange } from './remove-icu.ts'
@@ -35,7 +35,7 @@ const BUNDLE_NAME = 'fulcrum.cjs'
 function cliAssets(input: PackInput): Record<string, string> {
   const text = path.join(input.workDirectory, CLI_ASSET)
   const cache = path.join(input.workDirectory, CLI_CACHE_ASSET)
-  fs.writeFileSync(text, input.cli)
+  fs.writeFileSync(text, wrapCli(input.cli.toString('latin1')), 'latin1')
   fs.writeFileSync(cache, '')
   if (input.useCodeCache) {
     const child = path.join(import.meta.dirname, 'cache-child.ts')
