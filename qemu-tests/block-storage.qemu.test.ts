@@ -1,5 +1,5 @@
-// Roots on block devices that are made of others: a mirror with a missing half, volumes on a mirror, thin volumes, LUKS
-// in between, btrfs on two devices. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
+// Roots on block devices that are made of others: a mirror with a missing half, volumes on a mirror, thin and RAID volumes,
+// LUKS below and above them, btrfs on two devices and on one of them. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
 // taken apart at the end, and the host finds every layer clean.
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
@@ -11,7 +11,9 @@ import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { BLOCK_FILES, KEY, blockDisks } from './harness/block-disks.ts'
 import type { BlockDisk } from './harness/block-disks.ts'
 import { checkExt4 } from './harness/check-ext4.ts'
+import type { Console } from './harness/console.ts'
 import { ownPath } from './harness/own-files.ts'
+import { RescueTalk } from './harness/rescue-talk.ts'
 import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
 import { testImage } from './harness/test-image.ts'
 
@@ -27,6 +29,10 @@ interface Scenario {
   readonly has: readonly RegExp[]
   readonly lacks: readonly RegExp[]
   readonly check: (written: readonly string[]) => readonly string[]
+  /** Both kernels by default. */
+  readonly series?: '6.12' | '7.x'
+  /** Where the boot stops in the rescue console first. */
+  readonly converse?: (console: Console) => Promise<void>
 }
 
 /** Bytes from the start of a member to the data of its array; and whether it was stopped in order. */
@@ -70,11 +76,47 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       return [...complaints, ...checkExt4(mirror, { offset, files: BLOCK_FILES }), ...btrfs.flatMap(checkBtrfs)]
     },
   },
+  'a volume in LUKS on a mirror, and /usr on half of a RAID volume': {
+    disks: ['deep1', 'deep2', 'raid2'],
+    append: 'root=/dev/mapper/deep-root rd.luks.key=/etc/keys/root',
+    has: [
+      /adding \/dev\/vd[ab] to its array[^]*unlocking \/dev\/md127[^]*activating logical volume 'deep\/root'/,
+      /activating logical volume 'pair\/usr', of which 1 physical volume is missing/,
+      /unmounted \/oldroot\/usr \(ext4[^]*device mapper pair-usr\)/,
+      /unmounted \/oldroot \([^]*device mapper deep-root\)[^]*device mapper luks-0f0c0000-0000-4000-8000-0000000dee91\)[^]*let go of \/dev\/md127/,
+    ],
+    lacks: [],
+    check: (members) => members.slice(0, 2).flatMap((member) => examine(member).complaints),
+  },
+  'one of two disks of btrfs': {
+    series: '6.12',
+    disks: ['twin2'],
+    append: 'root=LABEL=twin rd.timeout=15 fulcrum.panic=0',
+    has: [/LABEL=twin did not appear/, /using it as it is, as its mount options say/, /unmounted \/oldroot \(btrfs/],
+    lacks: [],
+    converse: async (console) => {
+      const talk = new RescueTalk(console)
+      const told = await talk.prompt()
+      if (!/btrfs has 1 of its 2 devices[^]*rootflags=degraded/.test(told)) throw new Error(`What is missing was not told: ${told}`)
+      await talk.command('set rootflags=degraded')
+      talk.last('retry')
+    },
+    check: (members) => members.flatMap(checkBtrfs),
+  },
+  'one of two disks of btrfs, as asked for': {
+    series: '7.x',
+    disks: ['twin2'],
+    append: 'root=LABEL=twin rootflags=degraded',
+    has: [/using it as it is, as its mount options say/, /unmounted \/oldroot \(btrfs/],
+    lacks: [],
+    check: (members) => members.flatMap(checkBtrfs),
+  },
 }
 
 for (const series of ['6.12', '7.x'] as const) {
   const kernel = ensureKernel(series)
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    if ((scenario.series ?? series) !== series) continue
     await t.test(`${series}: ${name}`, async (t) => {
       await bootScenario(t, {
         name: `block-${series}-${name.replace(/\W+/g, '-')}`,
@@ -83,10 +125,11 @@ for (const series of ['6.12', '7.x'] as const) {
           append: `${BASE_APPEND} ${scenario.append} rw`,
           disks: scenario.disks.map((disk) => ({ path: disks.path(disk), bus: 'virtio', writable: true })),
         },
+        ...(scenario.converse === undefined ? {} : { converse: scenario.converse }),
         expectation: {
           report: 'none', end: 'poweroff',
           consoleHas: [/^all checked/m, ...scenario.has, /old root taken down in \d+ ms: /],
-          consoleLacks: [/^not ok/m, /rescue/, /fulcrum: Cannot/, /not all of it/, ...scenario.lacks],
+          consoleLacks: [/^not ok/m, /not all of it/, ...(scenario.converse === undefined ? [/rescue/, /fulcrum: Cannot/] : []), ...scenario.lacks],
         },
         afterwards: scenario.check,
       })

@@ -2,7 +2,9 @@
 //
 // `stack1`, `stack2`: a mirror (md), on it a volume group `stack` with a logical volume `root`, on it LUKS, in that the
 // root. `lvm1`, `lvm2`: volume group `vg0` with a /usr in a thin pool. `mirror1`, `mirror2`: a mirror with the root on
-// it, by itself. `btrfs1`, `btrfs2`: a /usr in one file system on two devices.
+// it, by itself. `btrfs1`, `btrfs2`: a /usr in one file system on two devices. `deep1`, `deep2`: a mirror, on it LUKS, in
+// that volume group `deep` with the root. `raid1`, `raid2`: volume group `pair` with a /usr that is a RAID volume.
+// `twin1`, `twin2`: a root in btrfs with everything on both.
 import { writeKnownFiles } from './check-ext4.ts'
 import type { KnownFile } from './check-ext4.ts'
 import { diskImage } from './disk-images.ts'
@@ -13,9 +15,11 @@ import type { Tree } from './tree.ts'
 
 /** The key file of the encrypted root. */
 export const KEY = 'the key of the tests'
-const NAMES = ['stack1', 'stack2', 'lvm1', 'lvm2', 'mirror1', 'mirror2', 'btrfs1', 'btrfs2'] as const
+const NAMES = ['stack1', 'stack2', 'lvm1', 'lvm2', 'mirror1', 'mirror2', 'btrfs1', 'btrfs2', 'deep1', 'deep2', 'raid1', 'raid2', 'twin1', 'twin2'] as const
 
 export type BlockDisk = (typeof NAMES)[number]
+
+const LUKS_FORMAT = 'cryptsetup luksFormat --type luks2 --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k --luks2-keyslots-size 256k --key-file /run/key --uuid'
 
 const SCRIPT = `
 mdadm --create /dev/md/stack --run --metadata=1.2 --bitmap=none --homehost=any --name=stack --level=1 --raid-devices=2 --assume-clean $stack1 $stack2
@@ -24,7 +28,7 @@ vgcreate -qq stack /dev/md/stack
 lvcreate -qq -y -an -l 100%FREE -n root stack
 lvchange -ay stack/root
 printf '%s' '${KEY}' > /run/key
-cryptsetup luksFormat --type luks2 --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k --luks2-keyslots-size 256k --uuid 0f0c0000-0000-4000-8000-0000000c1bf5 --key-file /run/key /dev/stack/root
+${LUKS_FORMAT} 0f0c0000-0000-4000-8000-0000000c1bf5 /dev/stack/root
 cryptsetup open --key-file /run/key /dev/stack/root secret
 dd if=$source0 of=/dev/mapper/secret bs=1M conv=fsync
 cryptsetup close secret
@@ -50,6 +54,30 @@ mount -t ext4 -o ro $source1 /run/from
 mount -t btrfs $btrfs1 /run/to
 cp -a /run/from/. /run/to/
 umount /run/to /run/from
+
+mdadm --create /dev/md/deep --run --metadata=1.2 --bitmap=none --homehost=any --name=deep --level=1 --raid-devices=2 --assume-clean $deep1 $deep2
+${LUKS_FORMAT} 0f0c0000-0000-4000-8000-0000000dee91 /dev/md/deep
+cryptsetup open --key-file /run/key /dev/md/deep inner
+pvcreate -qq -y /dev/mapper/inner
+vgcreate -qq deep /dev/mapper/inner
+lvcreate -qq -y -l 100%FREE -n root deep
+dd if=$source3 of=/dev/deep/root bs=1M conv=fsync
+vgchange -an deep
+cryptsetup close inner
+mdadm --stop /dev/md/deep
+
+pvcreate -qq -y $raid1 $raid2
+vgcreate -qq pair $raid1 $raid2
+lvcreate -qq -y --type raid1 -m 1 --nosync -L 40m -n usr pair
+dd if=$source1 of=/dev/pair/usr bs=1M conv=fsync
+vgchange -an pair
+
+mkfs.btrfs -q -f -L twin -d raid1 -m raid1 $twin1 $twin2
+btrfs device scan
+mount -t ext4 -o ro $source4 /run/from
+mount -t btrfs $twin1 /run/to
+cp -a /run/from/. /run/to/
+umount /run/to /run/from
 `
 
 /** What the root's init writes before it ends. */
@@ -62,7 +90,8 @@ export const BLOCK_FILES: readonly KnownFile[] = [
 const INIT = `#!/bin/sh
 export PATH=/bin:/sbin
 is() { [ "$2" = "$3" ] && echo "ok $1" || echo "not ok $1: got '$2', wanted '$3'"; }
-is "the marker of /usr" "$(cat /usr/share/marker)" "separate usr"
+wanted="real root"; grep -q " /usr " /etc/fstab && wanted="separate usr"
+is "the marker of /usr" "$(cat /usr/share/marker)" "$wanted"
 is "the root can be written" "$(awk '$5 == "/" { print substr($6, 1, 2) }' /proc/self/mountinfo)" rw
 ls -l /run/udev/data 2>/dev/null
 ${writeKnownFiles(BLOCK_FILES)}
@@ -79,13 +108,15 @@ export async function blockDisks(): Promise<MadeDisks<BlockDisk>> {
     diskImage({ fileSystem: 'ext4', tree: fstab('/dev/vg0/usr /usr ext4 defaults 0 0'), label: 'stack-root' }),
     diskImage({ fileSystem: 'ext4', tree: usr, label: 'lvm-usr', sizeMiB: 32 }),
     diskImage({ fileSystem: 'ext4', tree: fstab('LABEL=btrfs-usr /usr btrfs defaults 0 0'), label: 'mirror-root' }),
+    diskImage({ fileSystem: 'ext4', tree: fstab('/dev/pair/usr /usr ext4 defaults 0 0'), label: 'deep-root' }),
+    diskImage({ fileSystem: 'ext4', tree: fstab('LABEL=twin / btrfs defaults 0 0'), label: 'twin-root' }),
   ]
   return madeDisks({
     name: 'block',
-    disks: NAMES.map((name) => ({ name, sizeMiB: name.startsWith('btrfs') ? 128 : 72 })),
+    disks: NAMES.map((name) => ({ name, sizeMiB: /^(btrfs|twin)/.test(name) ? 128 : 72 })),
     sources: sources.map(({ path }) => path),
     programs: ['mdadm', 'lvm', 'pvcreate', 'vgcreate', 'vgchange', 'lvcreate', 'lvchange', 'dmsetup', 'thin_check', 'cryptsetup', 'mkfs.btrfs', 'btrfs'],
-    modules: ['raid1', 'dm_mod', 'dm_crypt', 'dm_thin_pool', 'dm_snapshot', 'algif_skcipher', 'xts', 'aes_generic', 'ext4', 'btrfs'],
+    modules: ['raid1', 'dm_mod', 'dm_raid', 'dm_crypt', 'dm_thin_pool', 'dm_snapshot', 'algif_skcipher', 'xts', 'aes_generic', 'ext4', 'btrfs'],
     script: SCRIPT,
   })
 }
