@@ -1,5 +1,6 @@
 // A root and a /usr that are proven by dm-verity. In one boot: a bit that was flipped in init is found before the switch,
-// a wrong root hash at once, both end in the rescue console; then the right disk boots, and is taken apart at the end.
+// a wrong root hash at once, both end in the rescue console; then the right disk boots, whose partitions are found by the
+// hash alone (Discoverable Partitions Specification), and is taken apart at the end.
 // On 7.x with an overlay over it.
 import t from 'tap'
 import { ensureStorageTools } from '../scripts/setup/debian-tree.ts'
@@ -14,13 +15,14 @@ import { BASE_APPEND, bootScenario } from './harness/scenario.ts'
 import { smallRoot } from './harness/small-root.ts'
 import { rootChecks, tapScript } from './harness/tap-shell.ts'
 import { testImage } from './harness/test-image.ts'
-import { flippedDisk, verityDisk } from './harness/verity-disks.ts'
+import { flippedDisk, verityDisk, verityGptDisk } from './harness/verity-disks.ts'
 
 t.setTimeout(0)
 ensureDebianPackages(TEST_PACKAGES)
 
 const root = diskImage({ fileSystem: 'erofs', table: 'none', tree: { ...smallRoot(), 'bin/chroot': { type: 'link', target: 'busybox' }, 'bin/dd': { type: 'link', target: 'busybox' } } })
 const rootHashes = verityDisk(root.path)
+const partitioned = verityGptDisk(root.path)
 const usr = diskImage({ fileSystem: 'squashfs', table: 'none', tree: { 'share/marker': { type: 'text', text: 'real root\n' }, 'share/verified': { type: 'text', text: 'usr\n' } } })
 const usrHashes = verityDisk(usr.path)
 const flipped = flippedDisk(root.path, guestProgram('guest-init'))
@@ -42,15 +44,16 @@ for (const [series, overlay] of [['6.12', ''], ['7.x', 'overlay=tmpfs:size=16m']
         kernel: kernel.vmlinuz, memoryMiB: 768,
         initrd: await testImage(kernel, { sysroot: ensureStorageTools(), features: ['verity', 'overlay'] }),
         append: `${BASE_APPEND} ${WORDS} rd.timeout=60 fulcrum.panic=0 fulcrum.switch=pivot ${overlay}`,
-        disks: [flipped, rootHashes.path, root.path, usr.path, usrHashes.path].map((path) => ({ path, bus: 'virtio' as const, readOnly: true })),
+        disks: [flipped, rootHashes.path, partitioned.path, usr.path, usrHashes.path].map((path) => ({ path, bus: 'virtio' as const, readOnly: true })),
       },
       converse: async (console) => {
         const talk = new RescueTalk(console)
         const first = await talk.prompt()
         seen.push(['a flipped bit', first, /Cannot trust '\/sbin\/init', which init needs: [^]*EIO[^]*\[verity-corrupted\]/])
         seen.push(['what the kernel says', first, /verity: \d+:\d+: data block \d+ is corrupted/])
-        seen.push(['a wrong hash', await talk.retry(`roothash=${WRONG}`, 'systemd.verity_root_data=/dev/vdc'), /Cannot trust \/dev\/vdc and \/dev\/vdb: [^]*EIO[^]*\[verity-corrupted\]/])
-        await talk.command(`roothash=${rootHashes.rootHash}`)
+        seen.push(['a wrong hash', await talk.retry(`roothash=${WRONG}`, 'systemd.verity_root_data=/dev/vdc1'), /Cannot trust \/dev\/vdc1 and \/dev\/vdb: [^]*EIO[^]*\[verity-corrupted\]/])
+        // From here on nothing but the hash says where they are.
+        for (const setting of ['systemd.verity_root_data=', 'systemd.verity_root_hash=', `roothash=${rootHashes.rootHash}`]) await talk.command(setting)
         talk.last('retry')
       },
       script: tapScript(rootChecks({ fileSystem: isOverlaid ? 'overlay' : 'erofs', engine: 'pivot' }), `
@@ -65,7 +68,7 @@ is "size of the overlay" "$(df -k /run/fulcrum/overlay/rw | tail -n 1 | awk '{ p
 `) + LEAVE_ROOT,
       expectation: {
         report: 'tap', end: 'poweroff',
-        consoleHas: [/let go of \/dev\/dm-\d \(device mapper root\)[^]*old root taken down/, /let go of \/dev\/dm-\d \(device mapper usr\)/],
+        consoleHas: [/\/dev\/mapper\/root: \/dev\/vdc1, proven by \/dev\/vdc2/, /let go of \/dev\/dm-\d \(device mapper root\)[^]*old root taken down/, /let go of \/dev\/dm-\d \(device mapper usr\)/],
         consoleLacks: [/is left/],
       },
     })

@@ -1,7 +1,7 @@
-// dm-verity's hashes for a disk image, and a copy of the image with one bit flipped. veritysetup needs no kernel for that:
+// dm-verity's hashes for a disk image, the two as partitions of one disk, and a copy of the image with one bit flipped. veritysetup needs no kernel for that:
 // the hashes are made on the host, with a fixed salt, and kept in the cache. Man page: veritysetup(8).
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cacheDirectory, makeAtomically } from '../../scripts/setup/cache.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
@@ -30,6 +30,31 @@ export function verityDisk(data: string): VerityDisk {
     })
   }
   return { path, rootHash: readFileSync(hashPath, 'utf8') }
+}
+
+const MIB = 1 << 20
+/** Discoverable Partitions Specification: root and root-verity of x86-64. */
+const TYPES = ['4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709', '2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5'] as const
+
+/** A disk as systemd-repart(8) makes it: data and hashes are partitions of their types, whose UUIDs are halves of the root hash. */
+export function verityGptDisk(data: string): VerityDisk {
+  const { path: hashes, rootHash } = verityDisk(data)
+  const path = join(cacheDirectory('disks'), `verity-gpt-${keyOf('1', basename(data))}.img`)
+  if (existsSync(path)) return { path, rootHash }
+  const uuids = [rootHash.slice(0, 32), rootHash.slice(-32)].map((half) => half.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
+  makeAtomically(path, (temporary) => {
+    let at = 1
+    const parts = [data, hashes].map((content, i) => {
+      const [start, size] = [at, Math.ceil(statSync(content).size / MIB)]
+      at += size
+      return { content, start, line: `start=${start * 2048}, size=${size * 2048}, type=${TYPES[i] ?? ''}, uuid=${uuids[i] ?? ''}` }
+    })
+    writeFileSync(temporary, '')
+    truncateSync(temporary, (at + 1) * MIB)
+    runTool('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', temporary], { input: ['label: gpt', ...parts.map(({ line }) => line), ''].join('\n') })
+    for (const { content, start } of parts) runTool('dd', [`if=${content}`, `of=${temporary}`, 'bs=1M', `seek=${start}`, 'conv=notrunc,sparse', 'status=none'])
+  })
+  return { path, rootHash }
 }
 
 /** A copy of an image with a bit flipped in the middle of this file's content, which must lie in one piece there. */
