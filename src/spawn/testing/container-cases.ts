@@ -100,7 +100,7 @@ export const bindsOf = (root: string): readonly Bind[] => [
 export const CGROUP_CASES: readonly ContainerCase[] = [
   { name: 'limits', wish: LIMITED, script: 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.weight; cat /proc/self/cgroup; n=0; while read -r pid; do n=$((n + 1)); done < cgroup.procs; echo $n', output: [String(64 << 20), '7', '50000 100000', '50', '0::/', '2'] },
   { name: 'limits with a user namespace', wish: { ...LIMITED, idMap: MAP }, script: 'cd /sys/fs/cgroup; cat memory.max pids.max; cat /proc/self/cgroup; echo max 2> /dev/null > pids.max || echo no', output: [String(64 << 20), '7', '0::/', 'no'] },
-  { name: 'no more processes than that', wish: LIMITED, script: 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done 2> /dev/null; echo not reached', output: '', code: 2 },
+  { name: 'no more processes than that', wish: LIMITED, script: 'for i in 1 2 3 4 5 6 7 8 9; do sleep 100 & done 2> /dev/null; echo not reached', output: '', code: 2 },
 ]
 
 /** Runs a case; what it printed as lines, and its code. */
