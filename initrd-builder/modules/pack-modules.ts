@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 import { readNewc } from '../cpio/newc-reader.ts'
 import { arrangeEntries, regularMode, writeNewc } from '../cpio/newc-writer.ts'
+import { mapLimited } from '../io/map-limited.ts'
 import { cachedSegment } from '../io/segment-cache.ts'
 import type { ImageTree } from '../image/image-tree.ts'
 
@@ -37,12 +38,12 @@ export async function packModules(
 ): Promise<ModuleContent[]> {
   const make = async (): Promise<Buffer> => {
     const contents = await read()
-    const packed = await Promise.all(contents.map(({ data }) => zstdAsync(data, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } })))
+    const packed = await mapLimited(contents, ({ data }) => zstdAsync(data, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL }, pledgedSrcSize: data.length }))
     const names = Buffer.from(JSON.stringify(contents.map(({ firmware }) => firmware)))
     return archive([...packed.map((data, position) => [String(position), data] as const), [FIRMWARE, names]])
   }
   const given = archive(files.map((data, position) => [String(position), data]))
-  const identity = `modules:zstd:${process.versions['zstd'] ?? ''}:${LEVEL}:1`
+  const identity = `modules:zstd:${process.versions['zstd'] ?? ''}:${LEVEL}:2`
   const { data } = await cachedSegment(cache, identity, given, make, warn)
   const entries = new Map(readNewc(data).entries.map(entry => [entry.path, entry.data]))
   const firmware: unknown = JSON.parse(Buffer.from(entries.get(FIRMWARE) ?? '[]').toString('utf8'))

@@ -1,0 +1,17 @@
+// Asynchronous work on many things, a few at a time: more than there are processors only takes memory.
+//
+// A zstd of level 9 holds some ten megabytes while it runs, and an image has hundreds of modules.
+
+import { availableParallelism } from 'node:os'
+
+/** The results in the order of `items`. Rejects with the first failure. */
+export async function mapLimited<T, R>(items: readonly T[], work: (item: T) => Promise<R>, limit = availableParallelism()): Promise<R[]> {
+  const results: R[] = []
+  // Everybody takes the next one from the same iterator.
+  const waiting = items.entries()
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of waiting) results[index] = await work(item)
+  }
+  await Promise.all(Array.from({ length: Math.max(1, limit) }, worker))
+  return results
+}
