@@ -115,7 +115,8 @@ export function readByNamespace(kernel: MountDoors, namespace: bigint, mountinfo
   const known = quick && listed.size === visible.length ? new Set(visible) : new Set<bigint>()
   const found = everythingOn(kernel, lowest, ids.filter((id) => !known.has(id)), namespace)
   const records = recordsOf(found, listed).map((m) => ({ ...m, mountPoint: listed.get(m.id)?.mountPoint ?? null }))
-  const rest = known.size === 0 ? [] : [...listed.values()].filter((m) => !records.some((other) => other.id === m.id))
+  const seen = new Set(records.map((m) => m.id))
+  const rest = known.size === 0 ? [] : [...listed.values()].filter((m) => !seen.has(m.id))
   return buildMountTree([...records, ...rest], 'statmount', root)
 }
 
