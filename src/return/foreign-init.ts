@@ -1,8 +1,8 @@
 // Going forward where /init of the initramfs is a script of others (dracut, initramfs-tools, mkinitcpio): it is to find
 // the initramfs as the kernel leaves it.
 //
-// Such a script mounts what it needs without looking, or hands only some variables on: so what is mounted goes, but for
-// one /proc, and the number of returns is in a file, for the switch at its end.  docs/return.md
+// Such a script mounts what it needs without looking, or hands only some variables on: so all that is mounted goes,
+// and the number of returns is in a file, for the switch at its end.  docs/return.md
 
 import { MNT_DETACH } from '../abi/mount.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
@@ -30,12 +30,10 @@ export function isForeignInit(kernel: Pick<Kernel, 'open' | 'read' | 'close'>): 
   }
 }
 
-/** Takes away what is mounted on the initramfs, the newest first; of /proc all but one stay. What is busy is detached. */
+/** Takes away what is mounted on the initramfs, the newest first. What is busy is detached. */
 function unmountAll(kernel: Kernel, print: (line: string) => void): void {
   const points = parseMountInfo(kernel.readText('/proc/self/mountinfo')).map((m) => m.mountPoint).filter((point) => point !== '/')
-  const spared = points.indexOf('/proc')
-  for (const [i, point] of [...points.entries()].reverse()) {
-    if (i === spared) continue
+  for (const point of points.reverse()) {
     try {
       kernel.umount2(point, MNT_DETACH)
     } catch (error) {
