@@ -5,7 +5,7 @@
 export class ConsoleTimeout extends Error {}
 
 /** For hangs, not for slow machines: the end of the guest ends a wait sooner. */
-const PATIENCE_MS = 300_000
+const PATIENCE_MS = 600_000
 
 /** How a message of the kernel begins: printk writes it whole, at any place of a line that a program is writing. */
 const STAMP = /\[ *\d+\.\d{6}\] /
