@@ -14,9 +14,10 @@ import { prepareNode } from './prepare-node.ts'
 import { textAsset } from './text-asset.ts'
 import { koffiAddon, pinnedNode, projectRoot, projectVersion } from './project.ts'
 
+const MAIN = path.join(projectRoot, 'src/main.ts')
 const { values } = parseArgs({
   options: {
-    entry: { type: 'string', default: path.join(projectRoot, 'src/main.ts') },
+    entry: { type: 'string', default: MAIN },
     out: { type: 'string', default: path.join(projectRoot, 'dist') },
     'no-library': { type: 'boolean', default: false },
     'no-code-cache': { type: 'boolean', default: false },
@@ -36,7 +37,9 @@ async function main(): Promise<void> {
     const executable = pack({
       node: prepareNode(pinnedNode),
       hostNode: pinnedNode,
+      start: await bundleMain(path.join(import.meta.dirname, 'start.ts')),
       bundle,
+      rehearse: values.entry === MAIN,
       cli,
       addon: koffiAddon,
       texts: await textAsset(),

@@ -76,6 +76,10 @@ t.test("fulcrum: V8 takes the command line's code cache", async (t) => {
   t.match(result.stdout, 'switch_root')
 })
 
+t.test("fulcrum: V8 takes the program's code cache", async (t) => {
+  t.match(run(fulcrum, ['--version'], { FULCRUM_DEBUG: '1' }), { status: 0, stderr: '' })
+})
+
 t.test('fulcrum: version and help under each of its names', async (t) => {
   t.match(run(fulcrum, ['--version'], {}), { status: 0, stdout: `fulcrum ${projectVersion()}\n` })
   for (const name of ['switch_root', 'run-init', 'pivot_root', 'shutdown', '/usr/sbin/switch_root']) {

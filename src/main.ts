@@ -87,6 +87,18 @@ function failedAsInit(kernel: Kernel, why: string): void {
   rescueAfterCrash(bootContext(kernel, recordStartState(kernel)), `${why}, and this is PID 1`)
 }
 
+type Behind = (kernel: Kernel) => Kernel
+function isBehind(value: unknown): value is Behind {
+  return typeof value === 'function'
+}
+
+/** The kernel; where the build rehearses a boot for V8's code cache (bundle/rehearse.ts), with a model behind it. */
+function makeKernel(): Kernel {
+  const kernel = createKoffiKernel()
+  const behind: unknown = Reflect.get(globalThis, Symbol.for('fulcrum.rehearsal'))
+  return isBehind(behind) ? behind(kernel) : kernel
+}
+
 async function commandLine(): Promise<number> {
   const { runCli } = await loadCli()
   return await runCli(name, args)
@@ -113,7 +125,7 @@ function main(): void {
     void runCommandLine()
     return
   }
-  const kernel = createKoffiKernel()
+  const kernel = makeKernel()
   if (isInit(kernel)) boot(kernel)
   if (name === 'shutdown' && !args.includes('--help')) shutDown(kernel)
   void runCommandLine()

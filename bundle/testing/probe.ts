@@ -15,6 +15,8 @@ export async function packProbe(workDirectory: string): Promise<Buffer> {
     node: prepareNode(pinnedNode),
     hostNode: pinnedNode,
     cli: await bundleCli(path.join(projectRoot, 'src/cli.ts')),
+    start: await bundleMain(path.join(import.meta.dirname, '../start.ts')),
+    rehearse: false,
     bundle: await bundleMain(path.join(import.meta.dirname, 'probe-main.ts')),
     addon: koffiAddon,
     texts: await textAsset(),

@@ -39,6 +39,8 @@ export interface Machine {
   readonly disk?: boolean
   /** Last changes before the start: injected failures, programs, missing files of /proc. */
   readonly arrange?: (kernel: ModelKernel) => void
+  /** Runs the boot in place of bootForever of these sources. */
+  readonly boot?: (kernel: Kernel) => void
   /** Every execve fails with this. */
   readonly execErrno?: ErrnoName
 }
@@ -150,7 +152,8 @@ export function play(machine: Machine): Played {
   }
   const env = { HOME: '/', TERM: 'linux', ...Object.fromEntries(parseCommandLine(commandLine).words.map((w) => [w.key, w.value ?? ''])) }
   try {
-    bootForever({ kernel, log: createLog(kernel), start: recordStartState(kernel), argv: ['/init'], env, arch: 'x64', returned: null })
+    if (machine.boot !== undefined) machine.boot(kernel)
+    else bootForever({ kernel, log: createLog(kernel), start: recordStartState(kernel), argv: ['/init'], env, arch: 'x64', returned: null })
   } catch (error) {
     if (!(error instanceof Waiting)) throw error
   }
