@@ -39,7 +39,8 @@ export function klibcImage(kernel: Kernel): BenchImage {
     '#!/bin/sh', 'export PATH=/bin', 'mount -t proc proc /proc', 'mount -t devtmpfs dev /dev', 'mount -t sysfs sys /sys',
     ...names.map((name) => `insmod /modules/${name}`),
     'until [ -b /dev/vda ]; do :; done', 'eval "$(fstype /dev/vda)"', 'mount -t "$FSTYPE" -o ro /dev/vda /root',
-    'exec run-init /root /sbin/init', '',
+    // run-init opens the console in the new root.
+    'mount -o move /dev /root/dev', 'exec run-init /root /sbin/init', '',
   ].join('\n')
   const image: Record<string, TreeEntry> = { ...tree, init: { type: 'text', text: script, mode: 0o755 } }
   for (const name of ['sh', 'mount', 'insmod', 'fstype', 'run-init']) image[`bin/${name}`] = { type: 'file', source: path.join(folder, name), mode: 0o755 }
