@@ -97,7 +97,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     converse: async (console) => {
       const talk = new RescueTalk(console)
       const told = await talk.prompt()
-      if (!/btrfs has 1 of its 2 devices[^]*rootflags=degraded/.test(told)) throw new Error(`What is missing was not told: ${told}`)
+      if (!/btrfs on vda has 1 of its 2 devices; rootflags=degraded/.test(told)) throw new Error(`What is missing was not told: ${told}`)
       await talk.command('set rootflags=degraded')
       talk.last('retry')
     },
