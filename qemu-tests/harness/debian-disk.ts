@@ -52,8 +52,8 @@ export function debianOverlay(): Tree {
     // Newer than /usr, as on every system that has been booted before: nobody makes the caches of /usr again. systemd-update-done.service(8)
     'etc/.updated': { type: 'text', text: '' },
     'var/.updated': { type: 'text', text: '' },
-    // A machine that is slow is not one whose devices or services fail; and each line of the status costs a serial console's time.
-    'etc/systemd/system.conf.d/patience.conf': { type: 'text', text: '[Manager]\nDefaultTimeoutStartSec=900\nDefaultDeviceTimeoutSec=900\nShowStatus=no\n' },
+    // A machine that is slow is not one whose devices or services fail.
+    'etc/systemd/system.conf.d/patience.conf': { type: 'text', text: '[Manager]\nDefaultTimeoutStartSec=900\nDefaultDeviceTimeoutSec=900\n' },
     // Any fixed one: an empty one would make every boot a first boot.
     'etc/machine-id': { type: 'text', text: '0f0c0f0c0f0c4f0c8f0c0f0c0f0c0f0c\n', mode: 0o444 },
     'etc/systemd/system/fulcrum-report.service': { type: 'text', text: REPORT_UNIT },
