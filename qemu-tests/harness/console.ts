@@ -10,6 +10,7 @@ const PATIENCE_MS = 600_000
 /** How a message of the kernel begins: printk writes it whole, at any place of a line that a program is writing. */
 const STAMP = /\[ *\d+\.\d{6}\] /
 const STAMP_FIRST = /^\[ *\d+\.\d{6}\] /
+const QUESTION = /\x1b\[[?!\d;]*[a-zA-Z]$/
 /** The end of what came in, if it may be the beginning of a stamp. */
 const HALF_A_STAMP = /\[ *(\d+(\.\d{0,6}\]?)?)?$/
 
@@ -59,7 +60,9 @@ export class Console {
     const line = end === 0 ? coming : coming.slice(0, end)
     const isWholeLine = begun === '' && this.#held === ''
     const at = STAMP_FIRST.test(begun + line) ? -1 : line.search(STAMP)
-    if (at > 0 || (at === 0 && !isWholeLine)) {
+    // Questions to the terminal are no line that goes on.
+    const isQuestion = at >= 0 && QUESTION.test(begun + line.slice(0, at))
+    if (!isQuestion && (at > 0 || (at === 0 && !isWholeLine))) {
       this.#text += line.slice(0, at)
       this.#isHeldOpen = true
       return coming.slice(at)
