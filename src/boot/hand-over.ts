@@ -100,7 +100,6 @@ export function cleanProcess(kernel: Kernel, start: StartState): void {
     if (!RESERVED_SIGNALS.includes(signal)) kernel.resetSignal(signal)
   }
   kernel.clearSignalMask()
-  if (start.isRaised === true) attempt(() => kernel.setSchedule(NORMAL))
   kernel.setSoftLimit(RLIMIT_NOFILE, INIT_NOFILE_SOFT)
   kernel.setCloexecRange(3, MAX_FD)
   for (const fd of start.inherited ?? []) attempt(() => kernel.fcntl(fd, F_SETFD, 0))
@@ -152,6 +151,8 @@ function openSerialization(kernel: Kernel, start: StartState): Fd | null {
 export function handOver(kernel: Kernel, step: ExecStep, start: StartState): never {
   cleanProcess(kernel, start)
   const serialization = step.kind === 'systemd' ? openSerialization(kernel, start) : null
+  // Last: from here on the kernel's own threads have their turn.
+  if (start.isRaised === true) attempt(() => kernel.setSchedule(NORMAL))
   if (serialization === null) return kernel.execve(step.path, step.argv, step.env)
   try {
     return kernel.execve(step.path, systemdArgv(step.argv, serialization), step.env)
