@@ -8,23 +8,8 @@ import { parseGuestReport } from '../../qemu-tests/harness/guest-report.ts'
 import type { GuestRecord } from '../../qemu-tests/harness/guest-report.ts'
 import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
 import { numberOf } from './marks.ts'
+import type { BootTimes } from './results.ts'
 import { runMachine } from './run-machine.ts'
-
-/** Virtual milliseconds since the kernel's clock started, unless said otherwise. */
-export interface BootTimes {
-  /** When the kernel begins to unpack the image, and how long it does. */
-  readonly unpackAt: number
-  readonly unpack: number
-  /** The kernel starts /init of the image. */
-  readonly runInit: number
-  /** The kernel says that the root's file system is mounted. */
-  readonly mounted: number
-  /** The first instruction of the real root's init. */
-  readonly realInit: number
-  /** MemAvailable then and two seconds later, KiB. */
-  readonly availableThenKiB: number
-  readonly availableKiB: number
-}
 
 /** What the real init found. */
 export interface BootFindings {

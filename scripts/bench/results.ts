@@ -8,20 +8,29 @@ export interface Span {
   readonly ms: number
 }
 
-export interface MeasuredRow {
+/** Virtual milliseconds since the kernel's clock started, unless said otherwise. */
+export interface BootTimes {
+  /** When the kernel begins to unpack the image, and how long it does. */
+  readonly unpackAt: number
+  readonly unpack: number
+  /** The kernel starts /init of the image. */
+  readonly runInit: number
+  /** The kernel says that the root's file system is mounted. */
+  readonly mounted: number
+  /** The first instruction of the real root's init. */
+  readonly realInit: number
+  /** MemAvailable then and two seconds later, KiB. */
+  readonly availableThenKiB: number
+  readonly availableKiB: number
+}
+
+export interface MeasuredRow extends BootTimes {
   readonly name: string
   readonly ours: boolean
   readonly note?: string
   readonly packedBytes: number
   readonly unpackedBytes: number
   readonly files: number
-  readonly unpackAt: number
-  readonly unpack: number
-  readonly runInit: number
-  readonly mounted: number
-  readonly realInit: number
-  readonly availableThenKiB: number
-  readonly availableKiB: number
   readonly mounts: readonly string[]
   readonly processes: readonly string[]
   /** What the real init inherited that the kernel would not have left so, a line each. */

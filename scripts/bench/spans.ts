@@ -3,8 +3,7 @@
 // The kernel's clock starts after the firmware, the boot loader and the kernel's own decompression: not in here.
 // Pure. boot.json: docs/man/fulcrum.7
 
-import type { BootTimes } from './measure-boot.ts'
-import type { Span } from './results.ts'
+import type { BootTimes, Span } from './results.ts'
 
 interface Event {
   readonly phase: string
