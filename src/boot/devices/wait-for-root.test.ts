@@ -4,6 +4,7 @@ import t from 'tap'
 import { parseRootSpec, type RootSpec } from '../../facts/block/root-spec.ts'
 import { coldplugOrder, listBusDevices } from './coldplug.ts'
 import { createDeviceScanner, scanDevices } from './device-scanner.ts'
+import { SyscallError } from '../../kernel/errors.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
 import { ensureNode } from './device-reader.ts'
 import { registerBtrfsMembers } from './btrfs-members.ts'
@@ -11,6 +12,7 @@ import { ext4Disk, FakeDeviceKernel } from './fake-kernel-for-tests.ts'
 import { createModuleLoader } from './module-loader.ts'
 import { waitForRoot, type RootWait } from './wait-for-root.ts'
 
+const ENXIO = 6
 const uuid = '0d4dbbf5-3b2d-4a36-a0a5-19c6ad0c0c3a'
 const pciBlk = 'pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00'
 const virtioBlk = 'virtio:d00000002v00001AF4'
@@ -135,6 +137,28 @@ t.test('a late disk is taken when its event comes', async t => {
   t.equal(kernel.nowUs, 5_300_000n, 'at once')
   t.same(progress, [2, 3, 4].map(s => `waiting for UUID=${uuid} (${s} s)`))
   t.ok(kernel.loaded.includes('snd'), 'the rest was loaded meanwhile')
+})
+
+t.test('a disk that cannot be opened yet is waited for, whatever its name', async t => {
+  for (const comes of [true, false]) {
+    const kernel = new FakeDeviceKernel().addBlock('sda', '8:0', ext4Disk(uuid))
+    const open = kernel.open.bind(kernel)
+    let isAdded = false
+    kernel.open = path => {
+      if (path === '/dev/sda' && !isAdded) throw new SyscallError('open', [path], ENXIO)
+      return open(path)
+    }
+    if (comes) {
+      kernel.at(300, () => {
+        isAdded = true
+        kernel.emit('add', '/devices/x/block/sda', { SUBSYSTEM: 'block' })
+      })
+    }
+    const { result, progress } = wait(kernel, '/dev/sda')
+    t.match(result, { outcome: 'block', device: { name: 'sda', superblock: comes ? { type: 'ext4' } : null } })
+    t.equal(kernel.nowUs, comes ? 1_300_000n : 6_000_000n, comes ? 'at once when its event comes' : 'as it is when the time is over')
+    t.equal(progress.some(line => line.includes('sda cannot be opened yet')), !comes)
+  }
 })
 
 t.test('what comes without an event is found within a second', async t => {
