@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { compressLz4Block } from './lz4-block.ts'
+import { mapLimited } from './map-limited.ts'
 
 const blockSize = 8 << 20
 const magic = 0x184c2102
@@ -50,22 +51,16 @@ export async function compressLz4Threaded(input: Uint8Array, threads = available
   const blocks = blocksOf(input)
   const wanted = Math.min(threads, blocks.length)
   const workers = wanted < 2 ? [] : await startWorkers(wanted)
-  const packed: Uint8Array[] = []
-  const waiting = blocks.entries()
-  const work = async (compress: (block: Uint8Array) => Uint8Array | Promise<Uint8Array>): Promise<void> => {
-    // Each takes the next one from the same iterator.
-    for (const [index, block] of waiting) {
-      packed[index] = await compress(block)
-      await setImmediate()
-    }
-  }
   try {
-    if (workers.length === 0) await work(block => compressLz4Block(block, searchDepth))
-    else await Promise.all(workers.map(worker => work(block => compressIn(worker, block))))
+    return frameOf(await mapLimited(blocks, async (block, lane) => {
+      const worker = workers[lane]
+      const packed = worker === undefined ? compressLz4Block(block, searchDepth) : await compressIn(worker, block)
+      await setImmediate()
+      return packed
+    }, workers.length))
   } finally {
     await Promise.all(workers.map(worker => worker.terminate()))
   }
-  return frameOf(packed)
 }
 
 async function startWorkers(count: number): Promise<Worker[]> {

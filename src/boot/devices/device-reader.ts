@@ -26,7 +26,7 @@ export function readContents(kernel: DeviceKernel, device: DeviceFacts): DeviceC
       kernel.close(fd)
     }
   } catch (error) {
-    if (error instanceof SyscallError) return { superblock: null, table: null, error: errorLine(error) }
+    if (error instanceof SyscallError) return { superblock: null, table: null, error: errorLine(error), isBeingAdded: isErrno(error, 'ENXIO') }
     throw error
   }
 }

@@ -4,7 +4,6 @@
 // for the devices of the machine, the likely ones first, looking again after every event. So a root
 // that is there costs one look, and none waits for the drivers of sound cards.
 
-import type { BlockDevice } from '../../facts/block/block-device.ts'
 import { rootSpecText, type RootSpec } from '../../facts/block/root-spec.ts'
 import type { Uevent } from '../../facts/block/uevent.ts'
 import { LATE_MS } from '../storage/assembly.ts'
@@ -36,11 +35,6 @@ export function waitForRoot(kernel: DeviceKernel, loader: ModuleLoader, spec: Ro
   } finally {
     monitor.close()
   }
-}
-
-/** The kernel makes a disk's name and node before it can be opened: ENXIO until then, and the event comes after that. */
-function isBeingAdded({ error }: BlockDevice): boolean {
-  return error !== null && /\bENXIO\b/.test(error)
 }
 
 class RootWaiter {
@@ -124,7 +118,7 @@ class RootWaiter {
       this.#options.onProgress(`${match.detail ?? ''}: using it as it is, as its mount options say`)
       return { outcome: 'block', device, members: match.incomplete }
     }
-    if (isBeingAdded(match.device) && !this.#isEnd) {
+    if (match.device.isBeingAdded === true && !this.#isEnd) {
       this.#detail = `${match.device.name} cannot be opened yet`
       return null
     }

@@ -42,6 +42,8 @@ export interface DeviceContents {
   readonly table: PartitionTable | null
   /** Why it could not be read, or null. */
   readonly error: string | null
+  /** ENXIO: the kernel makes a disk's name and node before it can be opened, and its event comes after that. */
+  readonly isBeingAdded?: boolean
 }
 
 export interface BlockDevice extends DeviceFacts, DeviceContents {
