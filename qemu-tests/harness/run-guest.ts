@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeArtifactsFolder, removeArtifacts, writeReproduction } from './artifacts.ts'
 import { Console } from './console.ts'
+import { guestMeter } from './guest-log.ts'
+import type { GuestMeter } from './guest-log.ts'
 import { parseGuestReport } from './guest-report.ts'
 import type { GuestReport } from './guest-report.ts'
 import { GOOD_BOOT, diedBeforeInit, findPanic, judge } from './judge.ts'
@@ -89,6 +91,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   let started = (): void => {}
   let qmp: Qmp | undefined
   let kill = (): void => {}
+  let meter: GuestMeter | undefined
 
   closers.push(await listen(join(sockets, 'console'), (socket) => {
     consoleSocket = socket
@@ -97,6 +100,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
       const text = String(data)
       appendFileSync(join(folder, 'console.log'), text)
       console.feed(text)
+      meter?.said('console', text)
       if (findPanic(console.text) !== undefined) timers.push(setTimeout(() => kill(), PANIC_GRACE_MS))
     })
   }))
@@ -105,11 +109,14 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
     socket.on('data', (data) => {
       tap += String(data)
       appendFileSync(join(folder, 'tap.log'), String(data))
+      meter?.said('report', '')
     })
   }))
   closers.push(await listen(join(sockets, 'qmp'), (socket) => {
     qmp = new Qmp(socket, (name, data) => {
-      if (name === 'SHUTDOWN') shutdown ??= String(data.get('reason'))
+      if (name !== 'SHUTDOWN') return
+      shutdown ??= String(data.get('reason'))
+      meter?.sample()
     })
     started()
   }))
@@ -124,7 +131,11 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   const within = spec.networkOf === undefined ? [] : ['nsenter', `--net=/proc/${spec.networkOf()}/ns/net`]
   const command = ['--pdeathsig', 'KILL', 'flock', '--no-fork', lock ? lock : '/tmp/qemu.lock', ...within, 'qemu-system-x86_64', ...args]
   const child = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] })
-  kill = () => child.kill('SIGKILL')
+  meter = guestMeter(spec.name, machine.kernel, child.pid)
+  kill = () => {
+    meter?.sample()
+    child.kill('SIGKILL')
+  }
   const stopOnSignal = (signal: NodeJS.Signals): void => {
     kill()
     process.kill(process.pid, signal)
@@ -142,6 +153,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   // The clock and the conversation start with QEMU itself, not while it waits for the lock.
   started = () => {
     began = performance.now()
+    meter?.begin()
     timers.push(setTimeout(() => {
       timedOut = true
       kill()
@@ -154,6 +166,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   }
   try {
     const exitStatus = await ended
+    meter.end()
     console.close()
     // A conversation that waits for more is told so by close(); give its complaint one turn to arrive.
     await new Promise((resolve) => setImmediate(resolve))
