@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ensureDebianRoot } from '../../scripts/setup/debian-root.ts'
+import { ensureDracutTree } from '../../scripts/setup/dracut-tree.ts'
 import { ensureStorageTools } from '../../scripts/setup/debian-tree.ts'
 import type { Kernel } from '../../scripts/setup/kernel.ts'
 import { runTool } from '../../scripts/setup/run-tool.ts'
@@ -73,5 +74,20 @@ cp -r '${modules}' "$root/tmp/image/modules"
 cd "$root/tmp/image" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1 > "$out"
 `, output)
   rmSync(modules, { recursive: true, force: true })
+  return output
+}
+
+/** The same with systemd as its init, of the tree with dracut's packages, as `mkinitcpio` makes it with the hook of that name. Gone when this process ends. */
+export function mkinitcpioSystemdImage(kernel: Kernel): string {
+  const output = ownPath('images', `mkinitcpio-systemd-${kernel.release}`, '.img')
+  if (existsSync(output)) return output
+  runInCopy(ensureDracutTree('trixie'), `
+chroot "$root" /tmp/dist/fulcrum install mkinitcpio > /dev/null
+mkdir -p "$root/usr/lib/modules/${kernel.release}"
+mount --bind '${join(kernel.sysroot, 'lib/modules', kernel.release)}' "$root/usr/lib/modules/${kernel.release}"
+cp '${join(import.meta.dirname, '../mkinitcpio/build.bash')}' "$root/tmp/"
+chroot "$root" env KERNELVERSION=${kernel.release} bash /tmp/build.bash /tmp/image systemd fulcrum >&2
+cd "$root/tmp/image" && find . | cpio --quiet -o -H newc -R 0:0 > "$out"
+`, output)
   return output
 }

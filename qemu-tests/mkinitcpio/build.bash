@@ -1,7 +1,8 @@
 #!/bin/bash
 # Makes an image as mkinitcpio(8) documents it, for hooks to be tested: Debian has no mkinitcpio. Our own text, by the man
 # page: the functions that an install file may call, in $BUILDROOT, and the lists of runtime hooks in /config.
-# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install; 'systemd' stands for its being init of the image
+# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install; 'systemd' makes systemd init of the image, where
+# the tree has it, else it stands for that. $KERNELVERSION: whose modules are put in, where the image has such.
 
 set -eu
 BUILDROOT=$1
@@ -36,7 +37,7 @@ mkdir -p "$BUILDROOT"/{proc,sys,dev,run,tmp,new_root,hooks,etc,usr/bin,usr/lib,u
 for link in bin:usr/bin sbin:usr/bin lib:usr/lib lib64:usr/lib64 usr/sbin:bin; do
     ln -s "${link#*:}" "$BUILDROOT/${link%%:*}"
 done
-add_file /bin/busybox /usr/bin/busybox
+[[ ! -e /bin/busybox ]] || add_file /bin/busybox /usr/bin/busybox
 for applet in ash sh mount mkdir insmod findfs env sleep cat; do
     add_symlink "/usr/bin/$applet" busybox
 done
@@ -44,9 +45,33 @@ done
 printf '#!/bin/sh\necho the switch_root of before\n' > "$BUILDROOT/usr/bin/switch_root"
 chmod 755 "$BUILDROOT/usr/bin/switch_root"
 
+# Its programs and units, udev with its rules, and what they call; all that asks for a file finds it.
+add_systemd() {
+    local file
+    rm -f "$BUILDROOT"/usr/bin/{sh,mount,mkdir,insmod,findfs,env,sleep,cat,switch_root}
+    cp -a /usr/lib/systemd "$BUILDROOT/usr/lib/"
+    mkdir -p "$BUILDROOT"/{sysroot,tmp,root} "$BUILDROOT/usr/lib/udev"
+    cp -a /usr/lib/udev/rules.d "$BUILDROOT/usr/lib/udev/"
+    for file in /usr/lib/systemd/systemd* /usr/lib/systemd/system-generators/systemd-fstab-generator; do
+        [[ ! -f $file ]] || add_binary "$(readlink -f "$file")"
+    done
+    for file in sh mount umount mkdir cat sleep env udevadm systemctl kmod systemd-tmpfiles; do
+        file=$(type -P "$file")
+        add_binary "$(readlink -f "$file")" "/usr/bin/${file##*/}"
+    done
+    add_symlink /usr/bin/modprobe kmod
+    add_symlink /init usr/lib/systemd/systemd
+    for file in /etc/{passwd,group,os-release,ld.so.cache}; do
+        add_file "$file"
+    done
+    # Nobody logs in there, and the journal is the root's.
+    rm -f "$BUILDROOT"/usr/lib/systemd/system-generators/systemd-{gpt-auto,getty,debug,tpm2,ssh}*
+    printf '%s\n' virtio_pci virtio_blk ext4 >> "$BUILDROOT/modules.list"
+}
+
 for hook in "$@"; do
     if [[ $hook == systemd ]]; then
-        add_file /bin/true /usr/lib/systemd/systemd
+        if [[ -x /usr/lib/systemd/systemd ]]; then add_systemd; else add_file /bin/true /usr/lib/systemd/systemd; fi
         continue
     fi
     unset -f build help
@@ -72,3 +97,14 @@ for hook in "$@"; do
     done
 done
 printf "EARLYHOOKS='%s'\nHOOKS='%s'\nLATEHOOKS='%s'\nCLEANUPHOOKS='%s'\n" "$early" "$run" "$late" "$cleanup" > "$BUILDROOT/config"
+
+[[ -z ${KERNELVERSION:-} ]] && exit
+for module in $(cat "$BUILDROOT/modules.list"); do
+    modprobe --set-version "$KERNELVERSION" --show-depends "$module" | while read -r kind path _; do
+        [[ $kind != insmod ]] || add_file "$path"
+    done
+done
+for list in order builtin builtin.modinfo; do
+    add_file "/usr/lib/modules/$KERNELVERSION/modules.$list"
+done
+depmod -b "$BUILDROOT" "$KERNELVERSION"
