@@ -59,6 +59,9 @@ add_systemd() {
         file=$(type -P "$file")
         add_binary "$(readlink -f "$file")" "/usr/bin/${file##*/}"
     done
+    # Opened while it runs, so that ldd does not know it: without it udev loads no module.
+    add_binary "$(readlink -f /usr/lib/*/libkmod.so.2)" "$(echo /usr/lib/*/libkmod.so.2)"
+    rm -f "$BUILDROOT"/usr/lib/systemd/system/{,*/}dracut-*
     add_symlink /usr/bin/modprobe kmod
     add_symlink /init usr/lib/systemd/systemd
     for file in /etc/{passwd,group,os-release,ld.so.cache}; do
