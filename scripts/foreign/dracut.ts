@@ -9,18 +9,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianTree } from '../setup/debian-tree.ts'
-import { runTool, tryTool } from '../setup/run-tool.ts'
+import { runTool } from '../setup/run-tool.ts'
 import { ENTER_TREE } from './enter-tree.ts'
+import { runLogged } from './run-logged.ts'
 import { ensureSource } from './source-package.ts'
-import type { Outcome, Suite, Way } from './suite.ts'
+import { MACHINE_STARTS, outcomeOf } from './suite.ts'
+import type { Outcome, RunOptions, Suite, Way } from './suite.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
 const PACKAGES = ['dracut', 'dracut-test', 'systemd', 'systemd-sysv', 'udev', 'kmod', 'util-linux', 'util-linux-extra', 'e2fsprogs', 'squashfs-tools', 'make',
   'btrfs-progs', 'lvm2', 'mdadm', 'cryptsetup-bin', 'dmsetup', 'parted', 'binutils', 'gawk', 'xxd']
 const TESTS = ['TEST-10-BASIC', 'TEST-11-USR-MOUNT', 'TEST-14-HOOKS', 'TEST-20-STORAGE', 'TEST-21-OVERLAYFS', 'TEST-26-ENC-RAID-LVM', 'TEST-80-GETARG']
-const LIMIT_MS = 30 * 60_000
-/** What our switch says at its end. */
-const SWITCHED = /fulcrum: root \S+ \(.*engine (pivot|move)/
 
 /** Shell lines: the tree with everything that is written in memory, no KVM, QEMU behind the lock of the machine. */
 const IN_TREE = `
@@ -31,8 +30,10 @@ qemu=$root/usr/bin/qemu-system-x86_64
 mv "$(readlink -f "$qemu")" "$root/usr/bin/qemu.real"
 rm -f "$qemu"
 printf '%s\\n' '#!/bin/sh' 'case " $* " in *" -help "*) exec /usr/bin/qemu.real "$@" ;; esac' \\
-  'exec flock --no-fork /run/qemu.lock /usr/bin/qemu.real "$@"' > "$qemu"
+  'exec flock --no-fork /run/qemu.lock sh -c '\\''echo "${MACHINE_STARTS}" >&2; exec /usr/bin/qemu.real "$@"'\\'' sh "$@"' > "$qemu"
 chmod 755 "$qemu"
+# The firmware that QEMU has itself, as where there is no OVMF: which of the two starts the kernel is not tested here.
+rm -f "$root"/usr/share/OVMF/OVMF_CODE*
 set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 basedir=/usr/lib/dracut testdir=/suite/test
 if [ "$way" = fulcrum ] && [ -n "$seam" ]; then
   mkdir "$root/seam"
@@ -64,35 +65,28 @@ function makeSeam(): string {
   return seam
 }
 
-function resultOf(status: number): Outcome['result'] {
-  return status === 0 ? 'pass' : status === 77 ? 'skip' : 'fail'
-}
-
 /** The version of the dracut in the tree: the source has to be the same. */
 function versionIn(tree: string): string {
   return runTool('chroot', [tree, 'dpkg-query', '-W', '-f', '${Version}', 'dracut-core'])
 }
 
-function run(test: string, way: Way): Outcome {
-  const tree = ensureDebianTree('dracut-suite', 'sid', PACKAGES)
+const ensureTree = (): string => ensureDebianTree('dracut-suite', 'sid', PACKAGES)
+
+async function run(test: string, way: Way, { limitMinutes }: RunOptions): Promise<Outcome> {
+  const tree = ensureTree()
   const source = ensureSource('dracut', 'sid', versionIn(tree))
   const program = join(PROJECT, 'dist/fulcrum')
   if (!existsSync(program)) throw new Error(`Cannot find '${program}': run 'npm run build' first`)
   const isGetarg = test === 'TEST-80-GETARG'
   const seam = isGetarg ? makeSeam() : ''
   const lock = process.env['FULCRUM_QEMU_LOCK'] ?? '/tmp/qemu.lock'
-  const began = performance.now()
+  const log = join(cacheDirectory('foreign'), `${test}-${way}.log`)
   try {
-    const { status, stdout, stderr } = tryTool('unshare', ['-m', '--propagation', 'private', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program, seam], { timeoutMs: LIMIT_MS })
-    const seconds = (performance.now() - began) / 1000
-    const result = resultOf(status)
-    const said = stdout + stderr
-    const log = join(cacheDirectory('foreign'), `${test}-${way}.log`)
-    writeFileSync(log, said)
-    return { test, way, result, seconds, log: result === 'pass' ? null : log, seen: isGetarg ? null : SWITCHED.test(said) }
+    const args = ['sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program, seam]
+    return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }, cacheDirectory('foreign')), !isGetarg)
   } finally {
     if (seam !== '') rmSync(seam, { recursive: true })
   }
 }
 
-export const dracutSuite: Suite = { name: 'dracut', what: "dracut's own tests, of Debian sid", tests: TESTS, run }
+export const dracutSuite: Suite = { name: 'dracut', what: "dracut's own tests, of Debian sid", tests: TESTS, version: () => versionIn(ensureTree()), run }

@@ -4,14 +4,16 @@
 // afterwards. With fulcrum in place: the hook is installed as a user would, and stands in for run-init. KVM is hidden,
 // and QEMU is one at a time for the whole machine: the lock is taken outside of the tests' own time limit.  chroot(1)
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianTree } from '../setup/debian-tree.ts'
-import { runTool, tryTool } from '../setup/run-tool.ts'
+import { runTool } from '../setup/run-tool.ts'
 import { ENTER_TREE } from './enter-tree.ts'
+import { runLogged } from './run-logged.ts'
 import { ensureSource } from './source-package.ts'
-import type { Outcome, Suite, Way } from './suite.ts'
+import { MACHINE_STARTS, outcomeOf } from './suite.ts'
+import type { Outcome, RunOptions, Suite, Way } from './suite.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
 const RELEASE = 'trixie'
@@ -19,16 +21,13 @@ const RELEASE = 'trixie'
 const PACKAGES = ['initramfs-tools', 'busybox', 'dnsmasq', 'e2fsprogs', 'genext2fs', 'ipxe-qemu', 'iproute2', 'klibc-utils', 'linux-image-amd64', 'open-iscsi',
   'procps', 'python3', 'qemu-system-x86', 'tgt', 'udev', 'zstd']
 const TESTS = ['qemu-klibc', 'qemu-busybox', 'qemu-virtio-only', 'qemu-ata-only', 'qemu-separate-usr', 'qemu-panic-shell', 'qemu-net', 'qemu-net-iscsi']
-const LIMIT_MS = 30 * 60_000
-/** What our switch says at its end. */
-const SWITCHED = /fulcrum: root \S+ \(.*engine (pivot|move)/
 
 /** Shell lines. The wrapper of timeout(1) waits for the lock, the one of QEMU in the background does so by itself. */
 const IN_TREE = `
 set -e
 tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6
 ${ENTER_TREE}
-printf '%s\\n' '#!/bin/sh' 'exec flock --no-fork /run/qemu.lock /usr/bin/timeout "$@"' > "$root/usr/local/bin/timeout"
+printf '%s\\n' '#!/bin/sh' 'exec flock --no-fork /run/qemu.lock sh -c '\\''echo "${MACHINE_STARTS}" >&2; exec /usr/bin/timeout "$@"'\\'' sh "$@"' > "$root/usr/local/bin/timeout"
 chmod 755 "$root/usr/local/bin/timeout"
 # What it grants other slow machines: two minutes are for KVM.
 sed -i 's/QEMU_TIMEOUT=120$/QEMU_TIMEOUT=600/' "$root/suite/debian/tests/test-common"
@@ -37,23 +36,21 @@ ip link set lo up
 chroot "$root" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb sh -c 'cd /suite && exec "debian/tests/$0"' "$test"
 `
 
-function run(test: string, way: Way): Outcome {
-  const tree = ensureDebianTree('initramfs-tools-suite', RELEASE, PACKAGES)
-  const version = runTool('chroot', [tree, 'dpkg-query', '-W', '-f', '${Version}', 'initramfs-tools'])
-  const source = ensureSource('initramfs-tools', RELEASE, version)
+const ensureTree = (): string => ensureDebianTree('initramfs-tools-suite', RELEASE, PACKAGES)
+const versionIn = (tree: string): string => runTool('chroot', [tree, 'dpkg-query', '-W', '-f', '${Version}', 'initramfs-tools'])
+
+async function run(test: string, way: Way, { limitMinutes }: RunOptions): Promise<Outcome> {
+  const tree = ensureTree()
+  const source = ensureSource('initramfs-tools', RELEASE, versionIn(tree))
   const program = join(PROJECT, 'dist/fulcrum')
   if (!existsSync(program)) throw new Error(`Cannot find '${program}': run 'npm run build' first`)
   const lock = process.env['FULCRUM_QEMU_LOCK'] ?? '/tmp/qemu.lock'
-  const began = performance.now()
-  // Of its own: the network of the tests is theirs, and what they leave running ends with the pid namespace.
-  const args = ['-m', '-n', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program]
-  const { status, stdout, stderr } = tryTool('unshare', args, { timeoutMs: LIMIT_MS })
-  const seconds = (performance.now() - began) / 1000
-  const said = stdout + stderr
   const log = join(cacheDirectory('foreign'), `initramfs-tools-${test}-${way}.log`)
-  writeFileSync(log, said)
-  const result = status === 0 ? 'pass' : status === 77 ? 'skip' : 'fail'
-  return { test, way, result, seconds, log: result === 'pass' ? null : log, seen: SWITCHED.test(said) }
+  // The network of the tests is theirs alone.
+  const args = ['-n', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program]
+  return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }, cacheDirectory('foreign')), true)
 }
 
-export const initramfsToolsSuite: Suite = { name: 'initramfs-tools', what: "the tests of Debian's initramfs-tools, of its source package", tests: TESTS, run }
+export const initramfsToolsSuite: Suite = {
+  name: 'initramfs-tools', what: "the tests of Debian's initramfs-tools, of its source package", tests: TESTS, version: () => versionIn(ensureTree()), run,
+}
