@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianTree } from '../setup/debian-tree.ts'
 import { runTool } from '../setup/run-tool.ts'
-import { ENTER_TREE } from './enter-tree.ts'
+import { CPU, ENTER_TREE } from './enter-tree.ts'
 import { runLogged } from './run-logged.ts'
 import { ensureSource } from './source-package.ts'
 import { MACHINE_STARTS, outcomeOf } from './suite.ts'
@@ -34,7 +34,7 @@ printf '%s\\n' '#!/bin/sh' 'case " $* " in *" -help "*) exec /usr/bin/qemu.real 
 chmod 755 "$qemu"
 # The firmware that QEMU has itself, as where there is no OVMF: which of the two starts the kernel is not tested here.
 rm -f "$root"/usr/share/OVMF/OVMF_CODE*
-set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 basedir=/usr/lib/dracut testdir=/suite/test
+set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 QEMU_CPU=${CPU} basedir=/usr/lib/dracut testdir=/suite/test
 if [ "$way" = fulcrum ] && [ -n "$seam" ]; then
   mkdir "$root/seam"
   cp -a "$seam/." "$root/seam/"

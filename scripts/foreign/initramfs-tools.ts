@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { cacheDirectory } from '../setup/cache.ts'
 import { ensureDebianTree } from '../setup/debian-tree.ts'
 import { runTool } from '../setup/run-tool.ts'
-import { ENTER_TREE } from './enter-tree.ts'
+import { CPU, ENTER_TREE } from './enter-tree.ts'
 import { runLogged } from './run-logged.ts'
 import { ensureSource } from './source-package.ts'
-import { MACHINE_STARTS, outcomeOf } from './suite.ts'
+import { outcomeOf } from './suite.ts'
 import type { Outcome, RunOptions, Suite, Way } from './suite.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
@@ -22,13 +22,15 @@ const PACKAGES = ['initramfs-tools', 'busybox', 'dnsmasq', 'e2fsprogs', 'genext2
   'procps', 'python3', 'qemu-system-x86', 'tgt', 'udev', 'zstd']
 const TESTS = ['qemu-klibc', 'qemu-busybox', 'qemu-virtio-only', 'qemu-ata-only', 'qemu-separate-usr', 'qemu-panic-shell', 'qemu-net', 'qemu-net-iscsi']
 
-/** Shell lines. The wrapper of timeout(1) waits for the lock, the one of QEMU in the background does so by itself. */
+/** Shell lines. The wrapper of timeout(1) waits for the lock; the server, in the background, is beside the one machine. */
 const IN_TREE = `
 set -e
 tree=$1 source=$2 lock=$3 test=$4 way=$5 program=$6
 ${ENTER_TREE}
-printf '%s\\n' '#!/bin/sh' 'exec flock --no-fork /run/qemu.lock sh -c '\\''echo "${MACHINE_STARTS}" >&2; exec /usr/bin/timeout "$@"'\\'' sh "$@"' > "$root/usr/local/bin/timeout"
-chmod 755 "$root/usr/local/bin/timeout"
+printf '%s\\n' '#!/bin/sh' 'exec flock --no-fork /run/qemu.lock /usr/bin/timeout "$@"' > "$root/usr/local/bin/timeout"
+printf '%s\\n' '#!/bin/sh' 'for word; do shift; [ "$word" != max ] || word=${CPU}; set -- "$@" "$word"; done' \\
+  'exec /usr/bin/qemu-system-amd64 "$@"' > "$root/usr/local/bin/qemu-system-amd64"
+chmod 755 "$root/usr/local/bin/timeout" "$root/usr/local/bin/qemu-system-amd64"
 # What it grants other slow machines: two minutes are for KVM.
 sed -i 's/QEMU_TIMEOUT=120$/QEMU_TIMEOUT=600/' "$root/suite/debian/tests/test-common"
 [ "$way" = original ] || "$program" install --root "$root" --prefix /usr initramfs-tools
