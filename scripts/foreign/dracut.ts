@@ -48,7 +48,7 @@ kernel=$(ls "$root/usr/lib/modules" | head -n 1)
 mv "$root/usr/bin/uname" "$root/usr/bin/uname.real"
 printf '%s\\n' '#!/bin/sh' 'case "$*" in -r) echo '"$kernel"' ;; *) exec /usr/bin/uname.real "$@" ;; esac' > "$root/usr/bin/uname"
 chmod 755 "$root/usr/bin/uname"
-set -- "$@" "TEST_DRACUT_ARGS=--omit systemd --kver $kernel" "KVERSION=$kernel"
+set -- "$@" "TEST_DRACUT_ARGS=--omit systemd --kver $kernel --compress-level 1" "KVERSION=$kernel"
 chroot "$root" sh -c 'cd "/suite/test/$0" && exec "$@" ./test.sh --all' "$test" "$@"
 `
 

@@ -84,9 +84,9 @@ export function machinesOf(lines: readonly LogLine[], result: Result, seconds: n
     const next = starts[number + 1]
     const own = lines.slice(start, next)
     const announced = lines.slice(number === 0 ? 0 : starts[number - 1], start)
-    const began = own.find(({ text }) => text.includes(MACHINE_STARTS))?.at ?? own[0]?.at ?? 0
     const down = own.find(({ text }) => /reboot: (Power down|Restarting)/.test(text))?.at
     const ended = down ?? (next === undefined ? seconds : lines[next]?.at ?? seconds)
+    const began = own.find(({ at, text }) => at < ended && text.includes(MACHINE_STARTS))?.at ?? own[0]?.at ?? 0
     return {
       name: nameOf(lines[start]?.text ?? '', announced, number + 1), result: next === undefined ? result : 'pass',
       seconds: ended - began, seen: own.some(({ text }) => SWITCHED.test(text)),
