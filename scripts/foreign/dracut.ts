@@ -34,7 +34,7 @@ printf '%s\\n' '#!/bin/sh' 'case " $* " in *" -help "*) exec /usr/bin/qemu.real 
 chmod 755 "$qemu"
 # The firmware that QEMU has itself, as where there is no OVMF: which of the two starts the kernel is not tested here.
 rm -f "$root"/usr/share/OVMF/OVMF_CODE*
-set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 QEMU_CPU=${CPU} basedir=/usr/lib/dracut testdir=/suite/test
+set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_KVM=1 V=1 QEMU_TIMEOUT=3600 QEMU_CPU=${CPU} DEBUGFAIL=mitigations=off basedir=/usr/lib/dracut testdir=/suite/test
 if [ "$way" = fulcrum ] && [ -n "$seam" ]; then
   mkdir "$root/seam"
   cp -a "$seam/." "$root/seam/"
@@ -83,7 +83,7 @@ async function run(test: string, way: Way, { limitMinutes }: RunOptions): Promis
   const log = join(cacheDirectory('foreign'), `${test}-${way}.log`)
   try {
     const args = ['sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program, seam]
-    return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }, cacheDirectory('foreign')), !isGetarg)
+    return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }), !isGetarg)
   } finally {
     if (seam !== '') rmSync(seam, { recursive: true })
   }

@@ -1,6 +1,7 @@
 // The place where a foreign suite runs: a Debian tree of the cache, with everything that is written in memory.
-// Shell lines that stand at the beginning of each suite's script. $tree, $source and $lock are set before them; $root is
-// the place then, with the suite in /suite and QEMU's lock at /run/qemu.lock, and all of it is gone at the end.
+// Shell lines that stand at the beginning of each suite's script. $tree, $source and $lock are set before them, and
+// $FOREIGN_WORK is an empty directory (run-logged.ts); $root is the place then, with the suite in
+// /suite and QEMU's lock at /run/qemu.lock, and all of it is gone at the end.
 
 /**
  * What both suites call `max`, without what QEMU is slow at when it emulates: copies by single bytes, which Linux takes
@@ -9,10 +10,7 @@
 export const CPU = 'max,erms=off,fsrm=off,fsrs=off,fzrm=off,la57=off'
 
 export const ENTER_TREE = `
-# Not in /tmp: whoever tidies up there takes the mount away from us, a directory that is removed in another namespace.
-work=$(mktemp -d -p "$(dirname "$source")" work.XXXXXX)
-# Its own status is not that of the test.
-trap 'umount -R -l "$work" || :; rmdir "$work" || :' EXIT
+work=$FOREIGN_WORK
 mount -t tmpfs -o size=12g work "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 root=$work/root

@@ -50,7 +50,7 @@ async function run(test: string, way: Way, { limitMinutes }: RunOptions): Promis
   const log = join(cacheDirectory('foreign'), `initramfs-tools-${test}-${way}.log`)
   // The network of the tests is theirs alone.
   const args = ['-n', 'sh', '-c', IN_TREE, 'sh', tree, source, lock, test, way, program]
-  return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }, cacheDirectory('foreign')), true)
+  return outcomeOf({ test, way, log }, await runLogged({ args, log, limitMinutes }), true)
 }
 
 export const initramfsToolsSuite: Suite = {

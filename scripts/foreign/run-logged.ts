@@ -4,10 +4,11 @@
 // The test is in a pid namespace of its own, and ends with it: at its limit, or when we are interrupted.  unshare(1)
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, rmdirSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import { cacheDirectory } from '../setup/cache.ts'
 import type { LogLine, RunEnd } from './suite.ts'
 
 export interface LoggedRun {
@@ -23,26 +24,16 @@ interface What {
   readonly limitMinutes: number
 }
 
-/** What a killed run could not remove: its mounts have ended with its namespace, an empty directory is left. */
-function removeWork(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (!name.startsWith('work.')) continue
-    try {
-      rmdirSync(join(folder, name))
-    } catch {
-      // Another run is in it.
-    }
-  }
-}
-
 /** Never rejects for what the test does. Throws Error when unshare(1) cannot be started or the log not be written. */
-export async function runLogged({ args, log, limitMinutes }: What, folder: string): Promise<LoggedRun> {
+export async function runLogged({ args, log, limitMinutes }: What): Promise<LoggedRun> {
   const began = performance.now()
   const now = (): number => (performance.now() - began) / 1000
   const fd = openSync(log, 'w')
+  // Not in /tmp: whoever tidies up there takes the mount on it away, as a directory that is removed in another namespace.
+  const work = mkdtempSync(join(cacheDirectory('foreign'), 'work.'))
   const lines: LogLine[] = []
   const child = spawn('unshare', ['-m', '-p', '-f', '--kill-child', '--propagation', 'private', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C.UTF-8', FOREIGN_WORK: work } })
   let cut: RunEnd | null = null
   const stop = (why: RunEnd): void => {
     cut ??= why
@@ -68,6 +59,7 @@ export async function runLogged({ args, log, limitMinutes }: What, folder: strin
     clearTimeout(timer)
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt)
     closeSync(fd)
-    removeWork(folder)
+    // Its mounts have ended with the namespace.
+    rmdirSync(work)
   }
 }
