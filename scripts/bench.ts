@@ -19,7 +19,11 @@ ${SCALE_USAGE}
 ${BUILD_USAGE}
 
 Times are virtual milliseconds, a million instructions each. They repeat to a fraction of one for the same image.
---only takes a regular expression on the names that are printed; --json prints everything that was measured.
+--only takes a regular expression on the names that are printed. Behind each subject but spawn:
+      --json FILE     writes what was measured ('-': to standard output, and nothing else there)
+      --check         compares it with docs/bench.json, and says what was not measured; exit status 1 if a figure got
+                      worse by more than 2 % and its noise, or lost its rank; 111 if a measured part cannot be compared
+      --write-docs    writes it into docs/: bench.json, bench-*.svg, the tables in performance.md and performance-scale.md
 `
 
 async function main(args: string[]): Promise<void> {

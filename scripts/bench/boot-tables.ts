@@ -75,7 +75,7 @@ export function bootText(results: Results): string {
   const rows = sorted(results).map((row) => [row.name, ...COLUMNS.map(({ of }) => of(row))])
   const told = [...LEGEND, '', ...notes(results)]
   const strays = differences(results)
-  return [`dist/fulcrum: ${mb(results.binaryBytes)} MB; kernel ${results.kernel}; ${results.qemu}`, '',
+  return [`dist/fulcrum: ${mb(results.binaryBytes)} MB; kernel ${results.kernel}; ${results.machine}`, '',
     table(['image', ...COLUMNS.map(({ title }) => title)], rows), ...told,
     ...(spansTable(results).length === 0 ? [] : ['', table(["where fulcrum's time goes", 'from', 'ms'], spansTable(results)).trimEnd()]),
     ...(strays.length === 0 ? [] : ['', "What the kernel's own start of an init does not leave so:", ...strays.map((line) => `  ${line}`)]), ''].join('\n')
@@ -88,7 +88,7 @@ export function bootMarkdown(results: Results): string {
   const list = (lines: readonly string[]): string[] => lines.map((one) => `- ${one}`)
   const strays = differences(results)
   return [
-    `Linux ${results.kernel}, ${results.qemu}; dist/fulcrum is ${mb(results.binaryBytes)} MB.`, '',
+    `Linux ${results.kernel}, ${results.machine}; dist/fulcrum is ${mb(results.binaryBytes)} MB.`, '',
     line(['image', ...COLUMNS.map(({ title }) => title)]), line(['---', ...COLUMNS.map(() => '---:')]),
     ...sorted(results).map((row) => line([name(row), ...COLUMNS.map(({ of }) => of(row))])), '',
     ...list(LEGEND), ...list(notes(results)), '',

@@ -3,41 +3,23 @@
 // 12 ms because the memory layout changes, so differences between images under 25 ms mean nothing. The same root,
 // kernel and machine for all; who cannot be measured is a row that says why.
 
-import fs from 'node:fs'
-import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { projectRoot } from '../../bundle/project.ts'
 import { ensureKernel } from '../setup/kernel.ts'
-import { runTool } from '../setup/run-tool.ts'
 import { benchDisk, bytesOf, kernelsOwn } from './bench-root.ts'
-import { bootText } from './boot-tables.ts'
-import { benchBuild } from './build-time.ts'
-import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
-import { incomparable, regressions } from './compare-results.ts'
+import { ensureFulcrum, guestConditions, progress, qemuVersion, runsOf, seriesOf } from './common.ts'
+import { FINISH_OPTIONS, finish } from './finish.ts'
+import { DEFAULT_SERIES, benchFull } from './full.ts'
 import type { Candidate } from './images.ts'
 import { ourImages } from './images.ts'
-import { benchKeep } from './keep.ts'
 import { measuredRow } from './measured.ts'
 import type { Conditions } from './measured.ts'
 import { floorPeer, peers } from './peers.ts'
-import { isMeasured, parseResults, resultsText } from './results.ts'
 import type { Results, Row } from './results.ts'
-import { benchShutdown } from './shutdown.ts'
-import { writeDocs } from './write-docs.ts'
 
 export const BOOT_USAGE = `  [boot] [--kernel SERIES] [--compress METHOD]… [--runs N] [--only PATTERN] [--no-peers] [--quick] [--full] [--fresh]
       Sizes and boot times of our images beside peers; --quick: our default image beside the floor alone;
-      --full: the benches of keep, shutdown and build behind it; --fresh: measures again what was measured before.
-      --json FILE     writes what was measured ('-' to standard output)
-      --check         compares with docs/bench.json; exit status 1 if a figure got worse or lost its rank
-      --write-docs    writes docs/bench.json, docs/bench-*.svg and the table in docs/performance.md`
-
-const COMMITTED = path.join(projectRoot, 'docs/bench.json')
-
-/** Progress, for a person who waits. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
-}
+      --full: boots, keep (on all kernels unless one is named), shutdown, scale and build, one behind the other;
+      --fresh: measures again what was measured before.`
 
 async function rowOf(candidate: Candidate, ours: boolean, conditions: Conditions): Promise<Row> {
   try {
@@ -49,15 +31,37 @@ async function rowOf(candidate: Candidate, ours: boolean, conditions: Conditions
   }
 }
 
-/** Says what got worse than the committed results; false if something did. */
-function check(results: Results): boolean {
-  const before = parseResults(fs.readFileSync(COMMITTED, 'utf8'))
-  const why = incomparable(before, results)
-  if (why !== undefined) throw new Error(`Cannot compare: ${why}; measure anew with --write-docs`)
-  const worse = regressions(before, results)
-  const compared = results.rows.filter((row) => row.ours && isMeasured(row) && before.rows.some(({ name }) => name === row.name)).length
-  process.stdout.write(worse.length === 0 ? `Nothing got worse in ${compared} images of ours.\n` : `Got worse:\n${worse.map((line) => `  ${line}\n`).join('')}`)
-  return worse.length === 0
+export interface BootWish {
+  /** A series. */
+  readonly kernel: string
+  readonly compress: readonly string[]
+  readonly runs: number
+  readonly only: string
+  readonly peers: boolean
+  readonly quick: boolean
+  readonly fresh: boolean
+}
+
+/** Boots every image that is wished for. */
+export async function measureBoots(wish: BootWish): Promise<Results> {
+  const fulcrum = ensureFulcrum()
+  const kernel = ensureKernel(seriesOf(wish.kernel))
+  const disk = benchDisk()
+  let own: ReturnType<typeof kernelsOwn> | undefined
+  const conditions: Conditions = { kernel, disk, qemu: qemuVersion(), runs: wish.runs, fresh: wish.fresh, kernelsOwn: () => (own ??= kernelsOwn(kernel, disk)) }
+  const ours = ourImages(kernel, fulcrum, wish.compress)
+  const pattern = new RegExp(wish.only)
+  const chosen = [
+    ...(wish.quick ? ours.slice(0, 1) : ours).map((candidate) => ({ candidate, ours: true })),
+    ...(!wish.peers ? [] : wish.quick ? [floorPeer(kernel)] : peers(kernel)).map((candidate) => ({ candidate, ours: false })),
+  ].filter(({ candidate }) => pattern.test(candidate.name))
+  const rows: Row[] = []
+  for (const [at, one] of chosen.entries()) {
+    progress(`boot: ${at + 1} of ${chosen.length}: ${one.candidate.name}`)
+    rows.push(await rowOf(one.candidate, one.ours, conditions))
+  }
+  progress('')
+  return { format: 1, ...guestConditions(), kernel: kernel.release, binaryBytes: bytesOf(fulcrum), rows }
 }
 
 /** Measures and prints. `args` are the arguments without the word `boot`. */
@@ -65,49 +69,19 @@ export async function benchBoot(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      kernel: { type: 'string', default: '6.12' },
+      kernel: { type: 'string' },
       compress: { type: 'string', multiple: true, default: ['lz4', 'none', 'zstd', 'gzip'] },
       runs: { type: 'string', default: '3' },
       only: { type: 'string', default: '' },
-      json: { type: 'string' },
       'no-peers': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
-      check: { type: 'boolean', default: false },
-      'write-docs': { type: 'boolean', default: false },
+      ...FINISH_OPTIONS,
     },
   })
-  const fulcrum = ensureFulcrum()
-  const kernel = ensureKernel(seriesOf(values.kernel))
-  const disk = benchDisk()
-  const qemu = runTool('qemu-system-x86_64', ['--version']).split('\n')[0]?.replace(/ version | \(.*/g, ' ').trim() ?? 'QEMU'
-  let own: ReturnType<typeof kernelsOwn> | undefined
-  const conditions: Conditions = { kernel, disk, qemu, runs: runsOf(values.runs), fresh: values.fresh, kernelsOwn: () => (own ??= kernelsOwn(kernel, disk)) }
-  const ours = ourImages(kernel, fulcrum, values.compress)
-  const pattern = new RegExp(values.only)
-  const chosen = [
-    ...(values.quick ? ours.slice(0, 1) : ours).map((candidate) => ({ candidate, ours: true })),
-    ...(values['no-peers'] ? [] : values.quick ? [floorPeer(kernel)] : peers(kernel)).map((candidate) => ({ candidate, ours: false })),
-  ].filter(({ candidate }) => pattern.test(candidate.name))
-  const rows: Row[] = []
-  for (const [at, one] of chosen.entries()) {
-    progress(`${at + 1} of ${chosen.length}: ${one.candidate.name}`)
-    rows.push(await rowOf(one.candidate, one.ours, conditions))
-  }
-  progress('')
-  const results: Results = { format: 1, kernel: kernel.release, qemu, binaryBytes: bytesOf(fulcrum), rows }
-  if (values.json === undefined || values.json !== '-') process.stdout.write(bootText(results))
-  if (values.json === '-') process.stdout.write(resultsText(results))
-  else if (values.json !== undefined) fs.writeFileSync(values.json, resultsText(results))
-  if (values.full) {
-    process.stdout.write('\nKeep\n')
-    benchKeep(['--kernel', values.kernel])
-    process.stdout.write('\nShutdown\n')
-    benchShutdown(['--kernel', values.kernel])
-    process.stdout.write('\nBuild\n')
-    benchBuild(['--kernel', values.kernel])
-  }
-  if (values.check && !check(results)) process.exitCode = 1
-  if (values['write-docs']) writeDocs(results)
+  const { compress, only, quick, fresh, kernel } = values
+  const wish = { kernel: kernel ?? DEFAULT_SERIES, compress, runs: runsOf(values.runs), only, peers: !values['no-peers'], quick, fresh }
+  if (!values.full) finish({ boot: await measureBoots(wish) }, values)
+  else await benchFull(() => measureBoots(wish), kernel, wish.peers, values)
 }

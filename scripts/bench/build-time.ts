@@ -6,18 +6,20 @@
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureDebianRoot } from '../setup/debian-root.ts'
 import { ensureDracutTree } from '../setup/dracut-tree.ts'
 import { ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
-import { ensureFulcrum, runsOf, seriesOf } from './common.ts'
+import type { BuildResults } from './build-results.ts'
+import { ensureFulcrum, progress, runsOf, seriesOf } from './common.ts'
+import { FINISH_OPTIONS, finish } from './finish.ts'
 import { scaleTool, toolLines } from './scale-tool.ts'
 import type { ToolLine } from './scale-tool.ts'
-import { table } from './table.ts'
 
-export const BUILD_USAGE = `  build [--kernel SERIES] [--runs N] [--only PATTERN] [--no-peers] [--json]
+export const BUILD_USAGE = `  build [--kernel SERIES] [--runs N] [--only PATTERN] [--no-peers]
       CPU time of making an image, ours without and with a cache, beside peers.`
 
 /** One way to make an image, and what it is compared with. */
@@ -96,6 +98,38 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
+export interface BuildWish {
+  /** A series. */
+  readonly kernel: string
+  readonly runs: number
+  readonly only: string
+  readonly peers: boolean
+}
+
+/** Measures every builder in each round, every other round from the last to the first. Needs root. */
+export function measureBuild(wish: BuildWish): BuildResults {
+  const kernel = ensureKernel(seriesOf(wish.kernel))
+  const folder = `/dev/shm/fulcrum-bench-build-${process.pid}`
+  const pattern = new RegExp(wish.only)
+  const before = os.loadavg()[0] ?? 0
+  const all = builders(kernel, ensureFulcrum(), folder, wish.peers).filter(({ name }) => pattern.test(name))
+  const lines = new Map<string, ToolLine[]>(all.map(({ name }) => [name, []]))
+  for (let round = 0; round < wish.runs; round++) {
+    for (const { name, run } of round % 2 === 0 ? all : all.toReversed()) {
+      progress(`build: round ${round + 1} of ${wish.runs}: ${name}`)
+      lines.get(name)?.push(run())
+    }
+  }
+  progress('')
+  const rows = all.map(({ name }) => {
+    const own = lines.get(name) ?? []
+    return { name, cpuS: median(own.map((it) => it.cpuUs / 1e6)), clockS: median(own.map((it) => it.ns / 1e9)), maxRssMiB: Math.max(...own.map((it) => it.maxRssKiB)) / 1024 }
+  })
+  const processors = os.cpus()
+  return { format: 1, date: new Date().toISOString().slice(0, 10), machine: `${processors.length} of ${processors[0]?.model ?? 'an unknown processor'}`,
+    kernel: kernel.release, runs: wish.runs, load: [before, os.loadavg()[0] ?? 0], rows }
+}
+
 /** Measures and prints. `args` are those behind the word `build`. Needs root. */
 export function benchBuild(args: string[]): void {
   const { values } = parseArgs({
@@ -105,29 +139,8 @@ export function benchBuild(args: string[]): void {
       runs: { type: 'string', default: '3' },
       only: { type: 'string', default: '' },
       'no-peers': { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
+      ...FINISH_OPTIONS,
     },
   })
-  const kernel = ensureKernel(seriesOf(values.kernel))
-  const folder = `/dev/shm/fulcrum-bench-build-${process.pid}`
-  const pattern = new RegExp(values.only)
-  const all = builders(kernel, ensureFulcrum(), folder, !values['no-peers']).filter(({ name }) => pattern.test(name))
-  const lines = new Map<string, ToolLine[]>(all.map(({ name }) => [name, []]))
-  for (let round = 0; round < runsOf(values.runs); round++) {
-    for (const { name, run } of round % 2 === 0 ? all : all.toReversed()) {
-      process.stderr.write(`round ${round + 1}: ${name}\n`)
-      lines.get(name)?.push(run())
-    }
-  }
-  const rows = all.map(({ name }) => {
-    const own = lines.get(name) ?? []
-    return { name, cpuS: median(own.map((it) => it.cpuUs / 1e6)), clockS: median(own.map((it) => it.ns / 1e9)), maxRssMiB: Math.max(...own.map((it) => it.maxRssKiB)) / 1024 }
-  })
-  if (values.json) {
-    process.stdout.write(`${JSON.stringify({ kernel: kernel.release, runs: values.runs, rows }, undefined, 2)}\n`)
-    return
-  }
-  const base = rows[0]?.cpuS ?? Number.NaN
-  process.stdout.write(`kernel ${kernel.release}, medians of ${values.runs}; ratios to '${rows[0]?.name ?? ''}'\n\n`)
-  process.stdout.write(table(['', 'CPU s', 'ratio', 'clock s', 'MiB'], rows.map((it) => [it.name, it.cpuS.toFixed(2), (it.cpuS / base).toFixed(1), it.clockS.toFixed(2), it.maxRssMiB.toFixed(0)])))
+  finish({ build: measureBuild({ kernel: values.kernel, runs: runsOf(values.runs), only: values.only, peers: !values['no-peers'] }) }, values)
 }

@@ -5,7 +5,7 @@ import t from 'tap'
 import { bootMarkdown, bootText } from './boot-tables.ts'
 import { frontierChart, phasesChart, spansChart } from './charts.ts'
 import type { MeasuredRow, Results } from './results.ts'
-import { between, joined } from './write-docs.ts'
+import { between } from './write-docs.ts'
 
 function row(name: string, ours: boolean, realInit: number, packedBytes: number): MeasuredRow {
   return { name, ours, packedBytes, unpackedBytes: 120e6, files: 100, unpackAt: 700, unpack: 500, runInit: 1400, mounted: realInit - 50, realInit,
@@ -13,7 +13,7 @@ function row(name: string, ours: boolean, realInit: number, packedBytes: number)
 }
 
 const RESULTS: Results = {
-  format: 1, kernel: '6.12', qemu: 'QEMU 7.2', binaryBytes: 100e6,
+  format: 1, date: '2026-11-23', machine: 'QEMU 7.2', kernel: '6.12', binaryBytes: 100e6,
   rows: [...Array.from({ length: 20 }, (_, at) => row(`peer <${at}> & "co"`, false, 1600 + at, 1e6 * at)), row('fulcrum', true, 2600, 46e6),
     { name: 'booster', ours: false, absent: 'no Debian release has it' }],
 }
@@ -54,17 +54,9 @@ t.test('tables', async (t) => {
 })
 
 t.test('into a page', async (t) => {
-  const page = 'a\n<!-- npm run bench -- --write-docs: begin -->\nold\n<!-- npm run bench -- --write-docs: end -->\nb\n'
-  const once = between(page, 'new\n')
+  const page = 'a\n<!-- npm run bench -- --write-docs: keep begin -->\nold\n<!-- npm run bench -- --write-docs: keep end -->\nb\n'
+  const once = between(page, 'keep', 'new\n')
   t.match(once, /^a\n<!--.*-->\n\nnew\n\n<!--.*-->\nb\n$/)
-  t.equal(between(once, 'new'), once)
-  t.throws(() => between('a', 'b'), /Cannot write the table/)
-})
-
-t.test('rows that were not measured again stay', async (t) => {
-  const now = { ...RESULTS, rows: [row('fulcrum', true, 2000, 40e6)] }
-  t.equal(joined(RESULTS, now).rows.length, 22)
-  t.equal(joined(RESULTS, now).rows[0], now.rows[0])
-  t.equal(joined({ ...RESULTS, kernel: '7.3' }, now), now)
-  t.equal(joined(undefined, now), now)
+  t.equal(between(once, 'keep', 'new'), once)
+  t.throws(() => between(page, 'scale', 'b'), /Cannot write the table: the page has no '.*scale begin -->'/)
 })

@@ -11,6 +11,8 @@ import type { KernelSeries } from '../setup/kernel.ts'
 import { ensureDebianPackages } from '../setup/packages.ts'
 import { runTool } from '../setup/run-tool.ts'
 import { TEST_PACKAGES } from '../setup/test-packages.ts'
+import type { Conditions } from './conditions.ts'
+import { BENCH_CPU } from './run-machine.ts'
 
 /** Files that the guest writes right before power-off, one of them only closed, and the host looks for afterwards. */
 export const WITNESSES: readonly KnownFile[] = [
@@ -25,6 +27,21 @@ export function ensureFulcrum(): string {
   const fulcrum = path.join(dist === '' ? path.join(projectRoot, 'dist') : dist, 'fulcrum')
   if (!fs.existsSync(fulcrum)) runTool(pinnedNode, [path.join(projectRoot, 'bundle/build.ts')], { show: true })
   return fulcrum
+}
+
+/** Progress, for a person who waits at a terminal; nothing in a pipe. The empty text takes the line away. */
+export function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+/** Name and version of the QEMU that is measured in. */
+export function qemuVersion(): string {
+  return runTool('qemu-system-x86_64', ['--version']).split('\n')[0]?.replace(/ version | \(.*/g, ' ').trim() ?? 'QEMU'
+}
+
+/** What a section says of a measurement in a guest (conditions.ts). */
+export function guestConditions(): Conditions {
+  return { date: new Date().toISOString().slice(0, 10), machine: `${qemuVersion()} (${BENCH_CPU})` }
 }
 
 /** The kernel series of that name. Throws for one that is not known. */

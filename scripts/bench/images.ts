@@ -30,10 +30,9 @@ export function buildOurs(kernel: Kernel, fulcrum: string, name: string, options
   return { name, path: output }
 }
 
-/** Our image for a way of keeping: the copy that `slim` keeps is only in the image that is made for it. */
+/** Our default image for a way of keeping: the copy that `slim` keeps is only in the image that is made for it. */
 export function imageFor(kernel: Kernel, fulcrum: string, keep: string): BenchImage {
-  const zstd = ['--compress', 'zstd']
-  return keep === 'slim' ? buildOurs(kernel, fulcrum, 'fulcrum zstd slim', [...zstd, '--keep', 'slim']) : buildOurs(kernel, fulcrum, 'fulcrum zstd', zstd)
+  return keep === 'slim' ? buildOurs(kernel, fulcrum, 'fulcrum slim', ['--keep', 'slim']) : buildOurs(kernel, fulcrum, 'fulcrum', [])
 }
 
 /** Names of all modules but those that a root on ext4 on virtio-blk needs: what an image for one machine leaves out. */

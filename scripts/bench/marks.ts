@@ -2,6 +2,8 @@
 // Marks are lines that the guest writes to /dev/kmsg at level 1, so that they show with `quiet` too, and with the
 // kernel's own stamp. Pure: text in, numbers out, and an error with the end of the text when something is missing.
 
+import { number, object } from 'valibot'
+
 /** Seconds with six decimals in brackets, as printk.time puts them in front of a line, and what comes behind. */
 const STAMPED = /\[ *(\d+)\.(\d{6})\] (.*)/
 
@@ -48,6 +50,9 @@ export interface Memory {
   readonly unevictable: number
   readonly shmem: number
 }
+
+/** A `Memory` in JSON. */
+export const MEMORY_SCHEMA = object({ free: number(), available: number(), unevictable: number(), shmem: number() })
 
 const PAGE_KIB = 4
 

@@ -13,9 +13,8 @@ import type { Kernel } from '../setup/kernel.ts'
 import { bootMachine } from './bench-root.ts'
 import type { BenchImage } from './images.ts'
 import { measureBest, strayHandOver } from './measure-boot.ts'
-import { parseResults, resultsText } from './results.ts'
+import { parseMeasuredRows } from './results.ts'
 import type { MeasuredRow } from './results.ts'
-import { isMeasured } from './results.ts'
 import { BENCH_CPU } from './run-machine.ts'
 import { spansOf } from './spans.ts'
 
@@ -52,12 +51,11 @@ export async function measuredRow(image: BenchImage, ours: boolean, conditions: 
   const own = { name, ours, ...(note === undefined ? {} : { note }) }
   const file = path.join(cacheDirectory('bench', 'measured'), `${keyOf(image, conditions)}.json`)
   if (!conditions.fresh && fs.existsSync(file)) {
-    const [row] = parseResults(fs.readFileSync(file, 'utf8')).rows.filter(isMeasured)
+    const [row] = parseMeasuredRows(fs.readFileSync(file, 'utf8'))
     if (row !== undefined) return { ...row, ...own }
   }
   const row: MeasuredRow = { ...own, ...(await measure(image, conditions)) }
   const { note: _, ...kept } = row
-  const text = resultsText({ format: 1, kernel: conditions.kernel.release, qemu: conditions.qemu, binaryBytes: 0, rows: [kept] })
-  makeAtomically(file, (temporary) => fs.writeFileSync(temporary, text))
+  makeAtomically(file, (temporary) => fs.writeFileSync(temporary, JSON.stringify({ rows: [kept] })))
   return row
 }

@@ -1,6 +1,10 @@
-// What `npm run bench` measured, as data: the rows, what is computed from them, and reading them back from JSON.
+// What `npm run bench` measured of boots, as data: the rows, what is computed from them, and reading them back from JSON.
 // A peer that could not be had is a row that says why. Pure: no figure is made up, one that is missing is undefined.
 // Times are virtual milliseconds since the kernel's clock started, sizes bytes, unless said otherwise.
+
+import { array, boolean, exactOptional, literal, number, object, string, union, type GenericSchema } from 'valibot'
+import { CONDITIONS, parseResults } from './conditions.ts'
+import type { Conditions } from './conditions.ts'
 
 /** A span of a boot, one behind the other. */
 export interface Span {
@@ -47,10 +51,11 @@ export interface AbsentRow {
 
 export type Row = MeasuredRow | AbsentRow
 
-export interface Results {
+/** The section `boot`: our images and their peers on one kernel. */
+export interface Results extends Conditions {
   readonly format: 1
   readonly kernel: string
-  readonly qemu: string
+  /** Of dist/fulcrum. */
   readonly binaryBytes: number
   readonly rows: readonly Row[]
 }
@@ -72,69 +77,21 @@ export function totalMs(row: Pick<MeasuredRow, 'packedBytes' | 'realInit'>, byte
   return loadMs(row.packedBytes, bytesPerSecond) + row.realInit * REAL_MS
 }
 
-type Fields = Readonly<Record<string, unknown>>
+const measuredSchema: GenericSchema<unknown, MeasuredRow> = object({
+  name: string(), ours: boolean(), note: exactOptional(string()), packedBytes: number(), unpackedBytes: number(), files: number(),
+  unpackAt: number(), unpack: number(), runInit: number(), mounted: number(), realInit: number(),
+  availableThenKiB: number(), availableKiB: number(), mounts: array(string()), processes: array(string()), differs: array(string()),
+  spans: exactOptional(array(object({ name: string(), ms: number() }))),
+})
 
-function fieldsOf(value: unknown, what: string): Fields {
-  if (typeof value !== 'object' || value === null) throw new Error(`Cannot read results: ${what} is not an object`)
-  return Object.fromEntries(Object.entries(value))
-}
+const absentSchema: GenericSchema<unknown, AbsentRow> = object({ name: string(), ours: boolean(), absent: string() })
 
-function text(fields: Fields, name: string): string {
-  const value = fields[name]
-  if (typeof value !== 'string') throw new Error(`Cannot read results: '${name}' is not text`)
-  return value
-}
+export const bootSchema: GenericSchema<unknown, Results> = object({
+  format: literal(1), ...CONDITIONS, kernel: string(), binaryBytes: number(),
+  rows: array(union([absentSchema, measuredSchema])),
+})
 
-function number(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (typeof value !== 'number') throw new Error(`Cannot read results: '${name}' is not a number`)
-  return value
-}
-
-function texts(fields: Fields, name: string): string[] {
-  const value = fields[name]
-  if (!Array.isArray(value)) throw new Error(`Cannot read results: '${name}' is not a list`)
-  return value.map(String)
-}
-
-function spansOf(value: unknown): { spans?: Span[] } {
-  if (!Array.isArray(value)) return {}
-  return { spans: value.map((one: unknown) => {
-    const fields = fieldsOf(one, 'a span')
-    return { name: text(fields, 'name'), ms: number(fields, 'ms') }
-  }) }
-}
-
-function rowOf(value: unknown): Row {
-  const fields = fieldsOf(value, 'a row')
-  const [name, ours] = [text(fields, 'name'), fields['ours'] === true]
-  if (fields['absent'] !== undefined) return { name, ours, absent: text(fields, 'absent') }
-  const { note } = fields
-  return {
-    name, ours, ...(typeof note === 'string' ? { note } : {}),
-    packedBytes: number(fields, 'packedBytes'), unpackedBytes: number(fields, 'unpackedBytes'), files: number(fields, 'files'),
-    unpackAt: number(fields, 'unpackAt'), unpack: number(fields, 'unpack'), runInit: number(fields, 'runInit'),
-    mounted: number(fields, 'mounted'), realInit: number(fields, 'realInit'),
-    availableThenKiB: number(fields, 'availableThenKiB'), availableKiB: number(fields, 'availableKiB'),
-    mounts: texts(fields, 'mounts'), processes: texts(fields, 'processes'), differs: texts(fields, 'differs'),
-    ...spansOf(fields['spans']),
-  }
-}
-
-/** Results from JSON text. Throws when something is missing. */
-export function parseResults(json: string): Results {
-  const data: unknown = JSON.parse(json)
-  const fields = fieldsOf(data, 'the file')
-  if (fields['format'] !== 1) throw new Error('Cannot read results: not format 1')
-  const rows = fields['rows']
-  if (!Array.isArray(rows)) throw new Error("Cannot read results: 'rows' is not a list")
-  return { format: 1, kernel: text(fields, 'kernel'), qemu: text(fields, 'qemu'), binaryBytes: number(fields, 'binaryBytes'), rows: rows.map(rowOf) }
-}
-
-/** Measured rows of one boot each, times to the microsecond, for a file that is committed. */
-export function resultsText(results: Results): string {
-  const rounded = (key: string, value: unknown): unknown => (typeof value === 'number' && key !== 'format' ? Math.round(value * 1000) / 1000 : value)
-  const rows = results.rows.map((row) => `  ${JSON.stringify(row, rounded)}`)
-  const { rows: _, ...head } = results
-  return `${JSON.stringify({ ...head, rows: [] }).slice(0, -2)}\n${rows.join(',\n')}\n]}\n`
+/** Measured rows of a file that has more besides (measured.ts). Throws when something is missing. */
+export function parseMeasuredRows(json: string): readonly MeasuredRow[] {
+  return parseResults(object({ rows: array(measuredSchema) }), json).rows
 }

@@ -7,28 +7,19 @@ import { parseArgs } from 'node:util'
 import { plainInitramfs } from '../../qemu-tests/harness/plain-initramfs.ts'
 import { ensureKernel } from '../setup/kernel.ts'
 import type { Kernel } from '../setup/kernel.ts'
-import { ensureFulcrum, runsOf, saveConsole, seriesOf } from './common.ts'
+import { ensureFulcrum, guestConditions, progress, runsOf, saveConsole, seriesOf } from './common.ts'
+import { FINISH_OPTIONS, finish } from './finish.ts'
 import { runMachine } from './run-machine.ts'
-import { growthOf } from './scale-growth.ts'
-import { CASES, SUBJECTS, SWITCH, SWITCH_BOOT, initScript, scaleTree } from './scale-root.ts'
-import type { Case, Subject } from './scale-root.ts'
+import { CASES, SUBJECTS, SWITCH, SWITCH_BOOT } from './scale-cases.ts'
+import type { Case, Subject } from './scale-cases.ts'
+import type { Sample, ScaleResults } from './scale-results.ts'
+import { initScript, scaleTree } from './scale-root.ts'
 import { toolLines } from './scale-tool.ts'
-import { table } from './table.ts'
 
-export const SCALE_USAGE = `  scale [--kernel SERIES] [--of mounts|carried|processes]… [--count N]… [--only PATTERN] [--times N] [--console DIR] [--json]
+export const SCALE_USAGE = `  scale [--kernel SERIES] [--of mounts|carried|processes]… [--count N]… [--only PATTERN] [--times N] [--console DIR]
       Commands among N mounts and N processes: instructions, memory, the exponent of their growth.`
 
 const TIMEOUT_SECONDS = 1500
-
-interface Sample {
-  readonly subject: Subject
-  readonly count: number
-  readonly name: string
-  /** Millions of instructions. */
-  readonly cost: number
-  /** Of the process at its most; null for the switch. */
-  readonly maxRssKiB: number | null
-}
 
 /** Samples of a guest's console. Throws for a command that failed and for a guest that did not come to its end. */
 function parseConsole(output: string, subject: Subject, count: number): Sample[] {
@@ -53,7 +44,7 @@ interface Wish {
 }
 
 function measure(wish: Wish, subject: Subject, count: number, cases: readonly Case[], asBoot: boolean): Sample[] {
-  process.stderr.write(`measuring ${count} ${subject}${asBoot ? ', switched as a boot' : ''}\n`)
+  progress(`scale: ${count} ${subject}${asBoot ? ', switched as a boot' : ''}`)
   const initrd = plainInitramfs(scaleTree(wish.fulcrum, initScript(subject, count, cases, wish.times, asBoot)), { forThisRun: true })
   const output = runMachine({
     kernel: wish.kernel.vmlinuz, initrd, memoryMiB: 3072, append: 'console=ttyS0 quiet panic=-1 initramfs_async=0 loglevel=1',
@@ -62,30 +53,35 @@ function measure(wish: Wish, subject: Subject, count: number, cases: readonly Ca
   return parseConsole(output, subject, count)
 }
 
-/** Cases in the order they ran, with the switches at the end. */
-function namesOf(samples: readonly Sample[]): string[] {
-  return [...new Set(samples.map(({ name }) => name))]
+export interface ScaleWish {
+  /** A series. */
+  readonly kernel: string
+  readonly subjects: readonly string[]
+  readonly counts: readonly number[]
+  readonly only: string
+  /** How often each command runs in a guest. */
+  readonly times: number
+  readonly console: string | undefined
 }
 
-function print(samples: readonly Sample[], counts: readonly number[]): void {
-  for (const subject of SUBJECTS) {
-    const own = samples.filter((it) => it.subject === subject)
-    if (own.length === 0) continue
-    const rows = namesOf(own).map((name) => {
-      const points = own.filter((it) => it.name === name)
-      const at = (count: number): Sample | undefined => points.find((it) => it.count === count)
-      const { exponent, perItem } = growthOf(points)
-      const last = at(Math.max(...counts))
-      const peerOf = CASES.find((it) => it.name === name)?.peerOf
-      const ours = own.find((it) => it.name === peerOf && it.count === last?.count)
-      const ratio = ours === undefined || last === undefined ? '' : `${(ours.cost / last.cost).toFixed(2)}`
-      return [name, ...counts.map((count) => at(count)?.cost.toFixed(0) ?? ''), exponent?.toFixed(2) ?? 'none', perItem === null ? '' : (perItem * 1000).toFixed(0),
-        last?.maxRssKiB === null || last === undefined ? '' : (last.maxRssKiB / 1024).toFixed(0), ratio]
-    })
-    const unit = subject === 'processes' ? 'processes' : 'mounts'
-    process.stdout.write(`${subject}: millions of instructions among so many ${unit}\n`)
-    process.stdout.write(`${table(['', ...counts.map(String), 'exponent', 'thousand each', 'MiB', 'ours / it'], rows)}\n`)
+export const EVERY_COUNT = ['0', '100', '1000', '10000']
+
+/** Measures every command among every count of every subject. */
+export function measureScale(wish: ScaleWish): ScaleResults {
+  const pattern = new RegExp(wish.only)
+  const guests = { kernel: ensureKernel(seriesOf(wish.kernel)), fulcrum: ensureFulcrum(), times: wish.times, console: wish.console }
+  const rows: Sample[] = []
+  for (const subject of SUBJECTS.filter((it) => wish.subjects.includes(it))) {
+    for (const count of wish.counts) {
+      // The commands are timed in one of the guests only.
+      const cases = CASES.filter((it) => pattern.test(it.name))
+      const [isPlain, isBoot] = [pattern.test(SWITCH), pattern.test(SWITCH_BOOT)]
+      if (isPlain || !isBoot) rows.push(...measure(guests, subject, count, cases, false))
+      if (isBoot) rows.push(...measure(guests, subject, count, isPlain ? [] : cases, true))
+    }
   }
+  progress('')
+  return { format: 1, ...guestConditions(), kernel: guests.kernel.release, rows }
 }
 
 /** Measures and prints. `args` are those behind the word `scale`. */
@@ -95,26 +91,13 @@ export function benchScale(args: string[]): void {
     options: {
       kernel: { type: 'string', default: '6.12' },
       of: { type: 'string', multiple: true, default: [...SUBJECTS] },
-      count: { type: 'string', multiple: true, default: ['0', '100', '1000', '10000'] },
+      count: { type: 'string', multiple: true, default: EVERY_COUNT },
       only: { type: 'string', default: '' },
       times: { type: 'string', default: '2' },
       console: { type: 'string' },
-      json: { type: 'boolean', default: false },
+      ...FINISH_OPTIONS,
     },
   })
-  const pattern = new RegExp(values.only)
   const counts = values.count.map((text) => (text === '0' ? 0 : runsOf(text)))
-  const wish = { kernel: ensureKernel(seriesOf(values.kernel)), fulcrum: ensureFulcrum(), times: runsOf(values.times), console: values.console }
-  const samples: Sample[] = []
-  for (const subject of SUBJECTS.filter((it) => values.of.includes(it))) {
-    for (const count of counts) {
-      // The commands are timed in one of the guests only.
-      const cases = CASES.filter((it) => pattern.test(it.name))
-      const [isPlain, isBoot] = [pattern.test(SWITCH), pattern.test(SWITCH_BOOT)]
-      if (isPlain || !isBoot) samples.push(...measure(wish, subject, count, cases, false))
-      if (isBoot) samples.push(...measure(wish, subject, count, isPlain ? [] : cases, true))
-    }
-  }
-  if (values.json) process.stdout.write(`${JSON.stringify({ kernel: wish.kernel.release, counts, samples }, undefined, 2)}\n`)
-  else print(samples, counts)
+  finish({ scale: measureScale({ kernel: values.kernel, subjects: values.of, counts, only: values.only, times: runsOf(values.times), console: values.console }) }, values)
 }

@@ -1,42 +1,57 @@
-// `npm run bench -- --write-docs`: the results as they are shown in docs/: bench.json, the pictures, and the table
-// between two comments in performance.md. Text that a person wrote is left as it is.
-// A row that was not measured this time keeps what docs/bench.json has, if that is of the same kernel and QEMU.
+// `--write-docs`: what was measured as it is shown in docs/: bench.json, the pictures, and the tables between two comments
+// each in the pages. Text that a person wrote is left as it is; so is what was not measured this time.
+// A row that was not measured keeps what docs/bench.json has, if that is of the same kernel and machine.
 
 import fs from 'node:fs'
 import path from 'node:path'
 import { projectRoot } from '../../bundle/project.ts'
+import { joined, benchFileText, parseBenchFile } from './bench-file.ts'
+import type { SectionName, Sections } from './bench-file.ts'
 import { bootMarkdown } from './boot-tables.ts'
+import { buildMarkdown } from './build-results.ts'
 import { frontierChart, phasesChart, spansChart } from './charts.ts'
-import { incomparable } from './compare-results.ts'
-import { isMeasured, parseResults, resultsText } from './results.ts'
-import type { Results } from './results.ts'
+import { keepMarkdown } from './keep-results.ts'
+import { isMeasured } from './results.ts'
+import { scaleMarkdown } from './scale-results.ts'
+import { shutdownMarkdown } from './shutdown-results.ts'
 
-const BEGIN = '<!-- npm run bench -- --write-docs: begin -->'
-const END = '<!-- npm run bench -- --write-docs: end -->'
+const DOCS = path.join(projectRoot, 'docs')
+const FILE = path.join(DOCS, 'bench.json')
 
-/** `page` with `text` between the two comments. Throws if they are not there. */
-export function between(page: string, text: string): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (from < 0 || to < from) throw new Error(`Cannot write the table: the page has no '${BEGIN}' before '${END}'`)
-  return `${page.slice(0, from + BEGIN.length)}\n\n${text.trim()}\n\n${page.slice(to)}`
+/** What docs/bench.json has; nothing without that file. */
+export function committed(): Sections {
+  return fs.existsSync(FILE) ? parseBenchFile(fs.readFileSync(FILE, 'utf8')) : {}
 }
 
-/** What was measured now, and what only the older results have. */
-export function joined(before: Results | undefined, now: Results): Results {
-  if (before === undefined || incomparable(before, now) !== undefined) return now
-  const names = new Set(now.rows.map(({ name }) => name))
-  return { ...now, rows: [...now.rows, ...before.rows.filter(({ name }) => !names.has(name))] }
+/** `page` with `text` between the two comments of that section. Throws if they are not there. */
+export function between(page: string, section: SectionName, text: string): string {
+  const [begin, end] = ['begin', 'end'].map((word) => `<!-- npm run bench -- --write-docs: ${section} ${word} -->`)
+  const [from, to] = [page.indexOf(begin ?? ''), page.indexOf(end ?? '')]
+  if (begin === undefined || from < 0 || to < from) throw new Error(`Cannot write the table: the page has no '${begin ?? ''}' before '${end ?? ''}'`)
+  return `${page.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${page.slice(to)}`
 }
 
-export function writeDocs(now: Results): void {
-  const docs = path.join(projectRoot, 'docs')
-  const file = path.join(docs, 'bench.json')
-  const results = joined(fs.existsSync(file) ? parseResults(fs.readFileSync(file, 'utf8')) : undefined, now)
-  fs.writeFileSync(file, resultsText(results))
-  fs.writeFileSync(path.join(docs, 'bench-phases.svg'), phasesChart(results))
-  fs.writeFileSync(path.join(docs, 'bench-frontier.svg'), frontierChart(results))
-  const default_ = results.rows.filter(isMeasured).find(({ name }) => name === 'fulcrum')
-  if (default_?.spans !== undefined) fs.writeFileSync(path.join(docs, 'bench-spans.svg'), spansChart('fulcrum', default_.spans))
-  const page = path.join(docs, 'performance.md')
-  fs.writeFileSync(page, between(fs.readFileSync(page, 'utf8'), bootMarkdown(results)))
+/** The tables of what was measured: page, section, text. */
+export function pagesOf(all: Sections): readonly (readonly [page: string, section: SectionName, text: string])[] {
+  return [
+    ...(all.boot === undefined ? [] : [['performance.md', 'boot', bootMarkdown(all.boot)] as const]),
+    ...(all.shutdown === undefined ? [] : [['performance.md', 'shutdown', shutdownMarkdown(all.shutdown)] as const]),
+    ...(all.keep === undefined ? [] : [['performance.md', 'keep', keepMarkdown(all.keep)] as const]),
+    ...(all.scale === undefined ? [] : [['performance-scale.md', 'scale', scaleMarkdown(all.scale)] as const]),
+    ...(all.build === undefined ? [] : [['performance-scale.md', 'build', buildMarkdown(all.build)] as const]),
+  ]
+}
+
+export function writeDocs(now: Sections): void {
+  const all = joined(committed(), now)
+  fs.writeFileSync(FILE, benchFileText(all))
+  for (const [name, section, text] of pagesOf(all)) {
+    const page = path.join(DOCS, name)
+    fs.writeFileSync(page, between(fs.readFileSync(page, 'utf8'), section, text))
+  }
+  if (all.boot === undefined) return
+  fs.writeFileSync(path.join(DOCS, 'bench-phases.svg'), phasesChart(all.boot))
+  fs.writeFileSync(path.join(DOCS, 'bench-frontier.svg'), frontierChart(all.boot))
+  const default_ = all.boot.rows.filter(isMeasured).find(({ name }) => name === 'fulcrum')
+  if (default_?.spans !== undefined) fs.writeFileSync(path.join(DOCS, 'bench-spans.svg'), spansChart('fulcrum', default_.spans))
 }
