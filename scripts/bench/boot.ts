@@ -19,6 +19,7 @@ import type { Results, Row } from './results.ts'
 export const BOOT_USAGE = `  [boot] [--kernel SERIES] [--compress METHOD]… [--runs N] [--only PATTERN] [--no-peers] [--quick] [--full] [--fresh]
       Sizes and boot times of our images beside peers; --quick: our default image beside the floor alone;
       --full: boots, keep (on all kernels unless one is named), shutdown, scale and build, one behind the other;
+      --quick --full: the least of each: ours on one kernel, few counts, one run;
       --fresh: measures again what was measured before.`
 
 async function rowOf(candidate: Candidate, ours: boolean, conditions: Conditions): Promise<Row> {
@@ -83,5 +84,5 @@ export async function benchBoot(args: string[]): Promise<void> {
   const { compress, only, quick, fresh, kernel } = values
   const wish = { kernel: kernel ?? DEFAULT_SERIES, compress, runs: runsOf(values.runs), only, peers: !values['no-peers'], quick, fresh }
   if (!values.full) finish({ boot: await measureBoots(wish) }, values)
-  else await benchFull(() => measureBoots(wish), kernel, wish.peers, values)
+  else await benchFull(() => measureBoots(wish), values)
 }

@@ -94,9 +94,9 @@ t.test('scale: exponent, cost of one more, rank among many', async (t) => {
   const before = scale(...samples('fulcrum mounts', (n) => n / 4), ...samples('findmnt', (n) => n * n / 1e4))
   t.equal(check(before, before).status, 0)
   const after = check(before, scale(...samples('fulcrum mounts', (n) => n * n / 4e4), ...samples('findmnt', (n) => n * n / 1e4)))
-  t.match(after.text, /fulcrum mounts, mounts: exponent 1 → 2 \(\+100\.0 %\)/)
+  t.match(after.text, /fulcrum mounts, mounts: exponent of 0, 100, 1000, 10000 1 → 2 \(\+100\.0 %\)/)
   const each = check(before, scale(...samples('fulcrum mounts', (n) => n / 3), ...samples('findmnt', (n) => n / 5)))
-  t.match(each.text, /fulcrum mounts, mounts: one more 250 thousand instructions → 333 thousand instructions \(\+33\.3 %\)/)
+  t.match(each.text, /fulcrum mounts, mounts: one more from 1000 to 10000 250 thousand instructions → 333 thousand instructions \(\+33\.3 %\)/)
   t.match(each.text, /at 10000 is behind 'findmnt' now/)
 })
 

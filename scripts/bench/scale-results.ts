@@ -100,14 +100,14 @@ const RSS_FLOOR_MIB = 6
 export function scaleFigures(results: ScaleResults): Figure[] {
   return SUBJECTS.flatMap((subject) => {
     const lines = linesOf(results, subject)
-    return lines.filter(({ name }) => isOurs(name)).flatMap(({ name, first, last, exponent, perItem }): Figure[] => {
+    return lines.filter(({ name }) => isOurs(name)).flatMap(({ name, samples, first, last, exponent, perItem }): Figure[] => {
       const row = `${name}, ${subject}`
       const peers = new Map(lines.filter((it) => CASES.some((one) => one.name === it.name && one.peerOf === name) && it.last.count === last.count).map((it) => [it.name, it.last.cost]))
       return [
         { row, name: `at ${first.count}`, value: first.cost, floor: COST_FLOOR, unit: 'M instructions' },
         { row, name: `at ${last.count}`, value: last.cost, floor: COST_FLOOR, unit: 'M instructions', ...(peers.size > 0 ? { peers } : {}) },
-        ...(exponent === null ? [] : [{ row, name: 'exponent', value: exponent, floor: EXPONENT_FLOOR, unit: '' as const }]),
-        ...(perItem === null ? [] : [{ row, name: 'one more', value: perItem * 1000, floor: EACH_FLOOR, unit: 'thousand instructions' as const }]),
+        ...(exponent === null ? [] : [{ row, name: `exponent of ${samples.map(({ count }) => count).join(', ')}`, value: exponent, floor: EXPONENT_FLOOR, unit: '' as const }]),
+        ...(perItem === null ? [] : [{ row, name: `one more from ${samples.at(-2)?.count ?? 0} to ${last.count}`, value: perItem * 1000, floor: EACH_FLOOR, unit: 'thousand instructions' as const }]),
         ...(last.maxRssKiB === null ? [] : [{ row, name: `memory at ${last.count}`, value: last.maxRssKiB / 1024, floor: RSS_FLOOR_MIB, unit: 'MiB' as const }]),
       ]
     })
