@@ -39,7 +39,7 @@ const zstdAsync = promisify(zstdCompress)
 /** Identifies the method for the cache: another value whenever the output could differ. */
 export function compressorIdentity(name: CompressorName): string {
   const library = name === 'zstd' ? process.versions['zstd'] : name === 'gzip' ? process.versions['zlib'] : ''
-  return `${name}:${library ?? ''}:3`
+  return `${name}:${library ?? ''}:4`
 }
 
 /** Compresses an archive. */

@@ -13,7 +13,7 @@ import { mapLimited } from './map-limited.ts'
 const blockSize = 8 << 20
 const magic = 0x184c2102
 /** How many earlier places each search looks at. */
-const searchDepth = 48
+const searchDepth = 16
 
 /** Answers each block that it is sent with the compressed one. The compressor is handed over as text. */
 const workerProgram = `'use strict'
