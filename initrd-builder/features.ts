@@ -132,9 +132,9 @@ export const features: readonly Feature[] = [
   },
   {
     name: 'network',
-    summary: 'drivers of wired network cards, DHCP by busybox; the features of network roots bring it along',
+    summary: 'drivers of wired network cards, VLANs, bonds and bridges, DHCP by busybox; the features of network roots bring it along',
     programs: ['busybox'], optionalPrograms: ['getent'], packages: ['busybox-static', 'busybox'],
-    modules: ['af_packet', 'ipv6', 'broadcom', 'realtek'], drivers: networkDrivers,
+    modules: ['af_packet', 'ipv6', 'broadcom', 'realtek', '8021q', 'bonding', 'bridge'], drivers: networkDrivers,
   },
   {
     name: 'nfs',

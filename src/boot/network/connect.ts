@@ -7,50 +7,42 @@
 import { errorLine, isErrno, SyscallError } from '../../kernel/errors.ts'
 import type { BootState } from '../boot-state.ts'
 import { refusalFailure } from '../boot-failure.ts'
-import type { BootFailure } from '../boot-failure.ts'
 import { readTextIfThere } from '../devices/device-kernel.ts'
 import type { RootContext } from '../storage/context.ts'
 import { askDhcp, makeNetworkDirectory } from './dhcp.ts'
 import { contains, familyOf } from './ip-address.ts'
 import { candidates, describeInterfaces, findInterface } from './interface-names.ts'
 import type { Interface } from './interface-names.ts'
-import { netConf, networkdFile, resolvConf } from './network-files.ts'
+import { makeLinks } from './make-links.ts'
+import type { MadeLinks } from './make-links.ts'
+import { netConf, networkdFile, resolvConf, unmanagedFile } from './network-files.ts'
 import type { Connection } from './network-files.ts'
 import { NetworkWatch } from './network-watch.ts'
-import { wantedInterfaces } from './firmware-table.ts'
+import { wantedInterfaces, wantedLinks } from './firmware-table.ts'
+import { notUp } from './not-up.ts'
 import type { InterfaceRequest, RouteRequest } from './parse-ip.ts'
 import type { Lease } from './parse-lease.ts'
 import { planAddresses, planLink } from './plan-interface.ts'
-import { readInterfaces } from './read-interfaces.ts'
+import { readAddresses6, readInterfaces, SCOPE_GLOBAL, SCOPE_LINK } from './read-interfaces.ts'
 import { RouteSocket } from './route-socket.ts'
 import type { NetChange } from './rtnetlink.ts'
 
 const LOOPBACK_INDEX = 1
 const AF_PACKET = 'af_packet'
-/** An address without limits, in /proc/net/if_inet6: 'ADDRESS INDEX PREFIX SCOPE FLAGS NAME', all hexadecimal. */
-const SCOPE_GLOBAL = '00'
-const SCOPE_LINK = '20'
-const SCOPE_SITE = '40' // fec0::/10: deprecated, and still advertised by QEMU's user network
-const IFA_F_TENTATIVE = 0x40
 /** How long a router may take to advertise itself. */
 const ADVERTISEMENT_MS = 15_000
-
-/** What a network that does not come up ends in. */
-export function notUp(detail: string, report: readonly string[]): BootFailure {
-  return refusalFailure('network', {
-    reason: 'network-not-up', detail,
-    remedy: "look at the cable; 'load MODULE' loads a driver; 'set ip=…' replaces every ip=, then 'retry'",
-  }, null, report)
-}
 
 /** One try to bring the network up. */
 class Bringup {
   readonly #state: BootState
   readonly #watch: NetworkWatch
   readonly #route: RouteSocket
+  readonly #loader: RootContext['loader']
+  #links: MadeLinks = { made: [], ports: [] }
 
   constructor(context: RootContext) {
     this.#state = context.state
+    this.#loader = context.loader
     // udhcpc needs it, and where it is a module nothing loads it by itself.
     context.loader.loadIfThere([AF_PACKET, 'ipv6', ...(context.state.parameters.network.iscsi.firmware ? ['iscsi_ibft'] : [])])
     this.#watch = new NetworkWatch(context.state.kernel, context.loader)
@@ -67,6 +59,7 @@ class Bringup {
     const { network } = this.#state.parameters
     this.#apply({ kind: 'link', index: LOOPBACK_INDEX, up: true }, 'lo')
     for (const { name, mac } of network.names) this.#rename(mac, name)
+    this.#makeLinks()
     const asked = wantedInterfaces(this.#state.kernel, network)
     const connections = asked.map((request) => this.#connect(request, asked))
     this.#addRoutes(connections, network.routes)
@@ -93,6 +86,14 @@ class Bringup {
     }
   }
 
+  /** vlan=, bond=, bridge=, and the VLAN of the firmware's table. */
+  #makeLinks(): void {
+    const { kernel, log, parameters: { network } } = this.#state
+    const wanted = wantedLinks(kernel, network)
+    const apply = (changes: readonly NetChange[], device: string): void => this.#applyAll(changes, device)
+    if (wanted.length > 0) this.#links = makeLinks({ kernel, log, network, loader: this.#loader, watch: this.#watch, apply }, wanted)
+  }
+
   #rename(mac: string, name: string): void {
     const one = this.#watch.until(() => this.#look().find((found) => found.mac === mac) ?? null, this.#state.parameters.network.interfaceMs)
     if (one === null) throw notUp(`Cannot name an interface '${name}': none has the MAC address ${mac}`, describeInterfaces(this.#look()))
@@ -104,9 +105,11 @@ class Bringup {
     const { network } = this.#state.parameters
     const device = request.device
     const named = new Set(asked.flatMap((one) => (one.device === null ? [] : [one.device])))
+    // A link that was made is there to be used: before what it stands on.
+    const first = network.bootDevice ?? this.#links.made.findLast((name) => !this.#links.ports.includes(name)) ?? null
     const find = (): Interface[] => {
       const all = this.#look()
-      return candidates(all, request, network.bootDevice).filter((one) => device !== null || ![...named].some((name) => findInterface(all, name) === one))
+      return candidates(all, request, first).filter((one) => device !== null || ![...named].some((name) => findInterface(all, name) === one))
     }
     if (find().length === 0) this.#state.log.info(`looking for ${device === null ? 'a network interface' : `network interface ${device}`}`)
     const there = this.#watch.until(() => {
@@ -179,7 +182,7 @@ class Bringup {
     if (method === 'dhcp') return this.#dhcp(one, 4, hostname)
     if (method === 'dhcp6') return this.#dhcp(one, 6, hostname)
     if (method === 'either6') {
-      const isThere = this.#watch.until(() => this.#addresses6(one, SCOPE_GLOBAL)[0] ?? null, ADVERTISEMENT_MS) !== null
+      const isThere = this.#watch.until(() => readAddresses6(this.#state.kernel, one.index, SCOPE_GLOBAL)[0] ?? null, ADVERTISEMENT_MS) !== null
       return isThere ? null : this.#dhcp(one, 6, hostname)
     }
     return null
@@ -199,17 +202,9 @@ class Bringup {
     }
   }
 
-  #addresses6(one: Interface, scope: string): string[] {
-    return (readTextIfThere(this.#state.kernel, '/proc/net/if_inet6') ?? '').split('\n').flatMap((line) => {
-      const [hex = '', index = '', , at, flags = ''] = line.trim().split(/\s+/)
-      if (parseInt(index, 16) !== one.index || !(at === scope || (scope === SCOPE_GLOBAL && at === SCOPE_SITE)) || (parseInt(flags, 16) & IFA_F_TENTATIVE) !== 0) return []
-      return [hex.replace(/(.{4})(?=.)/g, '$1:')]
-    })
-  }
-
   /** Waits until there is one that can be used. Throws Error. */
   #ipv6Address(one: Interface, scope: string): string {
-    const found = this.#watch.until(() => this.#addresses6(one, scope)[0] ?? null, ADVERTISEMENT_MS)
+    const found = this.#watch.until(() => readAddresses6(this.#state.kernel, one.index, scope)[0] ?? null, ADVERTISEMENT_MS)
     if (found !== null) return found
     throw new Error(`Cannot get an IPv6 address for ${one.name}: ${scope === SCOPE_LINK ? 'there is no link-local one' : 'no router advertised one'} in ${ADVERTISEMENT_MS / 1000} s`)
   }
@@ -266,7 +261,9 @@ class Bringup {
       write('/run/fulcrum/network/resolv.conf', resolv)
     }
     for (const path of ['/run/systemd', '/run/systemd/network']) if (!kernel.exists(path)) kernel.mkdir(path, 0o755)
-    for (const name of new Set(connections.map((one) => one.name))) {
+    const used = new Set(connections.map((one) => one.name))
+    for (const name of this.#links.ports) if (!used.has(name)) write(`/run/systemd/network/70-fulcrum-${name}.network`, unmanagedFile(name))
+    for (const name of used) {
       // A device can be asked for twice, for IPv4 and for IPv6.
       const all = connections.filter((one) => one.name === name)
       const first = all.find(({ address }) => address !== null && familyOf(address) === 4) ?? all[0]
@@ -282,8 +279,8 @@ export function connect(context: RootContext): Connection[] {
   const [first] = state.parameters.network.unsupported
   if (first !== undefined) {
     throw refusalFailure('network', {
-      reason: 'network-unsupported', detail: `Cannot set up '${first}': VLANs, bonds, bridges and teams are not done here`,
-      remedy: "use a plain interface with ip=, or a hook at 'pre-mount' that sets it up and mounts the root",
+      reason: 'network-unsupported', detail: `Cannot set up '${first}': teams are not done here`,
+      remedy: "use bond=, which can do the same with most switches, or a hook at 'pre-mount' that sets it up and mounts the root",
     }, null, [])
   }
   try {

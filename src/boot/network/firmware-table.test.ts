@@ -2,7 +2,7 @@
 // kernel, since no virtual machine here has such a firmware.
 import t from 'tap'
 import { FakeDeviceKernel } from '../devices/fake-kernel-for-tests.ts'
-import { firmwareInterfaces, wantedInterfaces } from './firmware-table.ts'
+import { firmwareInterfaces, wantedInterfaces, wantedLinks } from './firmware-table.ts'
 import { DHCP_ANYWHERE } from './parse-ip.ts'
 
 type Files = Readonly<Record<string, string>>
@@ -42,5 +42,9 @@ t.test('the one that was booted by, ip= before it, and DHCP without a table', as
   t.match(wantedInterfaces(both, { interfaces: [], iscsi }), [{ device: '52:54:00:12:34:57' }])
   t.same(wantedInterfaces(both, { interfaces: [], iscsi: { ...iscsi, firmware: false } }), [DHCP_ANYWHERE])
   t.same(wantedInterfaces(both, { interfaces: [{ ...DHCP_ANYWHERE, device: 'eth1' }], iscsi }), [{ ...DHCP_ANYWHERE, device: 'eth1' }])
+  const tagged = machine(FIXED, { ...FIXED, flags: '1', vlan: '3' }, { ...LEASED, vlan: '7' })
+  t.match(wantedInterfaces(tagged, { interfaces: [], iscsi }), [{ device: '52:54:00:12:34:56' }, { device: 'ibft2.7', method: 'dhcp' }])
+  t.same(wantedLinks(tagged, { interfaces: [], links: [], iscsi }), [{ kind: 'vlan', name: 'ibft2.7', ports: ['52:54:00:12:34:57'], id: 7 }], 'a VLAN of the firmware')
+  t.same(wantedLinks(tagged, { interfaces: [DHCP_ANYWHERE], links: [], iscsi }), [])
   t.same(wantedInterfaces(new FakeDeviceKernel(), { interfaces: [], iscsi }), [DHCP_ANYWHERE])
 })

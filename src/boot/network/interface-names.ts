@@ -21,6 +21,8 @@ export interface Interface {
   readonly slot: string | null
   /** dev_port and dev_id of sysfs: which port of a card with several. */
   readonly port: string | null
+  /** The number of the bond or bridge that it is a port of; null: of none. */
+  readonly master: number | null
 }
 
 /** The last PCI address on a device's path: domain, bus, slot, function. */
@@ -62,7 +64,8 @@ export function candidates(all: readonly Interface[], request: InterfaceRequest,
   }
   const boot = bootDevice === null ? undefined : findInterface(all, bootDevice)
   const rank = (one: Interface): number => (one === boot ? 0 : one.hasCarrier === true ? 1 : one.hasCarrier === null ? 2 : 3)
-  return [...all].sort((a, b) => rank(a) - rank(b) || a.index - b.index)
+  // A port has no address of its own.
+  return all.filter(({ master }) => master === null).sort((a, b) => rank(a) - rank(b) || a.index - b.index)
 }
 
 /** A line for each interface, for the report of a failure. */

@@ -67,3 +67,8 @@ export function networkdFile(connections: readonly Connection[]): string {
   ]
   return `${lines.join('\n')}\n`
 }
+
+/** /run/systemd/network/70-fulcrum-DEVICE.network of what a link stands on that is up: nothing is done to it. */
+export function unmanagedFile(name: string): string {
+  return ['# Made by fulcrum: a link that the root of this system is behind stands on this interface.', '[Match]', `Name=${name}`, '', '[Link]', 'Unmanaged=yes', ''].join('\n')
+}

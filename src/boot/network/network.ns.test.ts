@@ -13,8 +13,10 @@ import { createKoffiKernel } from '../../kernel/koffi-kernel.ts'
 import { MS_BIND, MS_NODEV } from '../../abi/mount.ts'
 import { askDhcp } from './dhcp.ts'
 import { addressBytes } from './ip-address.ts'
+import { makeLinks } from './make-links.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { DHCP_ANYWHERE, parseIp } from './parse-ip.ts'
+import { parseBridge, parseVlan } from './parse-links.ts'
 import { planAddresses, planLink } from './plan-interface.ts'
 import { readInterfaces } from './read-interfaces.ts'
 import { RouteSocket } from './route-socket.ts'
@@ -150,5 +152,38 @@ await t.test('nobody answers', async (t) => {
   ip('link', 'add', 'lan1', 'type', 'veth')
   for (const { name } of readInterfaces(kernel)) ip('link', 'set', name, 'up')
   t.throws(() => askDhcp({ kernel, trace }, { device: 'lan1', family: 4, hostname: null, timeoutMs: 1000 }), /^Cannot get an address for lan1 by DHCP: .*no lease/)
+})
+
+// The kernel of a test machine may have neither VLANs nor bonds: those are in network-root.qemu.test.ts.
+await t.test('a bridge, twice, without the port that is missing', async (t) => {
+  ip('link', 'add', 'port0', 'type', 'veth')
+  const watch = new NetworkWatch(kernel, { loadForDevice: () => 0 })
+  t.teardown(() => { watch.close() })
+  const told: string[] = []
+  const tools = {
+    kernel, watch, loader: { loadIfThere: () => undefined }, network: { interfaceMs: 1000, linkMs: 100 },
+    log: { info: (text: string) => void told.push(text), warn: (text: string) => void told.push(text) },
+    apply: (changes: readonly NetChange[], device: string) => {
+      for (const change of changes) {
+        try {
+          socket.apply(change, device)
+        } catch (error) {
+          if (!isErrno(error, 'EEXIST')) throw error
+        }
+      }
+    },
+  }
+  const { value: bridge } = parseBridge('br0:port0,port9')
+  const { value: vlan } = parseVlan('port9.5:port9')
+  if (bridge === null || vlan === null) throw new Error('no request')
+  for (const round of ['first', 'again']) {
+    t.same(makeLinks(tools, [bridge]), { made: ['br0'], ports: ['port0'] }, round)
+    const all = readInterfaces(kernel)
+    t.equal(all.find(({ name }) => name === 'port0')?.master, all.find(({ name }) => name === 'br0')?.index, 'the port of the bridge')
+    t.match(ip('link', 'show', 'dev', 'br0'), /<[^>]*\bUP\b/)
+  }
+  t.same(told.slice(0, 2), ['br0 goes without port9: not there after 0.1 s', 'network: br0 is a bridge on port0'])
+  t.throws(() => makeLinks(tools, [vlan]), /Cannot make 'port9.5': there is no interface 'port9'/)
+  t.throws(() => makeLinks(tools, [bridge, bridge]), /'br0' is asked for twice/)
 })
 socket.close()

@@ -41,8 +41,8 @@ export interface RouteRequest {
 
 export type Parsed<T> = { readonly value: T; readonly error: null } | { readonly value: null; readonly error: string }
 
-const ok = <T>(value: T): Parsed<T> => ({ value, error: null })
-const bad = (error: string): { readonly value: null; readonly error: string } => ({ value: null, error })
+export const ok = <T>(value: T): Parsed<T> => ({ value, error: null })
+export const bad = (error: string): { readonly value: null; readonly error: string } => ({ value: null, error })
 
 const METHOD_WORDS: Readonly<Record<string, Method>> = {
   off: 'off', none: 'off', static: 'off',
@@ -57,7 +57,8 @@ export const DHCP_ANYWHERE: InterfaceRequest = {
   device: null, method: 'dhcp', address: null, server: null, gateway: null, hostname: null, dns: [], ntp: [], mtu: null, mac: null,
 }
 
-function isDevice(text: string): boolean {
+/** A name of an interface, or a MAC address. */
+export function isDevice(text: string): boolean {
   return parseMac(text) !== null || (/^[^\s/:]{1,15}$/.test(text) && text !== '.' && text !== '..')
 }
 

@@ -13,7 +13,7 @@ import { networkAddress, planAddresses, planLink } from './plan-interface.ts'
 import { answerOf, changeText, encodeChange } from './rtnetlink.ts'
 
 const card: Interface = {
-  name: 'eth0', index: 2, mac: '52:54:00:12:34:56', hasCarrier: null, devicePath: '/sys/devices/pci0000:00/0000:00:03.0/virtio0', onboard: null, slot: '3', port: '0',
+  name: 'eth0', index: 2, mac: '52:54:00:12:34:56', hasCarrier: null, devicePath: '/sys/devices/pci0000:00/0000:00:03.0/virtio0', onboard: null, slot: '3', port: '0', master: null,
 }
 
 function ip(text: string): InterfaceRequest {
@@ -83,6 +83,7 @@ t.test('names', async (t) => {
   t.equal(findInterface([other, card], 'eno1'), undefined)
   t.same(candidates([card, other], DHCP_ANYWHERE, null), [other, card], 'a link first')
   t.same(candidates([card, other], DHCP_ANYWHERE, card.mac), [card, other], 'bootdev= before it')
+  t.same(candidates([{ ...card, master: 9 }, other], DHCP_ANYWHERE, null), [other], 'a port of a bond is none')
 })
 
 t.test('files', async (t) => {

@@ -10,6 +10,7 @@ const NLMSG_ERROR = 2
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const NLM_F_REPLACE = 0x100
+const NLM_F_EXCL = 0x200
 const NLM_F_CREATE = 0x400
 
 const RTM_NEWLINK = 16
@@ -19,6 +20,12 @@ const RTM_NEWROUTE = 24
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_LINK = 5
+const IFLA_MASTER = 10
+const IFLA_LINKINFO = 18
+const IFLA_INFO_KIND = 1
+const IFLA_INFO_DATA = 2
+const IFLA_VLAN_ID = 1
 const IFF_UP = 1
 
 const IFA_ADDRESS = 1
@@ -49,7 +56,9 @@ export const RTMGRP_IPV6_IFADDR = 0x100
 
 /** One change. `index` is the interface's, as /sys/class/net/NAME/ifindex has it. */
 export type NetChange =
-  | { readonly kind: 'link'; readonly index: number; readonly up?: boolean; readonly mtu?: number; readonly mac?: string; readonly name?: string }
+  | { readonly kind: 'link'; readonly index: number; readonly up?: boolean; readonly mtu?: number; readonly mac?: string; readonly name?: string; readonly master?: number }
+  /** A new link; `on`: the interface that a VLAN is on, and its number. */
+  | { readonly kind: 'new-link'; readonly name: string; readonly type: 'vlan' | 'bond' | 'bridge'; readonly on: { readonly index: number; readonly id: number } | null }
   | { readonly kind: 'address'; readonly index: number; readonly address: string; readonly prefix: number; readonly peer: string | null; readonly broadcast: string | null }
   | {
     readonly kind: 'route'; readonly index: number; readonly to: string; readonly prefix: number
@@ -104,7 +113,19 @@ function linkMessage(change: Extract<NetChange, { kind: 'link' }>, sequence: num
   if (change.mtu !== undefined) body.push(attribute(IFLA_MTU, u32(change.mtu)))
   if (change.mac !== undefined) body.push(attribute(IFLA_ADDRESS, Buffer.from(change.mac.replaceAll(':', ''), 'hex')))
   if (change.name !== undefined) body.push(attribute(IFLA_IFNAME, Buffer.from(`${change.name}\0`)))
+  if (change.master !== undefined) body.push(attribute(IFLA_MASTER, u32(change.master)))
   return message(RTM_NEWLINK, 0, sequence, body)
+}
+
+function newLinkMessage({ name, type, on }: Extract<NetChange, { kind: 'new-link' }>, sequence: number): Uint8Array {
+  const body: Uint8Array[] = [Buffer.alloc(16), attribute(IFLA_IFNAME, Buffer.from(`${name}\0`))]
+  const info: Uint8Array[] = [attribute(IFLA_INFO_KIND, Buffer.from(type))]
+  if (on !== null) {
+    body.push(attribute(IFLA_LINK, u32(on.index)))
+    info.push(attribute(IFLA_INFO_DATA, attribute(IFLA_VLAN_ID, u32(on.id).subarray(0, 2))))
+  }
+  body.push(attribute(IFLA_LINKINFO, Buffer.concat(info)))
+  return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, body)
 }
 
 function addressMessage({ index, address, prefix, peer, broadcast }: Extract<NetChange, { kind: 'address' }>, sequence: number): Uint8Array {
@@ -141,6 +162,7 @@ function routeMessage({ index, to, prefix, gateway, metric, fromDhcp }: Extract<
 export function encodeChange(change: NetChange, sequence: number): Uint8Array {
   switch (change.kind) {
     case 'link': return linkMessage(change, sequence)
+    case 'new-link': return newLinkMessage(change, sequence)
     case 'address': return addressMessage(change, sequence)
     case 'route': return routeMessage(change, sequence)
   }
@@ -163,9 +185,10 @@ export function changeText(change: NetChange, device: string): string {
   switch (change.kind) {
     case 'link': {
       const parts = [change.name === undefined ? '' : `name ${change.name}`, change.mac === undefined ? '' : `address ${change.mac}`,
-        change.mtu === undefined ? '' : `mtu ${change.mtu}`, change.up === undefined ? '' : change.up ? 'up' : 'down']
+        change.mtu === undefined ? '' : `mtu ${change.mtu}`, change.master === undefined ? '' : `master ${change.master}`, change.up === undefined ? '' : change.up ? 'up' : 'down']
       return `ip link set ${device} ${parts.filter((part) => part !== '').join(' ')}`
     }
+    case 'new-link': return `ip link add ${change.name} ${change.on === null ? '' : `link ${device} `}type ${change.type}${change.on === null ? '' : ` id ${change.on.id}`}`
     case 'address': return `ip address add ${change.address}${change.peer === null ? '' : ` peer ${change.peer}`}/${change.prefix} dev ${device}`
     case 'route': return `ip route add ${change.to}/${change.prefix}${change.gateway === null ? '' : ` via ${change.gateway}`} dev ${device}`
   }

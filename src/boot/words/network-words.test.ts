@@ -9,7 +9,7 @@ const problems = (text: string): number => readParameters(parseCommandLine(text)
 
 t.test('defaults', async (t) => {
   const nothing = read('')
-  t.match(nothing, { interfaces: [], routes: [], nameservers: [], peerDns: true, isNeeded: false, names: [], bootDevice: null, netroot: null, nfsroot: null, nbdroot: null, unsupported: [] })
+  t.match(nothing, { interfaces: [], routes: [], nameservers: [], peerDns: true, isNeeded: false, names: [], bootDevice: null, netroot: null, nfsroot: null, nbdroot: null, links: [], unsupported: [] })
   t.match(nothing, { interfaceMs: 60_000, linkMs: 10_000, dhcpMs: 20_000, dhcpTries: 3, iscsi: { initiator: null, targetGroup: 1, firmware: false, parameters: [] } })
 })
 
@@ -25,12 +25,13 @@ t.test('each word', async (t) => {
   t.equal(read('BOOTIF=01-52-54-00-12-34-56').bootDevice, '52:54:00:12:34:56')
   t.equal(read('rd.neednet').isNeeded, true)
   t.equal(read('rd.peerdns=0').peerDns, false)
-  t.same(read('vlan=eth0.5:eth0 bond=bond0').unsupported, ['vlan=eth0.5:eth0', 'bond=bond0'])
+  t.same(read('vlan=eth0.5:eth0 bond=bond0 bridge=br0:eth2').links.map(({ name }) => name), ['bond0', 'br0', 'eth0.5'])
+  t.same(read('team=team0:eth0').unsupported, ['team=team0:eth0'])
   t.match(read('rd.net.timeout.iflink=0.5 rd.net.timeout.carrier=3 rd.net.timeout.dhcp=7 rd.net.dhcp.retry=0'), { interfaceMs: 500, linkMs: 3000, dhcpMs: 7000, dhcpTries: 1 })
   t.match(read('rd.iscsi.ibft rd.iscsi.param=node.x=1 rd.iscsi.target.group=3').iscsi, { firmware: true, parameters: ['node.x=1'], targetGroup: 3 })
 })
 
 t.test('bad ones are told', async (t) => {
-  t.equal(problems('ip=eth0:dchp rd.route=x nameserver=y ifname=lan BOOTIF=z rd.net.timeout.dhcp=soon ip'), 7)
+  t.equal(problems('vlan=eth0 bond=b:x/y bond ip=eth0:dchp rd.route=x nameserver=y ifname=lan BOOTIF=z rd.net.timeout.dhcp=soon ip'), 10)
   t.same(read('ip=eth0:dchp').interfaces, [])
 })

@@ -5,6 +5,8 @@
 
 import { parseIfname, parseIp, parseRoute } from '../network/parse-ip.ts'
 import type { InterfaceRequest, Parsed, RouteRequest } from '../network/parse-ip.ts'
+import { parseBond, parseBridge, parseVlan } from '../network/parse-links.ts'
+import type { LinkRequest } from '../network/parse-links.ts'
 import { isAddress, parseMac } from '../network/ip-address.ts'
 import { parameter } from './parameter.ts'
 import type { Parameter } from './parameter.ts'
@@ -50,11 +52,13 @@ export interface NetworkWords {
   readonly linkMs: number
   readonly dhcpMs: number
   readonly dhcpTries: number
-  /** Words for what is not done: VLANs, bonds, bridges, teams. */
+  /** vlan=, bond=, bridge=. */
+  readonly links: readonly LinkRequest[]
+  /** Words for what is not done: teams. */
   readonly unsupported: readonly string[]
 }
 
-const UNSUPPORTED = ['vlan', 'bond', 'bridge', 'team'] as const
+const UNSUPPORTED = ['team'] as const
 
 export const networkParameters: readonly Parameter[] = [
   parameter('kernel', 'ip', 'METHOD|DEVICE:METHOD[:[MTU][:MAC]]|CLIENT:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:METHOD[:DNS0[:DNS1[:NTP]]]', 'dhcp',
@@ -87,6 +91,9 @@ export const networkParameters: readonly Parameter[] = [
   parameter('dracut', 'rd.net.timeout.carrier', 'SECONDS', '10', 'How long to wait for its link'),
   parameter('dracut', 'rd.net.timeout.dhcp', 'SECONDS', '20', 'How long to wait for an answer of DHCP, each time'),
   parameter('dracut', 'rd.net.dhcp.retry', 'NUMBER', '3', 'How often DHCP is tried'),
+  parameter('dracut', 'vlan', 'NAME:INTERFACE', 'none', 'Make a VLAN, whose number NAME ends in (vlan5, eth0.5), repeatable. INTERFACE may be a bond; ip= names the VLAN'),
+  parameter('dracut', 'bond', 'NAME[:INTERFACE,…[:OPTION=VALUE,…[:MTU]]]', 'none', 'Make a bond of interfaces (eth0,eth1) with options of the bonding driver (mode=balance-rr), repeatable. Several values of arp_ip_target have ; between them'),
+  parameter('dracut', 'bridge', 'NAME[:INTERFACE,…]', 'none', 'Make a bridge of interfaces (eth0), repeatable'),
   ...UNSUPPORTED.map((key) => parameter('dracut', key, 'TEXT', 'none', 'Not done: a boot that needs the network says so and stops')),
 ]
 
@@ -145,6 +152,7 @@ export function readNetworkWords(read: WordReader): NetworkWords {
     linkMs: read.timeMs('rd.net.timeout.carrier') ?? 10_000,
     dhcpMs: read.timeMs('rd.net.timeout.dhcp') ?? 20_000,
     dhcpTries: Math.max(1, read.integer('rd.net.dhcp.retry') ?? 3),
+    links: [...each(read, 'bond', parseBond), ...each(read, 'bridge', parseBridge), ...each(read, 'vlan', parseVlan)],
     unsupported: UNSUPPORTED.flatMap((key) => read.texts(key).map((text) => `${key}=${text}`)),
   }
 }
