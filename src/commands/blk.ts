@@ -3,14 +3,13 @@
 // The same reading as the boot does, so that what it prints is what the boot would see. It stands in
 // for blkid(8) and lsblk(8) in an image without them.
 
-import { parseArgs } from 'node:util'
 import { listTags } from '../boot/devices/tags.ts'
 import type { DeviceKernel } from '../boot/devices/device-kernel.ts'
 import { scanDevices } from '../boot/devices/device-scanner.ts'
 import type { BlockDevice } from '../facts/block/block-device.ts'
 import { describeDevices, sortDevices } from '../facts/block/describe-devices.ts'
-import { errorLine } from '../kernel/errors.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 export { describeDevices } from '../facts/block/describe-devices.ts'
 
@@ -37,35 +36,21 @@ export const blkCommand: Command = {
 /** What the command needs of the outside; narrower than CommandIo, so that a test can hand it a machine in memory. */
 type BlkIo = Pick<CommandIo, 'stdout' | 'stderr'> & { kernel(): DeviceKernel }
 
-/** The command itself; returns the exit status. */
+/** The command itself; returns the exit status. Throws UsageError. */
 export function runBlk(args: readonly string[], io: BlkIo): number {
-  const options = parse(args)
-  if (typeof options === 'string') {
-    io.stderr(`fulcrum blk: ${options}\nTry 'fulcrum blk --help'\n`)
-    return EXIT_USAGE
-  }
-  if (options.help) {
-    io.stdout(`usage: ${usage.join('\n       ')}\n\n${help}`)
-    return EXIT_OK
-  }
-  return list(options, io)
+  return list(parse(args), io)
 }
 
 interface Options {
   readonly json: boolean
   readonly all: boolean
-  readonly help: boolean
 }
 
-/** The options, or what is wrong with them. */
-function parse(args: readonly string[]): Options | string {
-  try {
-    const flag = { type: 'boolean', default: false } as const
-    const { values } = parseArgs({ args: [...args], options: { json: flag, all: flag, help: { ...flag, short: 'h' } } })
-    return values
-  } catch (error) {
-    return errorLine(error)
-  }
+function parse(args: readonly string[]): Options {
+  const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }, { name: 'all', kind: 'flag' }])
+  if (words.length > 0 || command !== null) throw new UsageError(`Cannot understand '${words[0] ?? '--'}': expected options only`)
+  const has = (name: string): boolean => options.some((it) => it.name === name)
+  return { json: has('json'), all: has('all') }
 }
 
 function list(options: Options, io: BlkIo): number {

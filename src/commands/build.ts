@@ -17,6 +17,8 @@ import { parseInclude } from '../../initrd-builder/image/parse-include.ts'
 import type { BuildOptions } from '../../initrd-builder/options.ts'
 import { keeps } from '../facts/switch-types.ts'
 import type { Command, CommandIo } from './command.ts'
+import { formatCommandHelp } from './help.ts'
+import { describeParseError } from './option-list.ts'
 
 /** Set by the bundler; running from source there is none. */
 declare const FULCRUM_VERSION: string | undefined
@@ -104,7 +106,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     const flags = parseFlags(args)
     if (flags.help === true) {
-      io.stdout(`Usage: ${buildCommand.usage.join('\n       ')}\n\n${help}`)
+      io.stdout(formatCommandHelp(buildCommand))
       return 0
     }
     if (flags.feature?.includes('list') === true) {
@@ -133,8 +135,7 @@ function parseFlags(args: readonly string[]): Flags {
   try {
     return parseArgs({ args: [...args], options: flagOptions, allowPositionals: false }).values
   } catch (cause) {
-    const [message = ''] = (cause instanceof Error ? cause.message : String(cause)).split('. ')
-    throw new BuilderError('usage', `Cannot understand the arguments: ${message}`, { cause })
+    throw new BuilderError('usage', describeParseError(cause, Object.keys(flagOptions)), { cause })
   }
 }
 
@@ -157,7 +158,7 @@ function toOptions(flags: Flags): BuildOptions {
   }
   const fromFile: Partial<BuildOptions> = flags.config === undefined ? {} : readConfig(flags.config)
   const output = flags.output ?? fromFile.output
-  if (output === undefined) throw new BuilderError('usage', 'Cannot build: no --output')
+  if (output === undefined || output === '') throw new BuilderError('usage', 'Cannot build: no --output')
   const { generic, 'host-only': hostOnly } = flags
   return {
     ...fromFile,

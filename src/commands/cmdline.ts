@@ -10,8 +10,9 @@ import type { BootParameters } from '../boot/parameters.ts'
 import { parseCommandLine, wordText } from '../facts/cmdline.ts'
 import type { CommandLine, CommandLineWord } from '../facts/cmdline.ts'
 import { predictInitArguments } from '../facts/init-arguments.ts'
-import { EXIT_OK, EXIT_USAGE } from './command.ts'
+import { EXIT_OK } from './command.ts'
 import type { Command } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 /** The parameter as it is written: 'rd.timeout=SECONDS', 'rw'. */
 export function parameterSpelling(parameter: Parameter): string {
@@ -88,16 +89,10 @@ bare word means yes.
 
 ${parameterTable()}`,
   run(args, io) {
-    const json = args.includes('--json')
-    const [text, ...more] = args.filter((arg) => arg !== '--json')
-    if (more.length > 0) {
-      io.stderr('fulcrum cmdline: Cannot take more than one command line: quote the text\n')
-      return EXIT_USAGE
-    }
-    if (text !== undefined && text.startsWith('--') && text !== '--') {
-      io.stderr(`fulcrum cmdline: Cannot understand option '${text}'\n`)
-      return EXIT_USAGE
-    }
+    const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
+    const json = options.length > 0
+    const [text, ...more] = [...words, ...(command ?? [])]
+    if (more.length > 0) throw new UsageError('Cannot take more than one command line: quote the text')
     const source = text === undefined ? '/proc/cmdline' : text === '-' ? '/dev/stdin' : null
     const line = parseCommandLine(source === null ? (text ?? '') : io.kernel().readText(source))
     if (json) {

@@ -24,6 +24,12 @@ export interface CommandIo {
   kernel(): Kernel
 }
 
+/** Says what is wrong with a command line, `what` as 'Cannot …', and returns the exit status. */
+export function sayUsage(io: Pick<CommandIo, 'stderr'>, name: string, what: string): number {
+  io.stderr(`fulcrum ${name}: ${what}\nTry 'fulcrum ${name} --help'\n`)
+  return EXIT_USAGE
+}
+
 /** One command: `fulcrum NAME …`. */
 export interface Command {
   readonly name: string

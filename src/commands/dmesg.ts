@@ -4,8 +4,9 @@
 // Man pages: fulcrum-dmesg(1), dmesg(1).
 
 import { formatKernelMessage, readKernelLog } from '../facts/kmsg.ts'
-import { EXIT_OK, EXIT_USAGE } from './command.ts'
+import { EXIT_OK } from './command.ts'
 import type { Command } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 export const dmesgCommand: Command = {
   name: 'dmesg',
@@ -18,11 +19,11 @@ export const dmesgCommand: Command = {
           kernel) and text
 `,
   run(args, io) {
-    const json = args.includes('--json')
-    const [lines, ...more] = args.filter((arg) => arg !== '--json')
+    const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
+    const json = options.length > 0
+    const [lines, ...more] = [...words, ...(command ?? [])]
     if (more.length > 0 || (lines !== undefined && !/^\d{1,9}$/.test(lines))) {
-      io.stderr(`fulcrum dmesg: Cannot understand '${more[0] ?? lines}': a number of lines was expected\n`)
-      return EXIT_USAGE
+      throw new UsageError(`Cannot understand '${more[0] ?? lines}': expected one number of lines`)
     }
     const all = readKernelLog(io.kernel())
     const shown = lines === undefined ? all : all.slice(Math.max(0, all.length - Number(lines)))

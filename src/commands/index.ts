@@ -6,22 +6,30 @@
 import { nearest } from '../facts/nearest.ts'
 import { SyscallError, errorLine } from '../kernel/errors.ts'
 import { VERSION } from '../version.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
-import type { CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, sayUsage } from './command.ts'
+import type { Command, CommandIo } from './command.ts'
 import { formatCommandHelp, formatOverview } from './help.ts'
 import { commandTable, findCommand } from './table.ts'
 import type { CommandEntry } from './command-entry.ts'
+import { HelpRequest, unknownOption, UsageError } from './option-list.ts'
+
+/** Prints the help that was asked for, or what is wrong with the command line; null for any other error. */
+export function answerUsage(error: unknown, command: Command, io: CommandIo): number | null {
+  if (error instanceof UsageError) return sayUsage(io, command.name, error.message)
+  if (!(error instanceof HelpRequest)) return null
+  io.stdout(formatCommandHelp(command))
+  return EXIT_OK
+}
 
 async function runCommand(entry: CommandEntry, args: readonly string[], io: CommandIo, name: string): Promise<number> {
+  const command = await entry.load()
   try {
-    const command = await entry.load()
     // The tools that are stood in for have -h of their own.
-    if (!entry.standsIn && (args[0] === '--help' || args[0] === '-h')) {
-      io.stdout(formatCommandHelp(command))
-      return EXIT_OK
-    }
+    if (!entry.standsIn && (args[0] === '--help' || args[0] === '-h')) throw new HelpRequest()
     return await command.run(args, io)
   } catch (error) {
+    const status = answerUsage(error, command, io)
+    if (status !== null) return status
     io.stderr(`${name}: ${errorLine(error)}\n`)
     // Anything but a failed system call is a mistake of ours: the stack says where.
     if (!(error instanceof SyscallError) && error instanceof Error && io.env['FULCRUM_DEBUG'] !== undefined) io.stderr(`${error.stack}\n`)
@@ -30,6 +38,10 @@ async function runCommand(entry: CommandEntry, args: readonly string[], io: Comm
 }
 
 function unknownCommand(name: string, io: CommandIo): number {
+  if (name.startsWith('-')) {
+    io.stderr(`fulcrum: ${unknownOption(name, ['help', 'version'])}\nTry 'fulcrum --help'\n`)
+    return EXIT_USAGE
+  }
   const guess = nearest(name, commandTable.map((entry) => entry.name))
   const hint = guess === undefined ? "'fulcrum --help' lists them" : `did you mean '${guess}'?`
   io.stderr(`fulcrum: Cannot find a command '${name}': ${hint}\n`)

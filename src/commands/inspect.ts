@@ -12,6 +12,8 @@ import { resolveImagePath } from '../../initrd-builder/read/merge-segments.ts'
 import { readImage, type ReadImage } from '../../initrd-builder/read/read-image.ts'
 import { formatSummary, summarizeImage } from '../../initrd-builder/read/summarize-image.ts'
 import type { Command, CommandIo } from './command.ts'
+import { formatCommandHelp } from './help.ts'
+import { describeParseError } from './option-list.ts'
 
 const help = `Reads an initramfs of any maker: archives one after another, plain or compressed by gzip, zstd, xz,
 lz4, bzip2, lzma or lzo. Without an option it prints a summary of what is in it and what weighs.
@@ -50,7 +52,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     const { values: flags, positionals } = parseFlags(args)
     if (flags.help === true) {
-      io.stdout(`Usage: ${inspectCommand.usage.join('\n       ')}\n\n${help}`)
+      io.stdout(formatCommandHelp(inspectCommand))
       return 0
     }
     const actions = [flags.summary, flags.list, flags.extract, flags.why, flags.cat].filter(value => value !== undefined)
@@ -75,8 +77,7 @@ function parseFlags(args: readonly string[]): Parsed {
   try {
     return parseArgs({ args: [...args], options: flagOptions, allowPositionals: true })
   } catch (cause) {
-    const [message = ''] = (cause instanceof Error ? cause.message : String(cause)).split('. ')
-    throw new BuilderError('usage', `Cannot understand the arguments: ${message}`, { cause })
+    throw new BuilderError('usage', describeParseError(cause, Object.keys(flagOptions)), { cause })
   }
 }
 

@@ -119,13 +119,7 @@ Components, by default the first three and what is installed already:
   mkinitcpio     its hooks, in /etc/initcpio, with --prefix /usr in /usr/lib/initcpio
 `,
   run(args, io) {
-    let options: InstallOptions
-    try {
-      options = parseInstallOptions(args)
-    } catch (error) {
-      io.stderr(`fulcrum install: ${errorLine(error)}\nTry 'fulcrum install --help'\n`)
-      return EXIT_USAGE
-    }
+    const options = parseInstallOptions(args)
     let payload: Payload | null
     try {
       payload = readPayload(io.kernel())

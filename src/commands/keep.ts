@@ -14,9 +14,8 @@ import type { Refusal } from '../facts/refusal.ts'
 import { errorLine } from '../kernel/errors.ts'
 import { planOthersSwitch } from '../plan/keep.ts'
 import { describePlan } from '../plan/step.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
-import { formatCommandHelp } from './help.ts'
-import { parseLeadingOptions } from './leading-options.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, sayUsage, type Command, type CommandIo } from './command.ts'
+import { parseOptionList } from './option-list.ts'
 import { beforeSwitch, createBootSide, recordSwitch } from './switch-boot.ts'
 import type { BootSide } from './switch-boot.ts'
 
@@ -82,17 +81,11 @@ the systemd of the root and writes /run/fulcrum/boot.json. NEWROOT is /sysroot i
 Exit status: 100 usage, 111 a step failed, 112 refused.
 `,
   run(args, io) {
-    const { flags, rest, problem } = parseLeadingOptions(args, { flags: ['n', 'dry-run', 'h', 'help'], values: [] })
-    if (problem !== null || rest.length > 1) {
-      io.stderr(`fulcrum keep: ${problem ?? 'too many arguments'}\nTry 'fulcrum keep --help'\n`)
-      return EXIT_USAGE
-    }
-    if (flags.has('h') || flags.has('help')) {
-      io.stdout(formatCommandHelp(keepCommand))
-      return EXIT_OK
-    }
+    const { options, words, command } = parseOptionList(args, [{ name: 'dry-run', kind: 'flag', short: 'n' }])
+    const [newRoot = SYSROOT, extra] = [...words, ...(command ?? [])]
+    if (extra !== undefined) return sayUsage(io, 'keep', `Cannot understand '${extra}': expected one NEWROOT`)
     try {
-      return keepFor(rest[0] ?? SYSROOT, flags.has('n') || flags.has('dry-run'), io)
+      return keepFor(newRoot, options.length > 0, io)
     } catch (error) {
       io.stderr(`fulcrum keep: Cannot make the way back ready: ${errorLine(error)}\n`)
       return EXIT_SYSTEM

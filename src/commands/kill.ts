@@ -3,15 +3,14 @@
 // By pidfd only, SIGTERM first, with a deadline and a report of what survived; --dry-run says what would be done.
 // What is kept and why is `fulcrum ps`.  docs/processes.md, pidfd_send_signal(2).
 
-import { parseArgs } from 'node:util'
-import { errorLine } from '../kernel/errors.ts'
 import { endProcesses, victimsOf } from '../processes/end-processes.ts'
 import { judgeProcesses } from '../processes/judge.ts'
 import type { Judged } from '../processes/judge.ts'
 import { DEFAULT_KILL_TIMEOUTS } from '../processes/kill.ts'
 import type { KillReport } from '../processes/kill.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
-import { parseDefault, readJudgeOptions } from './process-options.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { UsageError } from './option-list.ts'
+import { parseProcessOptions, readJudgeOptions } from './process-options.ts'
 import type { ProcessOptions } from './process-options.ts'
 import { exeText } from './process-table.ts'
 
@@ -21,23 +20,12 @@ interface KillCommandOptions extends ProcessOptions {
   readonly timeoutMs: number | null
 }
 
-/** The options, or what is wrong with them. */
-function parse(args: readonly string[]): KillCommandOptions | string {
-  try {
-    const flag = { type: 'boolean', default: false } as const
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({ args: [...args], options: { 'dry-run': { ...flag, short: 'n' }, json: flag, timeout: text, default: text, rules: text } })
-    const fallback = parseDefault(values.default)
-    if (typeof fallback === 'string') return fallback
-    const { timeout } = values
-    if (timeout !== undefined && !/^\d{1,9}$/.test(timeout)) return `Cannot understand --timeout '${timeout}': expected milliseconds`
-    return {
-      dryRun: values['dry-run'], json: values.json, timeoutMs: timeout === undefined ? null : Number(timeout),
-      default: fallback.value, rules: values.rules ?? null,
-    }
-  } catch (error) {
-    return errorLine(error)
-  }
+/** Throws UsageError. */
+function parse(args: readonly string[]): KillCommandOptions {
+  const { has, value, common } = parseProcessOptions(args, [{ name: 'dry-run', kind: 'flag', short: 'n' }, { name: 'timeout', kind: 'value' }])
+  const timeout = value('timeout')
+  if (timeout !== null && !/^\d{1,9}$/.test(timeout)) throw new UsageError(`Cannot understand --timeout '${timeout}': expected milliseconds`)
+  return { dryRun: has('dry-run'), json: has('json'), timeoutMs: timeout === null ? null : Number(timeout), ...common }
 }
 
 function judgedJson(judged: Judged): Record<string, unknown> {
@@ -112,11 +100,6 @@ SIGTERM, a wait, then SIGKILL. Ends with 111 if a process survived.
   --rules FILE    read this file instead of /etc/fulcrum/processes.toml
 `,
   run(args, io) {
-    const options = parse(args)
-    if (typeof options === 'string') {
-      io.stderr(`fulcrum kill: ${options}\nTry 'fulcrum kill --help'\n`)
-      return EXIT_USAGE
-    }
-    return killThem(options, io)
+    return killThem(parse(args), io)
   },
 }

@@ -4,7 +4,6 @@
 // systemd is asked, where it runs: it stops its services in order and comes back by itself. Any other PID 1 is
 // replaced, and does the rest in its place (return/leave-root.ts). docs/return.md.
 
-import { parseArgs } from 'node:util'
 import { attempt, errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { describePlan } from '../plan/step.ts'
@@ -19,6 +18,7 @@ import { findSilentRoot } from '../return/silent-root.ts'
 import type { SilentRoot } from '../return/silent-root.ts'
 import { runShutdown } from '../shutdown/shutdown.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type CommandIo } from './command.ts'
+import { HelpRequest, parseOptionList, UsageError } from './option-list.ts'
 
 export interface LeaveOptions {
   readonly force: boolean
@@ -31,19 +31,24 @@ export interface LeaveOptions {
 
 export const DEFAULT_LEAVE_OPTIONS: LeaveOptions = { force: false, dryRun: false, shell: false, timeoutS: 10, words: [] }
 
+/** What parseLeaveOptions answers for --help behind other words. */
+export const HELP_ASKED = 'Cannot help as PID 1'
+
 /** The options of both commands, or what is wrong with them. */
 export function parseLeaveOptions(args: readonly string[]): LeaveOptions | string {
   try {
-    const flag = { type: 'boolean', default: false } as const
-    const { values, positionals } = parseArgs({
-      args: [...args], allowPositionals: true,
-      options: { force: { ...flag, short: 'f' }, 'dry-run': { ...flag, short: 'n' }, shell: flag, timeout: { type: 'string' } },
-    })
-    const { timeout = String(DEFAULT_LEAVE_OPTIONS.timeoutS) } = values
+    const { options, words, command } = parseOptionList(args, [
+      { name: 'force', kind: 'flag', short: 'f' }, { name: 'dry-run', kind: 'flag', short: 'n' }, { name: 'shell', kind: 'flag' }, { name: 'timeout', kind: 'value' },
+    ])
+    const has = (name: string): boolean => options.some((it) => it.name === name)
+    const timeout = options.findLast((it) => it.name === 'timeout')?.value ?? String(DEFAULT_LEAVE_OPTIONS.timeoutS)
     if (!/^\d{1,6}$/.test(timeout)) return `Cannot understand --timeout '${timeout}': expected seconds`
-    return { force: values.force, dryRun: values['dry-run'], shell: values.shell, timeoutS: Number(timeout), words: positionals }
+    return { force: has('force'), dryRun: has('dry-run'), shell: has('shell'), timeoutS: Number(timeout), words: [...words, ...(command ?? [])] }
   } catch (error) {
-    return errorLine(error)
+    // PID 1 has nobody to help: it takes what it has.
+    if (error instanceof HelpRequest) return HELP_ASKED
+    if (error instanceof UsageError) return error.message
+    throw error
   }
 }
 

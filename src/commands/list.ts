@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { memoryOf, processesIn, residentOf } from '../run/cgroup-processes.ts'
 import { Registry, stateOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type Command } from './command.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import { formatAge, formatBytes } from './process-table.ts'
 
@@ -66,9 +66,9 @@ command. What has ended while nobody waited for it is removed, with what it left
   --json        as JSON: an array of objects, see fulcrum-list(1)
 `,
   run(args, io) {
+    const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
+    if (words.length > 0 || command !== null) throw new UsageError(`Cannot understand '${words[0] ?? '--'}': expected options only`)
     try {
-      const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
-      if (words.length > 0 || command !== null) throw new UsageError(`Cannot understand '${words[0] ?? '--'}': expected nothing`)
       const kernel = io.kernel()
       const registry = new Registry(kernel)
       // Without privilege nothing can be removed, and nothing needs to be.
@@ -83,7 +83,7 @@ command. What has ended while nobody waited for it is removed, with what it left
         return EXIT_REFUSED
       }
       io.stderr(`fulcrum list: ${printable(errorLine(error))}\n`)
-      return error instanceof UsageError ? EXIT_USAGE : EXIT_SYSTEM
+      return EXIT_SYSTEM
     }
   },
 }

@@ -3,6 +3,7 @@
 import t from 'tap'
 import { createBootedModel } from '../kernel/model/booted.ts'
 import { capturedIo } from './testing/captured-io.ts'
+import { runAs } from './testing/run-as.ts'
 import { describeMounts, mountsCommand } from './mounts.ts'
 
 const squeeze = (lines: readonly string[]): string[] => lines.map((l) => l.replace(/(\S) +/g, '$1 ').trimEnd())
@@ -29,20 +30,20 @@ t.test('mounts: a tree with stacks, binds and propagation', async (t) => {
 t.test('mounts: JSON, another process, errors', async (t) => {
   const k = createBootedModel()
   const io = capturedIo(k)
-  t.equal(mountsCommand.run(['--json', '1'], io), 0)
+  t.equal(runAs(mountsCommand, ['--json', '1'], io), 0)
   const parsed: { mounts: { mountPoint: string; isRoot: boolean; hidden: boolean; dev: string }[] } = JSON.parse(io.out())
   t.match(parsed.mounts.find((m) => m.isRoot), { mountPoint: '/', hidden: false, dev: '3' })
-  t.equal(mountsCommand.run(['4711'], io), 111)
+  t.equal(runAs(mountsCommand, ['4711'], io), 111)
   t.match(io.err(), /Cannot read the mounts of process '4711': open\("\/proc\/4711\/mountinfo"\): ENOENT/)
-  t.equal(mountsCommand.run(['--bogus'], io), 100)
-  t.equal(mountsCommand.run([], capturedIo(createBootedModel({ api: false }))), 111)
+  t.equal(runAs(mountsCommand, ['--bogus'], io), 100)
+  t.equal(runAs(mountsCommand, [], capturedIo(createBootedModel({ api: false }))), 111)
 })
 
 t.test('mounts: colour as asked, lines where the locale has them', async (t) => {
   const k = createBootedModel()
   const printed = (args: string[], env: Record<string, string> = {}): string => {
     const io = capturedIo(k, env)
-    t.equal(mountsCommand.run(args, io), 0)
+    t.equal(runAs(mountsCommand, args, io), 0)
     return io.out()
   }
   t.match(printed(['--color=always']), /\u001b\[1m/)
@@ -56,7 +57,7 @@ t.test('mounts diff: two saved ones, exit status as of diff(1)', async (t) => {
   const k = createBootedModel()
   const run = (args: string[]): { status: unknown; out: string; err: string } => {
     const io = capturedIo(k)
-    return { status: mountsCommand.run(args, io), out: io.out(), err: io.err() }
+    return { status: runAs(mountsCommand, args, io), out: io.out(), err: io.err() }
   }
   k.writeFile('/a', run(['--json']).out)
   k.writeFile('/a2', k.readText('/proc/self/mountinfo'))
@@ -72,11 +73,11 @@ t.test('mounts diff: two saved ones, exit status as of diff(1)', async (t) => {
 t.test('mounts: --all-namespaces and --busy say what they cannot be used with', async (t) => {
   const run = (...args: string[]): { status: unknown; out: string; err: string } => {
     const io = capturedIo(createBootedModel())
-    return { status: mountsCommand.run(args, io), out: io.out(), err: io.err() }
+    return { status: runAs(mountsCommand, args, io), out: io.out(), err: io.err() }
   }
   t.match(run('--all-namespaces', '1'), { status: 100, err: /Cannot do both/ })
   t.match(run('--busy', '/', '--svg'), { status: 100, err: /Cannot do both/ })
-  t.match(run('--busy'), { status: 100, err: /expected a path behind it/ })
+  t.match(run('--busy'), { status: 100, err: /expected a value behind it/ })
   t.match(run('--busy', '/none'), { status: 111, err: /Cannot see what keeps '\/none' busy: .*ENOENT/ })
   t.match(run('--svg').out, /^<svg /)
   t.match(run('--html').out, /^<!DOCTYPE html>/)

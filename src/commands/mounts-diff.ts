@@ -7,7 +7,8 @@ import { printable, safeJson } from '../facts/mounts/printable.ts'
 import { parseSaved } from '../facts/mounts/saved.ts'
 import type { SavedMounts } from '../facts/mounts/saved.ts'
 import { errorLine } from '../kernel/errors.ts'
-import { EXIT_FAILED, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type CommandIo } from './command.ts'
+import { EXIT_FAILED, EXIT_OK, EXIT_SYSTEM, type CommandIo } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 /** Throws Error with the file and the reason. */
 function load(io: CommandIo, path: string): SavedMounts {
@@ -18,14 +19,12 @@ function load(io: CommandIo, path: string): SavedMounts {
   }
 }
 
-/** Runs the command behind 'diff'. 0 for no difference, 1 for some, as diff(1). */
+/** Runs the command behind 'diff'. 0 for no difference, 1 for some, as diff(1). Throws UsageError. */
 export function runDiff(args: readonly string[], io: CommandIo): number {
-  const json = args.includes('--json')
-  const [a, b, ...more] = args.filter((arg) => arg !== '--json')
-  if (a === undefined || b === undefined || more.length > 0 || a.startsWith('--') || b.startsWith('--')) {
-    io.stderr('fulcrum mounts diff: Cannot compare: expected two files of fulcrum mounts --json\n')
-    return EXIT_USAGE
-  }
+  const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
+  const json = options.length > 0
+  const [a, b, ...more] = [...words, ...(command ?? [])]
+  if (a === undefined || b === undefined || more.length > 0) throw new UsageError('Cannot compare: expected two files of fulcrum mounts --json')
   try {
     const diff = diffMounts(load(io, a), load(io, b))
     io.stdout(json ? `${safeJson(diffToJson(diff))}\n` : diffLines(diff).map((line) => `${line}\n`).join(''))

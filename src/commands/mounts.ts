@@ -15,16 +15,25 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { busyLines, busyToJson, readBusy } from '../mounts/read-busy.ts'
 import { readByMountInfo, readMounts } from '../mounts/read-mounts.ts'
 import { readNamespaces } from '../mounts/read-namespaces.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
 import { runDiff } from './mounts-diff.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
+import type { OptionSpec } from './option-list.ts'
 
 /** The visible mounts of this process as lines. Throws SyscallError when /proc is not mounted. */
 export function describeMounts(kernel: Pick<Kernel, 'readText'>): string[] {
   return drawTree(readByMountInfo(kernel, 'self'))
 }
 
-type Form = 'text' | 'json' | 'svg' | 'html'
-type Colour = 'auto' | 'always' | 'never'
+const forms = ['json', 'svg', 'html'] as const
+const colours = ['auto', 'always', 'never'] as const
+type Form = 'text' | (typeof forms)[number]
+type Colour = (typeof colours)[number]
+
+const specs: readonly OptionSpec[] = [
+  ...forms.map((name) => ({ name, kind: 'flag' as const })),
+  { name: 'color', kind: 'value' }, { name: 'all-namespaces', kind: 'flag' }, { name: 'busy', kind: 'value' },
+]
 
 interface Wish {
   readonly form: Form
@@ -35,33 +44,25 @@ interface Wish {
   readonly busy: string | null
 }
 
-/** Throws Error with what is wrong. */
-function parseArgs(args: readonly string[]): Wish {
-  let form: Form = 'text'
-  let colour: Colour = 'auto'
-  let all = false
-  let busy: string | null = null
-  const words: string[] = []
-  const rest = [...args]
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === '--json') form = 'json'
-    else if (arg === '--svg') form = 'svg'
-    else if (arg === '--html') form = 'html'
-    else if (arg === '--color=always') colour = 'always'
-    else if (arg === '--color=never') colour = 'never'
-    else if (arg === '--color=auto') colour = 'auto'
-    else if (arg === '--all-namespaces') all = true
-    else if (arg === '--busy') busy = rest.shift() ?? null
-    else if (arg.startsWith('--busy=')) busy = arg.slice('--busy='.length)
-    else words.push(arg)
-    if (arg === '--busy' && busy === null) throw new Error("Cannot understand '--busy': expected a path behind it")
-  }
-  const [pid = 'self', ...more] = words
+/** Throws UsageError. */
+function parse(args: readonly string[]): Wish {
+  const { options, words, command } = parseOptionList(args, specs)
+  const has = (name: string): boolean => options.some((it) => it.name === name)
+  const value = (name: string): string | null => options.findLast((it) => it.name === name)?.value ?? null
+  const [form = 'text', otherForm] = forms.filter(has)
+  if (otherForm !== undefined) throw new UsageError(`Cannot do both: --${form} and --${otherForm}`)
+  const given = value('color') ?? 'auto'
+  const colour = colours.find((it) => it === given)
+  if (colour === undefined) throw new UsageError(`Cannot understand --color '${given}': expected ${colours.join(', ')}`)
+  const [pid = 'self', ...more] = [...words, ...(command ?? [])]
   if (more.length > 0 || !/^(self|[1-9]\d*)$/.test(pid)) {
-    throw new Error(`Cannot understand '${printable(more[0] ?? pid)}': expected a process id`)
+    throw new UsageError(`Cannot understand '${printable(more[0] ?? pid)}': expected ${more.length > 0 ? 'one' : 'a'} process id`)
   }
+  const all = has('all-namespaces')
+  const busy = value('busy')
+  if (all && busy !== null) throw new UsageError('Cannot do both: --all-namespaces and --busy')
   if ((all || busy !== null) && (pid !== 'self' || form === 'svg' || form === 'html')) {
-    throw new Error('Cannot do both: --all-namespaces and --busy are about this process, as text or JSON')
+    throw new UsageError('Cannot do both: --all-namespaces and --busy are about this process, as text or JSON')
   }
   return { form, colour, pid, all, busy }
 }
@@ -121,13 +122,7 @@ added, "-" removed, "~" changed. It exits with 1 if there is a difference.
 `,
   run(args, io) {
     if (args[0] === 'diff') return runDiff(args.slice(1), io)
-    let wish: Wish
-    try {
-      wish = parseArgs(args)
-    } catch (error) {
-      io.stderr(`fulcrum mounts: ${errorLine(error)}\n`)
-      return EXIT_USAGE
-    }
+    const wish = parse(args)
     try {
       io.stdout(`${show(wish, io).trimEnd()}\n`)
       return EXIT_OK

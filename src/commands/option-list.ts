@@ -34,16 +34,25 @@ export interface ParsedOptions {
 /** Thrown for a command line that makes no sense; the message is for the user. */
 export class UsageError extends Error {}
 
+/** Thrown for --help or -h among the options of a command that has none of its own; the dispatcher prints the help. */
+export class HelpRequest extends Error {}
+
+/** What to say of an option that there is not, `shown` with its dashes. */
+export function unknownOption(shown: string, names: Iterable<string>): string {
+  const guess = nearest(shown.replace(/^-+/, ''), names)
+  return `Cannot understand option '${shown}'${guess === undefined || !shown.startsWith('--') ? '' : `: did you mean '--${guess}'?`}`
+}
+
 function findLong(specs: readonly OptionSpec[], name: string): OptionSpec {
   const found = specs.find((spec) => spec.name === name || spec.also?.includes(name) === true)
   if (found !== undefined) return found
-  const guess = nearest(name, specs.map((spec) => spec.name))
-  throw new UsageError(`Cannot understand option '--${name}'${guess === undefined ? '' : `: did you mean '--${guess}'?`}`)
+  if (name === 'help') throw new HelpRequest()
+  throw new UsageError(unknownOption(`--${name}`, specs.flatMap((spec) => [spec.name, ...(spec.also ?? [])])))
 }
 
 /**
  * Parses '--x', '--x=V', '--x V', '-x', '-xV' and '-x V'. Options end at '--', or where more words come than `words`:
- * that one begins the command, dashes behind it and all. Throws UsageError.
+ * that one begins the command, dashes behind it and all. Throws UsageError or HelpRequest.
  */
 export function parseOptionList(args: readonly string[], specs: readonly OptionSpec[], wordsBeforeCommand = Infinity): ParsedOptions {
   const options: GivenOption[] = []
@@ -65,7 +74,8 @@ export function parseOptionList(args: readonly string[], specs: readonly OptionS
       for (let at = 1; at < word.length; at += 1) {
         const letter = word.charAt(at)
         const spec = specs.find((it) => it.short === letter)
-        if (spec === undefined) throw new UsageError(`Cannot understand option '-${letter}'`)
+        if (spec === undefined && letter === 'h') throw new HelpRequest()
+        if (spec === undefined) throw new UsageError(unknownOption(`-${letter}`, []))
         const tail = word.slice(at + 1)
         options.push({ name: spec.name, value: spec.kind === 'value' ? (tail === '' ? take(`-${letter}`) : tail) : null })
         if (spec.kind === 'value') break
@@ -75,4 +85,18 @@ export function parseOptionList(args: readonly string[], specs: readonly OptionS
     } else return { options, words, command: [word, ...rest] }
   }
   return { options, words, command: null }
+}
+
+/** An error of parseArgs of node:util in our words; `names` are those of the options. */
+export function describeParseError(error: unknown, names: readonly string[]): string {
+  const message = error instanceof Error ? error.message : String(error)
+  // It is always the first quoted word: '--nosuch', '-o, --output <value>', 'extra'.
+  const [, shown = ''] = /'([^']*)'/.exec(message) ?? []
+  const option = shown.replace(/^-., /, '').replace(/ <value>$/, '')
+  if (message.startsWith('Unknown option')) return unknownOption(shown, names)
+  if (message.startsWith('Unexpected argument')) return `Cannot understand '${shown}': expected options only`
+  if (message.includes('does not take an argument')) return `Cannot understand '${option}': it takes no value`
+  if (message.includes('argument missing')) return `Cannot understand '${option}': expected a value behind it`
+  if (message.includes('is ambiguous')) return `Cannot understand '${option}': expected a value behind it; one that begins with a dash as '${option}=-…'`
+  return `Cannot understand the arguments: ${message}`
 }

@@ -10,6 +10,8 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { readRulesFile, recordedKeep, systemRulesFile } from '../processes/judge.ts'
 import type { JudgeOptions } from '../processes/judge.ts'
 import type { RuleAction } from '../processes/rules.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
+import type { OptionSpec } from './option-list.ts'
 
 export interface ProcessOptions {
   readonly default: RuleAction | null
@@ -17,11 +19,24 @@ export interface ProcessOptions {
   readonly rules: string | null
 }
 
-/** The value of --default, or what is wrong with it. */
-export function parseDefault(value: string | undefined): { readonly value: RuleAction | null } | string {
-  if (value === undefined) return { value: null }
-  if (value === 'keep' || value === 'kill') return { value }
-  return `Cannot understand --default '${value}': expected 'keep' or 'kill'`
+const commonSpecs: readonly OptionSpec[] = [{ name: 'json', kind: 'flag' }, { name: 'default', kind: 'value' }, { name: 'rules', kind: 'value' }]
+
+/** Options of a command that takes no other words. */
+export interface ParsedProcessOptions {
+  has(name: string): boolean
+  /** The last one, or null. */
+  value(name: string): string | null
+  readonly common: ProcessOptions
+}
+
+/** The options of both, --json, and `own` ones. Throws UsageError. */
+export function parseProcessOptions(args: readonly string[], own: readonly OptionSpec[]): ParsedProcessOptions {
+  const { options, words, command } = parseOptionList(args, [...commonSpecs, ...own])
+  if (words.length > 0 || command !== null) throw new UsageError(`Cannot understand '${words[0] ?? '--'}': expected options only`)
+  const value = (name: string): string | null => options.findLast((it) => it.name === name)?.value ?? null
+  const fallback = value('default')
+  if (fallback !== null && fallback !== 'keep' && fallback !== 'kill') throw new UsageError(`Cannot understand --default '${fallback}': expected 'keep' or 'kill'`)
+  return { has: (name) => options.some((it) => it.name === name), value, common: { default: fallback, rules: value('rules') } }
 }
 
 /** Everything that decides besides the processes themselves; a rules file that cannot be used is a problem. */

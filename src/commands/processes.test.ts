@@ -7,6 +7,7 @@ import { ExecCalled } from '../kernel/model/process-calls.ts'
 import { modelKernelFor } from '../kernel/model/model-kernel.ts'
 import type { ModelKernel } from '../kernel/model/model-kernel.ts'
 import { capturedIo } from './testing/captured-io.ts'
+import { runAs } from './testing/run-as.ts'
 import { killCommand } from './kill.ts'
 import { describeProcesses, psCommand } from './ps.ts'
 import { switchCommand } from './switch.ts'
@@ -25,7 +26,7 @@ interface Row {
 
 function ps(k: ModelKernel, ...args: readonly string[]): Map<number, Row> {
   const io = capturedIo(k)
-  if (psCommand.run(['-a', '--json', ...args], io) !== 0) throw new Error(io.err())
+  if (runAs(psCommand, ['-a', '--json', ...args], io) !== 0) throw new Error(io.err())
   const rows: Row[] = JSON.parse(io.out())
   return new Map(rows.map((row) => [row.pid, row]))
 }
@@ -48,7 +49,7 @@ function switched(engine: 'pivot' | 'move', options: { readonly record?: boolean
     k.writeFile('/run/fulcrum/boot.json', JSON.stringify({ format: 1, initramfsDevice: device.toString(), handOverUs: 5_000_000, keep }, null, 1))
   }
   try {
-    switchCommand.run(['--engine', engine, '--keep', keep, '/sysroot', '/sbin/init'], capturedIo(k))
+    runAs(switchCommand, ['--engine', engine, '--keep', keep, '/sysroot', '/sbin/init'], capturedIo(k))
   } catch (error) {
     if (!(error instanceof ExecCalled)) throw error
   }
@@ -100,7 +101,7 @@ t.test('ps: another user, as nobody', async (t) => {
   const found = ps(own)
   t.match(found.get(early), { origin: 'undecidable', decision: 'keep', exe: null, reason: /be root/ })
   t.match(found.get(nobody.pid), { origin: 'root', user: '1000', reason: /this command/ })
-  t.equal(killCommand.run([], capturedIo(own)), 112)
+  t.equal(runAs(killCommand, [], capturedIo(own)), 112)
 })
 
 t.test('ps: marks, rules and the order of their sources', async (t) => {
@@ -142,12 +143,12 @@ t.test('ps: a rules file of the kept initramfs holds too; one that is broken is 
   t.match(ps(k).get(early), { decision: 'kill', reason: 'the default of the rules file' })
   k.writeFile('/run/rootfs/etc/fulcrum/processes.toml', 'default = kill\n')
   const io = capturedIo(k)
-  t.equal(psCommand.run([], io), 0)
+  t.equal(runAs(psCommand, [], io), 0)
   t.match(io.err(), /Cannot read '\/run\/rootfs\/etc\/fulcrum\/processes.toml', line 1/)
   const killing = capturedIo(k)
-  t.equal(killCommand.run(['--dry-run'], killing), 111, 'what cannot be read may be a rule that keeps')
+  t.equal(runAs(killCommand, ['--dry-run'], killing), 111, 'what cannot be read may be a rule that keeps')
   const missing = capturedIo(k)
-  t.equal(psCommand.run(['--rules', '/nosuch'], missing), 111)
+  t.equal(runAs(psCommand, ['--rules', '/nosuch'], missing), 111)
   t.match(missing.err(), /Cannot read '\/nosuch': there is no such file/)
 })
 
@@ -157,7 +158,7 @@ t.test('ps: the table, the tree, the console of the boot', async (t) => {
   k.mkdir('/etc/x', 0o755)
   k.writeFile('/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n')
   const io = capturedIo(k)
-  t.equal(psCommand.run(['--tree'], io), 0)
+  t.equal(runAs(psCommand, ['--tree'], io), 0)
   const lines = io.out().split('\n').map((line) => line.replace(/ +/g, ' ').trim())
   t.equal(lines[0], 'PID USER ORIGIN AGE DECISION MARK EXE REASON')
   t.equal(lines[1], '1 root root 8s keep - /usr/lib/systemd/systemd it is PID 1')
@@ -187,34 +188,34 @@ t.test('ps: what is pinned, in bytes, each file once', async (t) => {
   t.equal(found?.pinnedBytes, size + 11)
   t.strictSame(ps(k, '--pins').get(late)?.pins, [])
   const io = capturedIo(k)
-  psCommand.run(['--pins'], io)
+  runAs(psCommand, ['--pins'], io)
   t.match(io.out(), / {4}descriptor +11 B {2}5 \/run\/rootfs/)
   t.match(io.out(), /pinned of the initramfs: \d+ B in 3 files\n$/)
 })
 
 t.test('ps: errors', async (t) => {
   const k = createBootedModel()
-  for (const bad of [['--wide'], ['--default', 'spare'], ['x']]) t.equal(psCommand.run(bad, capturedIo(k)), 100, bad.join(' '))
+  for (const bad of [['--wide'], ['--default', 'spare'], ['x']]) t.equal(runAs(psCommand, bad, capturedIo(k)), 100, bad.join(' '))
   const none = capturedIo(createBootedModel({ api: false }))
-  t.equal(psCommand.run([], none), 111)
+  t.equal(runAs(psCommand, [], none), 111)
   t.match(none.err(), /Cannot list processes: readlink\("\/proc\/self"\): ENOENT/)
 })
 
 t.test('kill: what is of the initramfs and not kept, and nothing else', async (t) => {
   const { k, early, late } = switched('move')
   const dry = capturedIo(k)
-  t.equal(killCommand.run(['-n'], dry), 0)
+  t.equal(runAs(killCommand, ['-n'], dry), 0)
   t.match(dry.out(), new RegExp(`^${early} /bin/fulcrum \\(deleted\\): would kill: no rule speaks of it, and the initramfs is not kept\n$`))
   t.ok(k.world.processes.has(early), 'nothing was done')
   const dryJson = capturedIo(k)
-  killCommand.run(['--dry-run', '--json'], dryJson)
+  runAs(killCommand, ['--dry-run', '--json'], dryJson)
   t.match(JSON.parse(dryJson.out()), { dryRun: true, kill: [{ pid: early, origin: 'initramfs', decision: 'kill' }], keep: [] })
   const io = capturedIo(k)
-  t.equal(killCommand.run([], io), 0)
+  t.equal(runAs(killCommand, [], io), 0)
   t.match(io.out(), new RegExp(`^${early} fulcrum: ended by SIGTERM after 0 ms\n$`))
   t.strictSame([...k.world.processes.keys()].sort((a, b) => a - b), [1, 2, late])
   const again = capturedIo(k)
-  t.equal(killCommand.run([], again), 0)
+  t.equal(runAs(killCommand, [], again), 0)
   t.equal(again.out(), 'nothing to kill\n')
 })
 
@@ -224,10 +225,10 @@ t.test('kill: survivors are told, and the status says so', async (t) => {
   if (daemon === undefined) throw new Error('no process')
   daemon.endsAfterUs = 'never'
   const io = capturedIo(k)
-  t.equal(killCommand.run(['--timeout', '100', '--json'], io), 111)
+  t.equal(runAs(killCommand, ['--timeout', '100', '--json'], io), 111)
   t.match(JSON.parse(io.out()), { dryRun: false, survivors: 1, reports: [{ pid: early, outcome: 'survived' }] })
   t.match(io.err(), new RegExp(`Cannot end process ${early} \\(fulcrum\\): SIGKILL had no effect`))
-  for (const bad of [['--timeout', 'x'], ['--default', 'x'], ['--force'], ['7']]) t.equal(killCommand.run(bad, capturedIo(k)), 100, bad.join(' '))
+  for (const bad of [['--timeout', 'x'], ['--default', 'x'], ['--force'], ['7']]) t.equal(runAs(killCommand, bad, capturedIo(k)), 100, bad.join(' '))
 })
 
 t.test('kill: a child that appears meanwhile is ended too, what starts for ever is not chased', async (t) => {
@@ -243,7 +244,7 @@ t.test('kill: a child that appears meanwhile is ended too, what starts for ever 
   }
   world.after(20_000n, fork)
   const io = capturedIo(k)
-  t.equal(killCommand.run(['--json'], io), 0)
+  t.equal(runAs(killCommand, ['--json'], io), 0)
   t.strictSame(JSON.parse(io.out()).reports.map((it: { pid: number }) => it.pid), [early, 7001])
   const endless = switched('move')
   const bomb = endless.k.world.processes.get(endless.early)
@@ -256,6 +257,6 @@ t.test('kill: a child that appears meanwhile is ended too, what starts for ever 
   }
   endless.k.world.after(20_000n, again)
   const chased = capturedIo(endless.k)
-  killCommand.run(['--json'], chased)
+  runAs(killCommand, ['--json'], chased)
   t.ok(JSON.parse(chased.out()).reports.length < 20, 'three rounds')
 })

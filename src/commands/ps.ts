@@ -3,15 +3,14 @@
 // Says what `fulcrum kill` and the boot would do, by the same code; reads only.  docs/processes.md,
 // proc_pid_stat(5), proc_pid_exe(5).
 
-import { parseArgs } from 'node:util'
 import { USER_HZ } from '../abi/process.ts'
 import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { judgeProcesses } from '../processes/judge.ts'
 import type { JudgeOptions, Judgement } from '../processes/judge.ts'
 import { readPins } from '../processes/pins.ts'
-import { EXIT_OK, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
-import { parseDefault, readJudgeOptions } from './process-options.ts'
+import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { parseProcessOptions, readJudgeOptions } from './process-options.ts'
 import type { ProcessOptions } from './process-options.ts'
 import { ageOf, parsePasswd, processJson, processTable } from './process-table.ts'
 import type { Listed } from './process-table.ts'
@@ -51,22 +50,10 @@ interface PsOptions extends ProcessOptions {
   readonly pins: boolean
 }
 
-/** The options, or what is wrong with them. */
-function parse(args: readonly string[]): PsOptions | string {
-  try {
-    const flag = { type: 'boolean', default: false } as const
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({
-      args: [...args],
-      options: { all: { ...flag, short: 'a' }, json: flag, tree: flag, pins: flag, default: text, rules: text },
-    })
-    const fallback = parseDefault(values.default)
-    if (typeof fallback === 'string') return fallback
-    const { all, json, tree, pins } = values
-    return { all, json, tree, pins, default: fallback.value, rules: values.rules ?? null }
-  } catch (error) {
-    return errorLine(error)
-  }
+/** Throws UsageError. */
+function parse(args: readonly string[]): PsOptions {
+  const { has, common } = parseProcessOptions(args, [{ name: 'all', kind: 'flag', short: 'a' }, { name: 'tree', kind: 'flag' }, { name: 'pins', kind: 'flag' }])
+  return { all: has('all'), json: has('json'), tree: has('tree'), pins: has('pins'), ...common }
 }
 
 function list(options: PsOptions, io: CommandIo): number {
@@ -102,10 +89,6 @@ lies. Be root to see all.
 `,
   run(args, io) {
     const options = parse(args)
-    if (typeof options === 'string') {
-      io.stderr(`fulcrum ps: ${options}\nTry 'fulcrum ps --help'\n`)
-      return EXIT_USAGE
-    }
     try {
       return list(options, io)
     } catch (error) {

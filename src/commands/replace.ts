@@ -13,7 +13,7 @@ import { describeReplacePlan } from '../plan/replace-step.ts'
 import { ReplaceError } from '../replace/execute-replace.ts'
 import { finishReplace, planOnly, replaceMount, rollBackReplace } from '../replace/replace.ts'
 import type { MountWords, ReplaceOutcome, ReplaceReport } from '../replace/replace.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command, type CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, sayUsage, type Command, type CommandIo } from './command.ts'
 import { parseReplaceArguments } from './replace-arguments.ts'
 import type { ReplaceWish } from './replace-arguments.ts'
 
@@ -116,15 +116,12 @@ SOURCE is a directory, a file (on a file), an image of a file system, or a block
   --rollback    take the last replacement back: one that waits for --finish, one whose old mount was kept, or layers
   --allow-window
                 where the kernel cannot do it: unmount and mount; readers see what lies below for a moment
-  --dry-run     print the plan
+  -n, --dry-run print the plan
   --json        print the report as JSON (docs/replace.md)
 `,
   run(args, io) {
     const wish = parseReplaceArguments(args)
-    if (typeof wish === 'string') {
-      io.stderr(`fulcrum replace: ${printable(wish)}\n`)
-      return EXIT_USAGE
-    }
+    if (typeof wish === 'string') return sayUsage(io, 'replace', printable(wish))
     try {
       return act(wish, io)
     } catch (error) {

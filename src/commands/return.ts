@@ -4,8 +4,9 @@
 // Man page: fulcrum-return(8); docs/return.md.
 
 import { goForward } from '../return/go-forward.ts'
-import { EXIT_USAGE, type Command } from './command.ts'
-import { DEFAULT_LEAVE_OPTIONS, leaveAsInit, leaveAsOther, parseLeaveOptions } from './leave.ts'
+import { sayUsage, type Command } from './command.ts'
+import { DEFAULT_LEAVE_OPTIONS, HELP_ASKED, leaveAsInit, leaveAsOther, parseLeaveOptions } from './leave.ts'
+import { HelpRequest } from './option-list.ts'
 
 export const returnCommand: Command = {
   name: 'return',
@@ -33,9 +34,8 @@ Exit status: 100 usage, 111 PID 1 or systemd refused, 112 there is no initramfs 
       const chosen = problem !== null || typeof options === 'string' ? { ...DEFAULT_LEAVE_OPTIONS, shell: true } : options
       return leaveAsInit(kernel, 'return', chosen, say) ?? goForward(kernel, { shell: chosen.shell }, say)
     }
+    if (options === HELP_ASKED) throw new HelpRequest()
     if (problem === null && typeof options !== 'string') return leaveAsOther(io, 'fulcrum return', 'return', options)
-    say(problem ?? '')
-    io.stderr("Try 'fulcrum return --help'\n")
-    return EXIT_USAGE
+    return sayUsage(io, 'return', problem ?? '')
   },
 }

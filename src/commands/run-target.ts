@@ -10,7 +10,7 @@ import { TargetError } from '../run/target.ts'
 import { Registry, stateOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
 import { EXIT_REFUSED, EXIT_USAGE, type CommandIo } from './command.ts'
-import { UsageError } from './option-list.ts'
+import { HelpRequest, UsageError } from './option-list.ts'
 import { failureOf } from './run-failure.ts'
 
 /** The entry of what runs by this name. Throws TargetError. */
@@ -27,8 +27,9 @@ export function findRunning(kernel: Kernel, registry: Registry, name: string): R
   return entry
 }
 
-/** Prints what went wrong and answers the exit status. */
+/** Prints what went wrong and answers the exit status. Throws HelpRequest. */
 export function tellFailure(command: string, io: CommandIo, json: boolean, error: unknown): number {
+  if (error instanceof HelpRequest) throw error
   const failure = failureOf(error)
   const status = error instanceof TargetError ? EXIT_REFUSED : failure.status
   if (json) io.stdout(`${safeJson(failure.json)}\n`)

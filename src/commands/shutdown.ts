@@ -6,9 +6,10 @@
 
 import { isShutdownVerb, shutdownVerbs } from '../shutdown/reboot-machine.ts'
 import { runShutdown } from '../shutdown/shutdown.ts'
-import { EXIT_OK, EXIT_USAGE, type Command } from './command.ts'
+import { EXIT_OK, sayUsage, type Command } from './command.ts'
 import { formatCommandHelp } from './help.ts'
-import { DEFAULT_LEAVE_OPTIONS, leaveAsInit, leaveAsOther, parseLeaveOptions } from './leave.ts'
+import { DEFAULT_LEAVE_OPTIONS, HELP_ASKED, leaveAsInit, leaveAsOther, parseLeaveOptions } from './leave.ts'
+import { HelpRequest } from './option-list.ts'
 
 /** Those that make sense on a running machine: 'exit' is systemd's, for containers. */
 const verbs = shutdownVerbs.filter((verb) => verb !== 'exit')
@@ -42,15 +43,12 @@ As /shutdown of an initramfs, started by systemd-shutdown(8) as PID 1, everythin
       const verb = options.words.find(isShutdownVerb) ?? 'halt'
       return leaveAsInit(kernel, verb, options, say) ?? runShutdown(kernel, args, io.env, say)
     }
-    const usage = (what: string): number => {
-      io.stderr(`shutdown: ${what}\nTry 'fulcrum shutdown --help'\n`)
-      return EXIT_USAGE
-    }
-    if (typeof parsed === 'string') return usage(parsed)
+    if (parsed === HELP_ASKED) throw new HelpRequest()
+    if (typeof parsed === 'string') return sayUsage(io, 'shutdown', parsed)
     const [word, ...more] = parsed.words
     const verb = verbs.find((it) => it === word)
     if (verb === undefined || more.length > 0 || parsed.shell) {
-      return usage(`Cannot understand ${word === undefined ? 'an empty command' : `'${args.join(' ')}'`}: expected one of ${verbs.join(', ')}`)
+      return sayUsage(io, 'shutdown', `Cannot understand ${word === undefined ? 'an empty command' : `'${args.join(' ')}'`}: expected one of ${verbs.join(', ')}`)
     }
     return leaveAsOther(io, 'fulcrum shutdown', verb, parsed)
   },

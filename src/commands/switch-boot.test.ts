@@ -11,12 +11,13 @@ import type { Command } from './command.ts'
 import { keepCommand } from './keep.ts'
 import { switchCommand } from './switch.ts'
 import { capturedIo } from './testing/captured-io.ts'
+import { runAs } from './testing/run-as.ts'
 import type { CapturedIo } from './testing/captured-io.ts'
 
 function run(command: Command, k: ModelKernel, args: readonly string[]): { readonly status: unknown; readonly io: CapturedIo } {
   const io = capturedIo(k)
   try {
-    return { status: command.run(args, io), io }
+    return { status: runAs(command, args, io), io }
   } catch (error) {
     if (!(error instanceof ExecCalled)) throw error
     return { status: 'exec', io }

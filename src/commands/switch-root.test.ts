@@ -13,6 +13,7 @@ import type { Command } from './command.ts'
 import { runInitCommand } from './run-init.ts'
 import { switchCommand } from './switch.ts'
 import { switchRootCommand } from './switch-root.ts'
+import { runAs } from './testing/run-as.ts'
 
 interface Outcome {
   readonly status: number | 'exec'
@@ -167,7 +168,7 @@ t.test('usage', async (t) => {
   for (const [command, status] of [[switchRootCommand, 1], [runInitCommand, 1], [switchCommand, 100]] as const) {
     for (const args of [[], ['/sysroot'], ['--nonsense', '/sysroot', '/sbin/init'], ['-x', '/a', '/b'], ['-c']]) {
       const io = capturedIo()
-      t.equal(command.run(args, io), status, `${command.name} ${args.join(' ')}`)
+      t.equal(runAs(command, args, io), status, `${command.name} ${args.join(' ')}`)
       t.match(io.err(), new RegExp(`^(fulcrum )?${command.name}: `))
     }
     const io = capturedIo()

@@ -4,13 +4,18 @@
 
 import { keeps } from '../facts/switch-types.ts'
 import type { EngineChoice } from '../facts/switch-types.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, type Command } from './command.ts'
-import { formatCommandHelp } from './help.ts'
-import { parseLeadingOptions } from './leading-options.ts'
+import { EXIT_REFUSED, EXIT_SYSTEM, sayUsage, type Command } from './command.ts'
+import { parseOptionList } from './option-list.ts'
+import type { OptionSpec } from './option-list.ts'
 import { absoluteInit } from './switch-root.ts'
 import { currentEnv, runSwitch } from './switch-run.ts'
 
 const engines: readonly EngineChoice[] = ['auto', 'move', 'pivot']
+
+const specs: readonly OptionSpec[] = [
+  { name: 'engine', kind: 'value' }, { name: 'keep', kind: 'value' }, { name: 'console', kind: 'value' },
+  { name: 'boot', kind: 'flag' }, { name: 'timestamps', kind: 'flag' }, { name: 'dry-run', kind: 'flag', short: 'n' }, { name: 'json', kind: 'flag' },
+]
 
 export const switchCommand: Command = {
   name: 'switch',
@@ -36,38 +41,30 @@ others along, move leaves them where they are.
 Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
 `,
   run(args, io) {
-    const { flags, values, rest, problem } = parseLeadingOptions(args, {
-      flags: ['n', 'dry-run', 'json', 'timestamps', 'boot', 'h', 'help'],
-      values: ['engine', 'keep', 'console'],
-    })
-    const usage = (what: string): number => {
-      io.stderr(`fulcrum switch: ${what}\nTry 'fulcrum switch --help'\n`)
-      return EXIT_USAGE
-    }
-    if (problem !== null) return usage(problem)
-    if (flags.has('h') || flags.has('help')) {
-      io.stdout(formatCommandHelp(switchCommand))
-      return EXIT_OK
-    }
-    const engine = engines.find((e) => e === (values.get('engine') ?? 'auto'))
-    if (engine === undefined) return usage(`Cannot use engine '${values.get('engine')}': expected ${engines.join(', ')}`)
-    const asked = values.get('keep')
+    // The first word ends the options: what is behind it belongs to init, dashes and all.
+    const { options, command } = parseOptionList(args, specs, 0)
+    const has = (name: string): boolean => options.some((it) => it.name === name)
+    const value = (name: string): string | null => options.findLast((it) => it.name === name)?.value ?? null
+    const usage = (what: string): number => sayUsage(io, 'switch', what)
+    const engine = engines.find((e) => e === (value('engine') ?? 'auto'))
+    if (engine === undefined) return usage(`Cannot use engine '${value('engine')}': expected ${engines.join(', ')}`)
+    const asked = value('keep')
     const keep = keeps.find((k) => k === asked) ?? null
-    if (asked !== undefined && keep === null) return usage(`Cannot keep '${asked}': expected ${keeps.join(', ')}`)
-    const [newRoot, init, ...initArgs] = rest
-    if (newRoot === undefined || init === undefined) return usage('not enough arguments')
-    const dryRun = flags.has('n') || flags.has('dry-run')
-    const asBoot = flags.has('boot')
+    if (asked !== null && keep === null) return usage(`Cannot keep '${asked}': expected ${keeps.join(', ')}`)
+    const [newRoot, init, ...initArgs] = command ?? []
+    if (newRoot === undefined || init === undefined) return usage(`Cannot switch: expected NEWROOT and INIT${newRoot === undefined ? '' : `, and there is only '${newRoot}'`}`)
+    const dryRun = has('dry-run')
+    const asBoot = has('boot')
     const isPid1 = io.kernel().getpid() === 1
     return runSwitch(io, {
       name: 'fulcrum switch',
       statuses: { refused: EXIT_REFUSED, failed: EXIT_SYSTEM, execMissing: EXIT_SYSTEM, execFailed: EXIT_SYSTEM },
       dryRun,
-      show: flags.has('json') ? 'json' : 'text',
+      show: has('json') ? 'json' : 'text',
       asBoot,
       request: {
         newRoot, engine, keep: keep ?? (isPid1 || dryRun ? null : 'full'), init: [absoluteInit(init)], initArgs, env: currentEnv(io),
-        console: values.get('console') ?? null, dropCapabilities: [], timestamps: flags.has('timestamps'),
+        console: value('console'), dropCapabilities: [], timestamps: has('timestamps'),
         requirePid1: (asBoot || keep === 'none' || keep === 'slim') && !dryRun,
       },
     })

@@ -60,14 +60,8 @@ empty then. A file that was changed since stays, is named and stays recorded.
   --json         as JSON
 `,
   run(args, io) {
-    let options: InstallOptions
-    try {
-      options = parseInstallOptions(args)
-      if (options.components.length > 0) throw new UsageError(`Cannot uninstall only '${options.components.join("', '")}': all of it is removed`)
-    } catch (error) {
-      io.stderr(`fulcrum uninstall: ${errorLine(error)}\nTry 'fulcrum uninstall --help'\n`)
-      return EXIT_USAGE
-    }
+    const options = parseInstallOptions(args)
+    if (options.components.length > 0) throw new UsageError(`Cannot uninstall only '${options.components.join("', '")}': all of it is removed`)
     return uninstall(options, io)
   },
 }

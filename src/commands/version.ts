@@ -4,8 +4,9 @@
 // Man page: fulcrum(1).
 
 import { VERSION } from '../version.ts'
-import { EXIT_OK, EXIT_USAGE } from './command.ts'
+import { EXIT_OK } from './command.ts'
 import type { Command } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 export const versionCommand: Command = {
   name: 'version',
@@ -16,12 +17,9 @@ export const versionCommand: Command = {
   --json  as JSON, with the version of the Node.js inside and the architecture
 `,
   run(args, io) {
-    const [option, ...more] = args
-    if ((option !== undefined && option !== '--json') || more.length > 0) {
-      io.stderr(`fulcrum version: Cannot understand '${more[0] ?? option}'\n`)
-      return EXIT_USAGE
-    }
-    if (option === undefined) io.stdout(`fulcrum ${VERSION}\n`)
+    const { options, words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
+    if (words.length > 0 || command !== null) throw new UsageError(`Cannot understand '${words[0] ?? '--'}': expected options only`)
+    if (options.length === 0) io.stdout(`fulcrum ${VERSION}\n`)
     else io.stdout(`${JSON.stringify({ fulcrum: VERSION, node: process.versions.node, arch: process.arch })}\n`)
     return EXIT_OK
   },
