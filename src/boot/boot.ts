@@ -26,6 +26,7 @@ import { beginHooks, beginUdev, endHooks, runEmergencyHooks } from './dracut/hoo
 import { endProcessesBeforeSwitch } from './end-processes.ts'
 import { handOver } from './hand-over.ts'
 import { runHooks } from './hooks.ts'
+import { keepLeftFiles } from './left-files.ts'
 import { hideSecrets } from './network/parse-netroot.ts'
 import type { BreakPoint } from './parameters.ts'
 import type { Failure } from './rescue/failure.ts'
@@ -197,6 +198,7 @@ function attempt(state: BootState): never {
   if (current.exec !== null) devices.proveInit(current.exec.path)
   const initramfs = inPhase('pre-switch', () => readInitramfsDevices(state))
   endProcessesBeforeSwitch(state, keepOf(current))
+  if (keepOf(current) === 'full') keepLeftFiles(state.kernel, SYSROOT)
   trace.note('switch', current.name, { reason: current.reason })
   switchRoot(state, current)
   return finish(state, current, root, initramfs)

@@ -15,6 +15,7 @@ import { recordStartState } from '../boot/hand-over.ts'
 import type { StartState } from '../boot/hand-over.ts'
 import { readImageConfig } from '../boot/image-config.ts'
 import type { ImageConfig } from '../boot/image-config.ts'
+import { keepLeftFiles } from '../boot/left-files.ts'
 import { createLog } from '../boot/log.ts'
 import { readParameters } from '../boot/parameters.ts'
 import { Trace } from '../execute/trace.ts'
@@ -141,7 +142,10 @@ export function beforeSwitch(side: BootSide, newRoot: string, plan: Plan): Befor
     endProcessesBeforeSwitch(side, plan.keep ?? 'full', newRoot)
     side.trace.note('switch', plan.name, { reason: plan.reason })
     // A copy has its own.
-    const undo = plan.keep === 'full' ? makePlaces(kernel) : (): void => undefined
+    const undone = plan.keep === 'full' ? [keepLeftFiles(kernel, newRoot), makePlaces(kernel)] : []
+    const undo = (): void => {
+      for (const back of undone) back()
+    }
     return { root: { source: top?.source ?? 'unknown', type: top?.fstype ?? 'unknown', options: top?.options.join(',') ?? '' }, devices, undo }
   })
 }
