@@ -21,7 +21,7 @@ import { writeFileAtomically } from './io/atomic-file.ts'
 import { makeCollector, type Collector } from './io/collector.ts'
 import { chooseCompressor } from './io/compress.ts'
 import { addInclude, addSecret } from './io/include.ts'
-import { keptImageProblem, makeKeptImage } from './io/kept-image.ts'
+import { keptImageProblem, makeKeptImage, QUICK_LIMIT } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
 import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { usualModules } from './modules/generic-list.ts'
@@ -127,7 +127,8 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   if (options.keep === 'slim') {
     progress('making the compressed copy for keep slim')
     const copied = copiedEntries(tree, secrets, { ...description, modules: [] })
-    const data = await makeKeptImage(copied, { mtime, kernelConfig: kernelConfig(kernel), cache, warn })
+    const isSmall = options.compress !== undefined && options.compress !== 'lz4' && options.compress !== 'none'
+    const data = await makeKeptImage(copied, { mtime, kernelConfig: kernelConfig(kernel), isSmall, quickLimit: QUICK_LIMIT, cache, warn })
     tree.add(KEPT_IMAGE, { type: 'file', mode: 0o400, data }, 'all that stays after a switch with keep slim', 'kept')
   }
   const entries = withManifest(tree, secrets)

@@ -1,10 +1,13 @@
 // keep slim and secrets: what is in the compressed copy and what is not, read back by squashfs-tools.
 
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { buildImage, type BuildResult } from './build-image.ts'
+import type { ImageEntry } from './image/image-tree.ts'
+import { makeKeptImage, type KeptContext } from './io/kept-image.ts'
 import type { BuildOptions } from './options.ts'
 import { readImage } from './read/read-image.ts'
 import { makeElf } from './testing/make-elf.ts'
@@ -70,6 +73,27 @@ t.test('the same input gives the same copy, from the cache and without', async t
   const digests = [first.sha256, (await place.build({ keep: 'slim' })).sha256, (await place.build({ keep: 'slim' }, { FULCRUM_CACHE: join(place.directory, 'other') })).sha256]
   t.equal(new Set(digests).size, 1)
   t.not((await place.build({ keep: 'slim' }, { SOURCE_DATE_EPOCH: '1234567890' })).sha256, first.sha256)
+})
+
+/** Squashfs's numbers of compressors; 5 is lz4, 6 zstd, 1 gzip. */
+const compressorOf = (copy: Uint8Array | undefined): number => Buffer.from(copy ?? []).readUInt16LE(20)
+
+t.test('the copy is quick to read; small where that is asked for, or where it would be large; what the kernel can read', async t => {
+  const entries: ImageEntry[] = [{ path: '/file', node: { type: 'file', mode: 0o644, data: randomBytes(70_000) }, reasons: [], segment: 'constant' }]
+  const by = async (kernelConfig: string | undefined, over: Partial<KeptContext> = {}): Promise<number> =>
+    compressorOf(await makeKeptImage(entries, { mtime: 0, kernelConfig, isSmall: false, quickLimit: 80_000, cache: undefined, warn: t.fail, ...over }))
+  const both = 'CONFIG_SQUASHFS_LZ4=y\nCONFIG_SQUASHFS_ZSTD=y\n'
+  t.equal(await by(both), 5)
+  t.equal(await by(undefined), 5)
+  t.equal(await by(both, { isSmall: true }), 6)
+  t.equal(await by(both, { quickLimit: 70_000 }), 6)
+  t.equal(await by('CONFIG_SQUASHFS_ZSTD=y\n'), 6)
+  t.equal(await by('CONFIG_SQUASHFS_ZLIB=y\n', { isSmall: true }), 1)
+})
+
+t.test('a small image has a small copy', async t => {
+  const { output } = await setUp(t).build({ keep: 'slim', compress: 'zstd' })
+  t.equal(compressorOf((await readImage(output)).files.get('/lib/fulcrum/kept.squashfs')?.data), 6)
 })
 
 t.test('a kernel that cannot mount the copy is refused', async t => {

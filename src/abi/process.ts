@@ -135,6 +135,8 @@ export const TIOCOUTQ = 0x5411
 export const BLKGETSIZE64 = 0x80081272
 /** Write-protects a block device, from an int. <linux/fs.h> */
 export const BLKROSET = 0x125d
+/** Sets the readahead of a block device, the argument itself being 512-byte sectors. <linux/fs.h> */
+export const BLKRASET = 0x1262
 
 /** Flag of field 9 of proc_pid_stat(5): a kernel thread. include/linux/sched.h. */
 export const PF_KTHREAD = 0x00200000

@@ -1,7 +1,7 @@
 // A file as a file system: which calls, the layout of the configuration, and nothing left open on failure.
 
 import t from 'tap'
-import { O_RDWR } from '../abi/process.ts'
+import { BLKRASET, O_RDWR } from '../abi/process.ts'
 import { SyscallError } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd } from '../kernel/kernel.ts'
@@ -31,6 +31,7 @@ function machine(errnos: { readonly configure?: number[]; readonly mount?: numbe
     close: (fd: Fd): void => { opened.delete(fd) },
     ioctl: (fd: Fd, request: number, argument: number | Uint8Array): number => {
       log.push(`ioctl ${fd} 0x${request.toString(16)}`)
+      if (request === BLKRASET) return 0
       if (typeof argument === 'number') return free++
       failing(errnos.configure, 'ioctl')
       const view = new DataView(argument.buffer)
@@ -49,7 +50,7 @@ t.test('a free device, its file, the mount; then the device is let go of', async
   t.equal(mountImage(m, '/lib/kept.img', '/run/x', 'squashfs'), '/dev/loop3')
   t.strictSame(m.log, [
     '10 = open /lib/kept.img', '11 = open /dev/loop-control rw', 'ioctl 11 0x4c82', '12 = open /dev/loop3', 'ioctl 12 0x4c0a',
-    '304 bytes, fd 10, flags 5, /lib/kept.im', 'mount /dev/loop3 /run/x squashfs 1',
+    '304 bytes, fd 10, flags 5, /lib/kept.im', 'ioctl 12 0x1262', 'mount /dev/loop3 /run/x squashfs 1',
   ])
   t.equal(m.opened.size, 0)
 })

@@ -18,7 +18,7 @@ export type Step =
   | { readonly op: 'chmod'; readonly path: string; readonly mode: number; readonly before: number }
   /** This mount only, not its file system. Files that are open for writing refuse it (EBUSY): traced, and it stays writable. */
   | { readonly op: 'set-read-only'; readonly path: string; readonly readOnly: boolean }
-  /** Attaches a loop device to the file, mounts it read-only and lets go of the device: it goes with the mount. loop(4). */
+  /** Attaches a loop device without readahead to the file, mounts it read-only and lets go of the device: it goes with the mount. loop(4). */
   | { readonly op: 'mount-image'; readonly file: string; readonly target: string; readonly fstype: string }
   /** Overwrites a regular file below `handle`, on its file system, with zeros and deletes it. One that is not there is traced. */
   | { readonly op: 'wipe-file'; readonly handle: string; readonly path: string }
@@ -93,7 +93,7 @@ export function describeStep(step: Step | ExecStep): string {
       return `mount("none", ${q(step.path)}, NULL, ${mountFlagsToString(flags)}, NULL)${step.readOnly ? ', if no file is open for writing' : ''}`
     }
     case 'mount-image':
-      return `mount(loop device of ${q(step.file)}, ${q(step.target)}, ${q(step.fstype)}, MS_RDONLY, NULL)`
+      return `mount(loop device of ${q(step.file)} without readahead, ${q(step.target)}, ${q(step.fstype)}, MS_RDONLY, NULL)`
     case 'wipe-file':
       return `overwrite and delete ${q(step.path)} in ${step.handle}`
     case 'rmdir':

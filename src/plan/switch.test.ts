@@ -171,7 +171,7 @@ t.test('keep slim: a copy is mounted first, the rest is deleted, and the copy st
   const pivot = lines(planned(planSwitch(request({ keep: 'slim' }), facts(PRIVATE))))
   t.strictSame(pivot.slice(0, 3), [
     'mkdir("/run/initramfs", 0700)',
-    'mount(loop device of "/lib/fulcrum/kept.squashfs", "/run/initramfs", "squashfs", MS_RDONLY, NULL)',
+    'mount(loop device of "/lib/fulcrum/kept.squashfs" without readahead, "/run/initramfs", "squashfs", MS_RDONLY, NULL)',
     'mount("/dev", "/sysroot/dev", NULL, MS_MOVE, NULL)',
   ])
   const slimmed = [

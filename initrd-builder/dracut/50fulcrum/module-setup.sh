@@ -137,10 +137,13 @@ fulcrum_install_copy() {
         fulcrum_make_tree "$initdir/lib/fulcrum/kept"
         return
     fi
-    local -a method=(gzip)
+    local -a method=(gzip) squash=(mksquashfs "$tree" "$copy" -noappend -no-progress -quiet -no-xattrs -all-root -b 128K)
     check_kernel_config CONFIG_SQUASHFS_ZSTD && method=(zstd -Xcompression-level 9)
     rm -rf "$tree" "$copy"
-    fulcrum_make_tree "$tree" && mksquashfs "$tree" "$copy" -noappend -no-progress -quiet -no-xattrs -all-root -b 128K -comp "${method[@]}" > /dev/null
+    fulcrum_make_tree "$tree" || return 1
+    # lz4 comes back four times quicker than zstd. An mksquashfs may have been built without it.
+    check_kernel_config CONFIG_SQUASHFS_LZ4 && "${squash[@]}" -comp lz4 -Xhc > /dev/null 2>&1 && return 0
+    "${squash[@]}" -comp "${method[@]}" > /dev/null
 }
 
 install() {

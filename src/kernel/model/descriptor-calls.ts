@@ -5,7 +5,7 @@
 import { LOOP_CONFIGURE, LOOP_CTL_GET_FREE } from '../../abi/loop.ts'
 import { MS_NODEV } from '../../abi/mount.ts'
 import {
-  BLKGETSIZE64, BLKROSET, F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETOWN, F_SETSIG, FD_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_TRUNC,
+  BLKGETSIZE64, BLKRASET, BLKROSET, F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETOWN, F_SETSIG, FD_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_TRUNC,
   POLLIN, S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG,
 } from '../../abi/process.ts'
 import { makeDev } from '../../facts/mountinfo.ts'
@@ -109,7 +109,7 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
     // Loop devices are disks that a test has added; the first is always free, and which file it gets does not matter.
     if (file.loc.node.rdev === LOOP_CONTROL && request === LOOP_CTL_GET_FREE) return 0
     if (disk?.major === LOOP_MAJOR && request === LOOP_CONFIGURE) return 0
-    if (request === BLKROSET && disk !== undefined) return 0
+    if ((request === BLKROSET || request === BLKRASET) && disk !== undefined) return 0
     if (request !== BLKGETSIZE64 || disk === undefined || typeof argument === 'number') throw new Errno('ENOTTY')
     new DataView(argument.buffer, argument.byteOffset).setBigUint64(0, BigInt(disk.data?.length ?? 0), true)
     return 0
