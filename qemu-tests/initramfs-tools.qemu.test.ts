@@ -43,7 +43,7 @@ async function withSmallRoot(series: (typeof KERNEL_SERIES)[number], keep: 'full
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: smallRoot(), label: 'distro', sizeMiB: 64 })
     await bootScenario(t, {
-      name: `initramfs-tools-${series}-${keep}`, timeoutMs: 240_000,
+      name: `initramfs-tools-${series}-${keep}`,
       machine: {
         kernel: kernel.vmlinuz, initrd: initramfsToolsImage(kernel, `KEEP=${keep}\n`), memoryMiB: 768,
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} rw`,

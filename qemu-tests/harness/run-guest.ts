@@ -22,8 +22,8 @@ import { Qmp } from './qmp.ts'
 import { removeWritableDisks, withWritableDisks, withoutWritableDisks } from './writable-disk.ts'
 
 const MAX_RETRIES = 3
-/** For hangs, not for slow machines: ten times what the longest guest takes. */
-const DEFAULT_TIMEOUT_MS = 600_000
+/** For hangs, not for slow machines: more than ten times what the longest guest takes. */
+const DEFAULT_TIMEOUT_MS = 1_200_000
 /** After a panic line the kernel still prints where it was; after this long it is killed. */
 const PANIC_GRACE_MS = 1500
 
@@ -131,7 +131,7 @@ async function bootOnce(spec: GuestSpec, machine: Machine, folder: string, socke
   const within = spec.networkOf === undefined ? [] : ['nsenter', `--net=/proc/${spec.networkOf()}/ns/net`]
   const command = ['--pdeathsig', 'KILL', 'flock', '--no-fork', lock ? lock : '/tmp/qemu.lock', ...within, 'qemu-system-x86_64', ...args]
   const child = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] })
-  meter = guestMeter(spec.name, machine.kernel, child.pid)
+  meter = guestMeter(spec.name, spec.machine.kernel, child.pid)
   kill = () => {
     meter?.sample()
     child.kill('SIGKILL')
