@@ -29,6 +29,8 @@ export type Channel =
 
 export interface Machine {
   readonly kernel: string
+  /** Boot the kernel as the distribution packed it, decompressor and all; runGuest unpacks it otherwise (unpacked-kernel.ts). */
+  readonly bzImage?: boolean
   readonly initrd?: string
   /** Kernel command line, passed as it is. */
   readonly append: string

@@ -19,6 +19,7 @@ import type { Expectation, Observation } from './judge.ts'
 import { qemuArguments } from './qemu-arguments.ts'
 import type { Machine } from './qemu-arguments.ts'
 import { Qmp } from './qmp.ts'
+import { unpackedKernel } from './unpacked-kernel.ts'
 import { removeWritableDisks, withWritableDisks, withoutWritableDisks } from './writable-disk.ts'
 
 const MAX_RETRIES = 3
@@ -193,7 +194,7 @@ export async function runGuest(spec: GuestSpec): Promise<GuestResult> {
   // Socket paths are limited to 107 bytes: they live apart from the artifacts, under a short name.
   const sockets = mkdtempSync(join(tmpdir(), 'fq-'))
   try {
-    let machine: Machine = spec.machine
+    let machine: Machine = spec.machine.bzImage === true ? spec.machine : { ...spec.machine, kernel: unpackedKernel(spec.machine.kernel) }
     if (spec.script !== undefined) {
       const script = join(folder, 'script.sh')
       writeFileSync(script, spec.script)
