@@ -172,7 +172,7 @@ t.test('usage', async (t) => {
       t.match(io.err(), new RegExp(`^(fulcrum )?${command.name}: `))
     }
     const io = capturedIo()
-    t.equal(command.run(['--help'], io), 0)
+    t.equal(runAs(command, ['--help'], io), 0)
     t.match(io.out(), command.usage[0])
   }
   const io = capturedIo()
