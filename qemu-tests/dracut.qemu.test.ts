@@ -38,6 +38,8 @@ yes "systemd-shutdown finds its successor" test -x /run/initramfs/shutdown
 yes "dracut has nothing to unpack" test -e /run/initramfs/bin/sh
 yes "the way back is fulcrum's" cmp /run/initramfs/shutdown /run/rootfs/usr/bin/fulcrum
 yes "a place for the real root" test -d /run/initramfs/oldroot
+is "what dracut left there can still be read" "$(cat /run/initramfs/overlayfs.passwd)" left
+is "by root only" "$(stat -L -c %a /run/initramfs/overlayfs.passwd)" 400
 `
 
 /** Two processes of a hook, one of which a rule keeps: also through the signals of systemd, by its mark. */

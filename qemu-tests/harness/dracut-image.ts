@@ -34,7 +34,7 @@ function options(init: DracutImage['init']): string[] {
     '--modules', (init === 'shell' ? modules : withSystemd).join(' ')]
 }
 
-/** A module of a user's: two processes that a hook starts, and nobody ends. */
+/** A module of a user's: two processes that a hook starts, and nobody ends, and a file that it leaves as dracut does. */
 const SLEEPERS = `#!/bin/bash
 install() {
     inst_simple "$moddir/sleeper" /usr/bin/sleeper-one
@@ -53,7 +53,7 @@ function putInPlace({ by, conf }: DracutImage): string {
   return [
     ...(by === 'install' ? [`${dist('fulcrum')} install --root "$root" dracut > /dev/null`] : fromTree),
     'at=$root/usr/lib/dracut/modules.d/55sleepers; mkdir -p "$at"', `cp ${guestProgram('initramfs-sleeper')} "$at/sleeper"`,
-    `printf '%s' '${SLEEPERS}' > "$at/module-setup.sh"`, `printf '%s\\n' '#!/bin/sh' sleeper-one sleeper-two > "$at/start.sh"`,
+    `printf '%s' '${SLEEPERS}' > "$at/module-setup.sh"`, `printf '%s\\n' '#!/bin/sh' sleeper-one sleeper-two '(umask 377; echo left > /run/initramfs/overlayfs.passwd)' > "$at/start.sh"`,
     'chmod 755 "$at"/*',
     'mkdir -p "$root/etc/dracut.conf.d"', `printf '%s\\n' '${conf ?? ''}' > "$root/etc/dracut.conf.d/fulcrum.conf"`,
   ].join('\n')

@@ -56,3 +56,15 @@ t.test('nothing is done where something is mounted, or nothing was left', async 
   const none = createBootedModel({ absoluteRoot: true })
   t.doesNotThrow(() => keepLeftFiles(none, '/sysroot')())
 })
+
+t.test('after a return, what is left then takes the place of the copies of before, and of nothing else', async (t) => {
+  const k = machine()
+  keepLeftFiles(k, '/sysroot')
+  k.chmod('/run/initramfs/overlayfs.passwd', 0o600)
+  k.writeFile('/run/initramfs/overlayfs.passwd', 'another')
+  k.writeFile('/run/initramfs/init', 'not the init')
+  keepLeftFiles(k, '/sysroot')
+  t.equal(k.readText('/overlayfs.passwd'), 'another')
+  t.equal(k.readText('/log/one'), '1')
+  t.not(k.readText('/init'), 'not the init')
+})

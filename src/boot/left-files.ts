@@ -17,6 +17,8 @@ import type { Kernel } from '../kernel/kernel.ts'
 const FILE_LIMIT = 1n << 20n
 const ALL_LIMIT = 4n << 20n
 const DEPTH = 4
+/** What was copied, a path in each line: after a return to the initramfs it is old, and gives way to what is left then. */
+const COPIED = '/etc/fulcrum-left'
 
 /** The directory, in whichever place /run is by now; null where there is none, or something is mounted at or below it. */
 function leftDirectory(kernel: Kernel, mounts: readonly Mount[], newRoot: string): string | null {
@@ -30,10 +32,12 @@ function leftDirectory(kernel: Kernel, mounts: readonly Mount[], newRoot: string
 /** Copies what was left into the initramfs, which is "/". What cannot be copied is passed over. Returns what takes it back. */
 export function keepLeftFiles(kernel: Kernel, newRoot: string): () => void {
   const undo: (() => void)[] = []
+  const copied = new Set((attempt(() => kernel.readText(COPIED)) ?? '').split('\n').filter((it) => it !== ''))
   let room = ALL_LIMIT
   const copy = (from: string, to: string, depth: number): void => {
     const { mode, size } = kernel.lstat(from)
     const type = mode & S_IFMT
+    if (copied.has(to) && type !== S_IFDIR) attempt(() => kernel.unlink(to))
     const there = attempt(() => kernel.lstat(to).mode & S_IFMT)
     if (type === S_IFDIR && depth < DEPTH && (there === null || there === S_IFDIR)) {
       if (there === null) {
@@ -43,10 +47,12 @@ export function keepLeftFiles(kernel: Kernel, newRoot: string): () => void {
       for (const name of kernel.readdir(from)) attempt(() => copy(`${from}/${name}`, `${to}/${name}`, depth + 1))
     } else if (there === null && type === S_IFLNK) {
       kernel.symlink(kernel.readlink(from), to)
+      copied.add(to)
       undo.unshift(() => kernel.unlink(to))
     } else if (there === null && type === S_IFREG && size <= FILE_LIMIT && size <= room) {
       room -= size
       kernel.writeFile(to, kernel.readFile(from), mode & 0o7777)
+      copied.add(to)
       undo.unshift(() => kernel.unlink(to))
       kernel.chmod(to, mode & 0o7777)
     }
@@ -54,6 +60,7 @@ export function keepLeftFiles(kernel: Kernel, newRoot: string): () => void {
   attempt(() => {
     const from = leftDirectory(kernel, parseMountInfo(kernel.readText('/proc/self/mountinfo')), newRoot)
     if (from !== null) for (const name of kernel.readdir(from)) attempt(() => copy(`${from}/${name}`, `/${name}`, 0))
+    if (copied.size > 0) kernel.writeFile(COPIED, [...copied, ''].join('\n'))
   })
   return () => {
     for (const back of undo) attempt(back)

@@ -21,6 +21,14 @@ fulcrum_mount_copy() {
     fi
 }
 
+# The copy is read-only, and has links by these names to where their files are put: a passphrase, logs.
+fulcrum_set_aside() {
+    for left in overlayfs.passwd init.log rdsosreport.txt usr-fsck cmdline.d log; do
+        [ -e "/run/initramfs/$left" ] || continue
+        mkdir -p /run/fulcrum && mkdir -p -m 0700 /run/fulcrum/left && cp -a "/run/initramfs/$left" /run/fulcrum/left/
+    done
+}
+
 # The program that init will find by this name is ours, whatever another module has put there.
 fulcrum_stand_in() {
     switch=$(command -v switch_root) || switch=/usr/sbin/switch_root
@@ -37,6 +45,7 @@ fulcrum_keep() {
         if [ -e /lib/fulcrum/kept.squashfs ]; then
             modprobe -q loop
             modprobe -q squashfs
+            fulcrum_set_aside
         fi
         return 0
     fi
@@ -49,6 +58,7 @@ fulcrum_keep() {
         return 0
     fi
     mkdir -p /run/initramfs
+    fulcrum_set_aside
     if ! fulcrum_mount_copy; then
         warn "fulcrum: Cannot mount the copy of the initramfs at /run/initramfs: the way back will be dracut's"
         return 0

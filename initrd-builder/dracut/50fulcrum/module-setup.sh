@@ -7,6 +7,9 @@
 #   fulcrum_program=PATH          the packed program; default: the one that this module came with
 # docs/dracut.md of fulcrum explains; dracut.modules(7), dracut.conf(5).
 
+# The hook has the same list.
+fulcrum_left="overlayfs.passwd init.log rdsosreport.txt usr-fsck cmdline.d log"
+
 fulcrum_find() {
     local at
     for at in "${fulcrum_program-}" "@PREFIX@/bin/fulcrum" "$moddir/../../../dist/fulcrum" /usr/local/bin/fulcrum /usr/bin/fulcrum; do
@@ -119,6 +122,10 @@ fulcrum_make_tree() {
     fulcrum_install_program "$tree" || return 1
     fulcrum_inst "$tree" -a sh mount umount || return 1
     fulcrum_inst "$tree" -o -a ls cat ps dmesg sleep
+    # What dracut leaves in /run/initramfs, which this covers: the hook puts it beside.
+    for dir in $fulcrum_left; do
+        ln -sfn "../fulcrum/left/$dir" "$tree/$dir"
+    done
     printf 'NAME="the way back, kept from an initramfs of dracut"\nID=fulcrum\n' > "$tree/usr/lib/initrd-release"
     fulcrum_install_settings "$tree" slim
     chmod 700 "$tree"
