@@ -66,8 +66,8 @@ function cellsOf(results: ScaleResults, subject: Subject): { readonly titles: re
   const rows = lines.map(({ name, samples, last, exponent, perItem }) => {
     const ours = lines.find((it) => it.name === CASES.find((one) => one.name === name)?.peerOf)?.samples.find(({ count }) => count === last.count)
     return [name, ...counts.map((count) => samples.find((it) => it.count === count)?.cost.toFixed(0) ?? ''),
-      exponent?.toFixed(2) ?? 'none', perItem === null ? '' : (perItem * 1000).toFixed(0),
-      last.maxRssKiB === null ? '' : (last.maxRssKiB / 1024).toFixed(0), ours === undefined ? '' : (ours.cost / last.cost).toFixed(2)]
+      exponent?.toFixed(2) ?? 'none', perItem === null ? '' : `${Math.round(perItem * 1000) + 0}`,
+      last.maxRssKiB === null ? '' : (last.maxRssKiB / 1024).toFixed(0), ours === undefined || exponent === null ? '' : (ours.cost / last.cost).toFixed(2)]
   })
   return { titles: [`${subject === 'carried' ? 'carried ' : ''}${unitOf(subject)}`, ...counts.map(String), 'exponent', 'thousand each', 'MiB', 'ours / it'], rows }
 }
@@ -91,7 +91,8 @@ export function scaleMarkdown(results: ScaleResults): string {
 }
 
 const EXPONENT_FLOOR = 0.06
-/** When V8 collects garbage and compiles is its own affair, and one run in two of these differs by as much. */
+/** When V8 compiles and collects garbage is its own affair: the same command differed by up to 8 % between two rounds. */
+const SHARE = 0.1
 const COST_FLOOR = 12
 const EACH_FLOOR = 12
 const RSS_FLOOR_MIB = 6
@@ -104,11 +105,11 @@ export function scaleFigures(results: ScaleResults): Figure[] {
       const row = `${name}, ${subject}`
       const peers = new Map(lines.filter((it) => CASES.some((one) => one.name === it.name && one.peerOf === name) && it.last.count === last.count).map((it) => [it.name, it.last.cost]))
       return [
-        { row, name: `at ${first.count}`, value: first.cost, floor: COST_FLOOR, unit: 'M instructions' },
-        { row, name: `at ${last.count}`, value: last.cost, floor: COST_FLOOR, unit: 'M instructions', ...(peers.size > 0 ? { peers } : {}) },
+        { row, name: `at ${first.count}`, value: first.cost, floor: COST_FLOOR, unit: 'M instructions', share: SHARE },
+        { row, name: `at ${last.count}`, value: last.cost, floor: COST_FLOOR, unit: 'M instructions', share: SHARE, ...(peers.size > 0 ? { peers } : {}) },
         ...(exponent === null ? [] : [{ row, name: `exponent of ${samples.map(({ count }) => count).join(', ')}`, value: exponent, floor: EXPONENT_FLOOR, unit: '' as const }]),
-        ...(perItem === null ? [] : [{ row, name: `one more from ${samples.at(-2)?.count ?? 0} to ${last.count}`, value: perItem * 1000, floor: EACH_FLOOR, unit: 'thousand instructions' as const }]),
-        ...(last.maxRssKiB === null ? [] : [{ row, name: `memory at ${last.count}`, value: last.maxRssKiB / 1024, floor: RSS_FLOOR_MIB, unit: 'MiB' as const }]),
+        ...(perItem === null ? [] : [{ row, name: `one more from ${samples.at(-2)?.count ?? 0} to ${last.count}`, value: perItem * 1000, floor: EACH_FLOOR, unit: 'thousand instructions' as const, share: SHARE }]),
+        ...(last.maxRssKiB === null ? [] : [{ row, name: `memory at ${last.count}`, value: last.maxRssKiB / 1024, floor: RSS_FLOOR_MIB, unit: 'MiB' as const, share: SHARE }]),
       ]
     })
   })
