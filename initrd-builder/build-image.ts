@@ -20,6 +20,7 @@ import { addDescription, addSkeleton, descriptionPath, type ImageDescription } f
 import { writeFileAtomically } from './io/atomic-file.ts'
 import { makeCollector, type Collector } from './io/collector.ts'
 import { chooseCompressor } from './io/compress.ts'
+import { rememberingDigest, type Digest } from './io/digest.ts'
 import { addInclude, addSecret } from './io/include.ts'
 import { keptImageProblem, makeKeptImage, QUICK_LIMIT } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
@@ -131,13 +132,14 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
     const data = await makeKeptImage(copied, { mtime, kernelConfig: kernelConfig(kernel), isSmall, quickLimit: QUICK_LIMIT, cache, warn })
     tree.add(KEPT_IMAGE, { type: 'file', mode: 0o400, data }, 'all that stays after a switch with keep slim', 'kept')
   }
-  const entries = withManifest(tree, secrets)
+  const fileDigest = rememberingDigest()
+  const entries = withManifest(tree, secrets, fileDigest)
   const conflicts = tree.conflicts().map(path => `Cannot put two different files at '${path}', ignoring`)
   const kmod = pack === undefined ? undefined : kmodWithoutZstd(tree)
   if (kmod !== undefined) warn(`Cannot read compressed modules: '${kmod}' was built without zstd, --compress-modules none is for it, ignoring`)
   warnings.push(...host.warnings, ...fromHooks.warnings, ...fromCrypttab, ...collector.warnings, ...conflicts)
   const segments = await makeSegments(entries, options.microcode === false ? [] : readMicrocode(kernelSysroot, mode), {
-    mtime, compressor, cache, warn, progress,
+    mtime, compressor, cache, warn, progress, digest: fileDigest,
   })
   progress(`writing '${options.output}'`)
   const chunks = segments.flatMap(segment => segment.chunks)
@@ -289,9 +291,8 @@ function copiedEntries(tree: ImageTree, secrets: readonly string[], description:
     .map(entry => (entry.path === descriptionPath ? { ...entry, node: { type: 'file', mode: 0o644, data: json } } : entry))
 }
 
-function withManifest(tree: ImageTree, secrets: readonly string[]): ImageEntry[] {
-  const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
-  const text = formatManifest(makeManifest(tree.entries(), sha256, secrets))
+function withManifest(tree: ImageTree, secrets: readonly string[], digest: Digest): ImageEntry[] {
+  const text = formatManifest(makeManifest(tree.entries(), digest, secrets))
   const data = new TextEncoder().encode(text)
   tree.add(manifestPath, { type: 'file', mode: 0o644, data }, 'read by fulcrum inspect --why')
   return tree.entries()

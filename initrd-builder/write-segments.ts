@@ -12,6 +12,7 @@ import { segmentSources, type ImageEntry, type SegmentName } from './image/image
 import { imageEnd } from './image/skeleton.ts'
 import { microcodeSources, microcodeVendors } from './image/microcode.ts'
 import { compress, compressorIdentity } from './io/compress.ts'
+import type { Digest } from './io/digest.ts'
 import { cachedSegment } from './io/segment-cache.ts'
 import type { Sysroot } from './io/sysroot.ts'
 
@@ -49,6 +50,8 @@ export interface SegmentContext {
   readonly cache: string | undefined
   readonly warn: (message: string) => void
   readonly progress: (step: string) => void
+  /** Knows the contents that were asked for before. */
+  readonly digest: Digest
 }
 
 /** One finished segment. */
@@ -62,30 +65,34 @@ export async function makeSegments(
   entries: readonly ImageEntry[], microcode: readonly CpioSource[], context: SegmentContext,
 ): Promise<Segment[]> {
   const { compressor, mtime, progress } = context
-  const archiveOf = (sources: readonly CpioSource[]): Buffer =>
-    Buffer.concat([...writeNewc(endLast(arrangeEntries(sources, mtime)))])
+  const archiveOf = (sources: readonly CpioSource[]): Uint8Array[] => [...writeNewc(endLast(arrangeEntries(sources, mtime)))]
   const segments: Segment[] = []
   if (microcode.length > 0) {
     const archive = archiveOf(microcode)
-    segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: archive.length, cached: false }))
+    segments.push(padded(archive, { name: 'microcode', compressor: 'none', unpacked: lengthOf(archive), cached: false }))
   }
   for (const name of ['constant', 'modules', 'packed', 'kept', 'variable'] as const) {
     const sources = segmentSources(entries, name)
     const isCompressed = name === 'packed' || name === 'kept'
     if (isCompressed && sources.length === 0) continue
     const archive = archiveOf(sources)
-    if (isCompressed) {
-      segments.push(padded(archive, { name, compressor: 'none', unpacked: archive.length, cached: false }))
+    const unpacked = lengthOf(archive)
+    if (isCompressed || compressor === 'none') {
+      segments.push(padded(archive, { name, compressor: 'none', unpacked, cached: false }))
       continue
     }
     progress(`compressing the ${name} segment by ${compressor}`)
-    // The variable segment is small and never the same; plain ones gain nothing.
-    const cache = name === 'variable' || compressor === 'none' ? undefined : context.cache
-    const make = (): Promise<Buffer> => compress(compressor, archive)
-    const { data, hit } = await cachedSegment(cache, compressorIdentity(compressor), archive, make, context.warn)
-    segments.push(padded(data, { name, compressor, unpacked: archive.length, cached: hit }))
+    // The variable segment is small and never the same.
+    const cache = name === 'variable' ? undefined : context.cache
+    const make = (): Promise<Buffer> => compress(compressor, Buffer.concat(archive))
+    const { data, hit } = await cachedSegment(cache, compressorIdentity(compressor), archive, make, context.warn, context.digest)
+    segments.push(padded([data], { name, compressor, unpacked, cached: hit }))
   }
   return segments
+}
+
+function lengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 }
 
 /** The mark of the end really comes last: it is unpacked only if everything was. */
@@ -99,7 +106,8 @@ function endLast(entries: readonly CpioEntry[]): CpioEntry[] {
  * zeros between segments and wants an uncompressed archive to begin at a multiple of four; an lz4 stream
  * has no other end than a zero chunk size.
  */
-function padded(data: Uint8Array, result: Omit<SegmentResult, 'packed'>): Segment {
-  const padding = new Uint8Array(8 - (data.length % 4 === 0 ? 4 : data.length % 4))
-  return { chunks: [data, padding], result: { ...result, packed: data.length + padding.length } }
+function padded(chunks: readonly Uint8Array[], result: Omit<SegmentResult, 'packed'>): Segment {
+  const length = lengthOf(chunks)
+  const padding = new Uint8Array(8 - (length % 4 === 0 ? 4 : length % 4))
+  return { chunks: [...chunks, padding], result: { ...result, packed: length + padding.length } }
 }

@@ -57,8 +57,8 @@ export async function makeKeptImage(entries: readonly ImageEntry[], context: Kep
   const { mtime, kernelConfig, isSmall, quickLimit, cache, warn } = context
   const lines = kernelConfig?.split('\n')
   const canRead = ({ option }: Method): boolean => lines === undefined || lines.includes(`${option}=y`)
-  // What the bytes depend on, in one piece.
-  const archive = Buffer.concat([...writeNewc(arrangeEntries(entries.map(cpioSource), mtime))])
+  // What the bytes depend on.
+  const archive = [...writeNewc(arrangeEntries(entries.map(cpioSource), mtime))]
   const make = async ({ args }: Method): Promise<Buffer> =>
     (await cachedSegment(cache, `kept:1:${args.join(' ')}`, archive, () => squash(entries, mtime, args), warn)).data
   if (!isSmall && canRead(quick)) {

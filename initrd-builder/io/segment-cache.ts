@@ -8,10 +8,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomically } from './atomic-file.ts'
+import { sha256, type Digest } from './digest.ts'
 
 /** Bytes of segments kept: a few versions, kernels and compressors. */
 const maximumBytes = 512 << 20
 const digestSize = 32
+/** Chunks from this length on go into a key by their digest, which the manifest takes anyway. */
+const longChunk = 1024
 
 /** Where the cache is, from the environment: $FULCRUM_CACHE, $XDG_CACHE_HOME/fulcrum or ~/.cache/fulcrum. */
 export function cacheDirectory(env: Readonly<Record<string, string | undefined>>): string | undefined {
@@ -25,18 +28,25 @@ export interface CachedSegment {
   readonly hit: boolean
 }
 
-/** The compressed form of `archive`: from the cache, or made by `make` and kept. */
+/** The name of what is made of these chunks: of each its length, and its bytes or, where it is a file's content, their digest. */
+function keyOf(identity: string, archive: readonly Uint8Array[], digest: Digest): string {
+  const key = createHash('sha256').update(`${identity}\0`)
+  for (const chunk of archive) key.update(`${chunk.length} `).update(chunk.length < longChunk ? chunk : digest(chunk))
+  return key.digest('hex')
+}
+
+/** The compressed form of `archive`, given in chunks: from the cache, or made by `make` and kept. */
 export async function cachedSegment(
   directory: string | undefined,
   identity: string,
-  archive: Buffer,
+  archive: readonly Uint8Array[],
   make: () => Promise<Buffer>,
   warn: (message: string) => void,
+  digest: Digest = sha256,
 ): Promise<CachedSegment> {
   if (directory === undefined) return { data: await make(), hit: false }
   const segments = join(directory, 'segments')
-  const key = createHash('sha256').update(identity).update('\0').update(archive).digest('hex')
-  const path = join(segments, `${key}.bin`)
+  const path = join(segments, `${keyOf(identity, archive, digest)}.bin`)
   const kept = await readKept(path)
   if (kept !== undefined) return { data: kept, hit: true }
   const data = await make()

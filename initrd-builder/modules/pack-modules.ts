@@ -40,7 +40,7 @@ export async function packModules(
     const contents = await read()
     const packed = await mapLimited(contents, ({ data }) => zstdAsync(data, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL }, pledgedSrcSize: data.length }))
     const names = Buffer.from(JSON.stringify(contents.map(({ firmware }) => firmware)))
-    return archive([...packed.map((data, position) => [String(position), data] as const), [FIRMWARE, names]])
+    return Buffer.concat(archive([...packed.map((data, position) => [String(position), data] as const), [FIRMWARE, names]]))
   }
   const given = archive(files.map((data, position) => [String(position), data]))
   const identity = `modules:zstd:${process.versions['zstd'] ?? ''}:${LEVEL}:2`
@@ -56,9 +56,9 @@ export async function packModules(
   })
 }
 
-function archive(files: readonly (readonly [name: string, data: Uint8Array])[]): Buffer {
+function archive(files: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array[] {
   const sources = files.map(([path, data]) => ({ path, data, mode: regularMode(0o644) }))
-  return Buffer.concat([...writeNewc(arrangeEntries(sources, 0))])
+  return [...writeNewc(arrangeEntries(sources, 0))]
 }
 
 /** A program or library of kmod in the image that was built without zstd, and would not find its modules; undefined if there is none. */
