@@ -3,20 +3,14 @@
 // Links are not followed: an absolute one would lead out of the tree, and the submount onto something else.
 
 import { S_IFDIR, S_IFMT } from '../abi/process.ts'
-import type { Refusal } from '../facts/refusal.ts'
+import { Refused } from '../facts/refused.ts'
 import { isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import type { Place } from '../plan/replace-step.ts'
 
 /** A refusal that only the finished tree could show: nothing visible was done yet. */
-export class RefusalError extends Error {
-  readonly refusal: Refusal
-
-  constructor(refusal: Refusal) {
-    super(`${refusal.detail}; ${refusal.remedy}`)
-    this.name = 'RefusalError'
-    this.refusal = refusal
-  }
+export class ReplaceRefused extends Refused {
+  override readonly name = 'ReplaceRefused'
 }
 
 type Kind = 'directory' | 'other' | 'missing'
@@ -46,11 +40,11 @@ export function placeKind(kernel: Kernel, fd: Fd, place: string): Kind {
   return kind
 }
 
-/** Throws RefusalError that names the places that are missing or of another kind. */
+/** Throws ReplaceRefused that names the places that are missing or of another kind. */
 export function checkPlaces(kernel: Kernel, fd: Fd, places: readonly Place[]): void {
   const bad = places.filter((place) => placeKind(kernel, fd, place.path) !== (place.isDirectory ? 'directory' : 'other'))
   if (bad.length === 0) return
-  throw new RefusalError({
+  throw new ReplaceRefused({
     reason: 'submount-place-missing',
     detail: `Cannot carry the mounts of the old one over: the new one has no place for ${bad.map((place) => `'${place.path}'`).join(', ')}`,
     remedy: '--make-mountpoints makes them if it can be written to, --drop-submounts lets these mounts go',

@@ -21,7 +21,7 @@ import { planReplace } from '../plan/replace.ts'
 import type { ReplacePlan } from '../plan/replace-step.ts'
 import { executeReplace, ReplaceError } from './execute-replace.ts'
 import { forgetReplacement, recordFinished, tidyDirectory } from './kept.ts'
-import { RefusalError } from './places.ts'
+import { ReplaceRefused } from './places.ts'
 import { withReplaceLock } from './lock.ts'
 import { mountIdOf, takeBack } from './take-back.ts'
 import { withStage } from './staging.ts'
@@ -98,7 +98,7 @@ function replaceLocked(kernel: Kernel, request: ReplaceRequest, trace: Trace, sa
 /** What only the attempt could show, when everything is as it was. */
 function lateRefusal(error: unknown): Refusal | null {
   if (!(error instanceof ReplaceError) || error.left.length > 0) return null
-  if (error.cause instanceof RefusalError) return error.cause.refusal
+  if (error.cause instanceof ReplaceRefused) return error.cause.refusal
   if (error.plan.steps[error.index]?.op !== 'mount-beneath' || !isErrno(error.cause, 'EINVAL')) return null
   const remedy = 'mounts of a user namespace are replaced where they were made, or since Linux 7.1; fulcrum mounts shows what is there'
   return { reason: 'beneath-impossible', detail: `Cannot mount beneath '${error.plan.target}': the kernel refuses it (EINVAL), as for a mount that a user namespace has locked`, remedy }

@@ -5,7 +5,7 @@
 
 import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
-import type { Refusal } from '../facts/refusal.ts'
+import { Refused } from '../facts/refused.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planReturn, planReturnUndo } from '../plan/return.ts'
 import type { PlanResult } from '../plan/step.ts'
@@ -14,14 +14,8 @@ import { readReturnFacts } from './read-return-facts.ts'
 export { isInitramfs } from './read-return-facts.ts'
 
 /** It will not be done, and nothing was. */
-export class ReturnRefused extends Error {
-  readonly refusal: Refusal
-
-  constructor(refusal: Refusal) {
-    super(`${refusal.detail}; ${refusal.remedy}`)
-    this.name = 'ReturnRefused'
-    this.refusal = refusal
-  }
+export class ReturnRefused extends Refused {
+  override readonly name = 'ReturnRefused'
 }
 
 /** The plan to enter from here, or why not. Throws SyscallError without /proc. */

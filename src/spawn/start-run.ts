@@ -5,7 +5,7 @@
 
 import { readRunFacts } from '../facts/run/run-facts.ts'
 import type { RunFacts, RunRequest } from '../facts/run/run-types.ts'
-import type { Refusal } from '../facts/refusal.ts'
+import { Refused } from '../facts/refused.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { planContainer } from '../plan/run/container.ts'
 import type { RunPlan, RunPlanResult } from '../plan/run/run-plan.ts'
@@ -24,14 +24,8 @@ const ATTEMPTS = 30
 export type Starter = Pick<Spawner, 'features' | 'start'>
 
 /** It was refused: nothing was started. */
-export class RunRefused extends Error {
-  readonly refusal: Refusal
-
-  constructor(refusal: Refusal) {
-    super(`${refusal.detail}; ${refusal.remedy}`)
-    this.name = 'RunRefused'
-    this.refusal = refusal
-  }
+export class RunRefused extends Refused {
+  override readonly name = 'RunRefused'
 }
 
 /** Plans whatever kind is asked for. */
