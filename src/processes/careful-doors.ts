@@ -7,22 +7,15 @@
 
 import { mountLookup } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
+import { mayHang } from '../facts/server-filesystems.ts'
 import { attempt, SyscallError } from '../kernel/errors.ts'
 import type { FileStat } from '../kernel/kernel.ts'
 import type { ProcessDoors } from './read-processes.ts'
-
-/** File systems whose files are known to somebody who may be gone. */
-const ASKS_SOMEBODY = /^(fuse(blk)?(\.|$)|nfs4?$|cifs|smb|9p|ceph|afs|coda|orangefs|gfs2|ocfs2)/
 
 /** A link of /proc that leads to a file of a process. */
 const MAGIC = /^\/proc\/\d+\/(exe|cwd|root|fd\/\d+)$/
 
 const EIO = 5
-
-/** True for a file system that may block whoever asks it for a file's attributes. */
-export function mayHang(fstype: string): boolean {
-  return ASKS_SOMEBODY.test(fstype)
-}
 
 /**
  * The same doors, but files of processes on such a file system are not asked: they have the device of the mount,

@@ -10,17 +10,14 @@ import { MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE } from '../abi/moun
 import { RAW_CALLS } from '../abi/raw-syscalls.ts'
 import { parseMountInfo, rootMount } from '../facts/mountinfo.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
+import { isSilent } from '../facts/silent-mount.ts'
 import { attempt, SyscallError } from '../kernel/errors.ts'
 import type { Row } from '../kernel/child-table.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { waitReadable } from '../kernel/wait-readable.ts'
 import { climb } from './leave-chroot.ts'
 
-/** A server that is there answers in milliseconds; one that is taken for gone and is not loses nothing by it. */
-const ANSWER_MS = 5000
 const PIVOT_MS = 10_000
-/** File systems of which the kernel asks a server, whatever is looked up. Not FUSE: its servers are processes of this machine. */
-const ASKS_A_SERVER = /^(nfs4?|cifs|smb3|ceph|9p|afs)$/
 /** What is known of the running root is read through the initramfs: these are mounted in it. */
 const APIS = [['/proc', 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC], ['/sys', 'sysfs', MS_NOSUID | MS_NODEV | MS_NOEXEC], ['/dev', 'devtmpfs', MS_NOSUID]] as const
 
@@ -34,14 +31,8 @@ function mountApi(kernel: Kernel, [path, fstype, flags]: (typeof APIS)[number], 
 }
 
 /** Whether the root directory of PID 1 is on a file system that asks a server, and gets no answer. */
-function isSilent(kernel: Kernel): boolean {
-  const root = rootMount(parseMountInfo(kernel.readText('/proc/1/mountinfo')))
-  if (root === undefined || !ASKS_A_SERVER.test(root.fstype)) return false
-  try {
-    return kernel.bounded({ call: 'statfs', path: '/proc/1/root' }, { timeoutMs: ANSWER_MS }) === 'hung'
-  } catch {
-    return true // EIO, ETIMEDOUT of a soft mount, ESTALE
-  }
+function isRootSilent(kernel: Kernel): boolean {
+  return isSilent(kernel, rootMount(parseMountInfo(kernel.readText('/proc/1/mountinfo'))), '/proc/1/root')
 }
 
 /** The running /run, seen from its mount point below: bound to /run of the initramfs. */
@@ -108,7 +99,7 @@ export function findSilentRoot(kernel: Kernel): SilentRoot | null {
   const [proc, ...others] = APIS
   const silent = undoneWhenThrown(() => {
     if (!kernel.exists('/proc/self')) mountApi(kernel, proc, undos)
-    return isSilent(kernel)
+    return isRootSilent(kernel)
   })
   if (!silent) {
     undo()

@@ -5,6 +5,7 @@
 
 import type { Mount } from '../facts/mountinfo.ts'
 import { isBelow } from '../facts/paths.ts'
+import { isFuse, isOnServer } from '../facts/server-filesystems.ts'
 import type { ProcessFacts } from '../processes/process-facts.ts'
 
 /** A mount, and the block devices that its file system is on (several for btrfs, none for those in memory). */
@@ -76,21 +77,14 @@ export const inMemory: ReadonlySet<string> = new Set([
   'bpf', 'pstore', 'efivarfs', 'configfs', 'mqueue', 'hugetlbfs', 'autofs', 'binfmt_misc', 'fusectl', 'rpc_pipefs', 'nsfs', 'selinuxfs',
 ])
 
-/** Types whose data is with a server: written back by an unmount, and read-only does not need to come first. */
-const network = new Set(['nfs', 'nfs4', 'cifs', 'smb3', 'ceph', '9p', 'virtiofs', 'afs', 'gfs2', 'ocfs2', 'lustre', 'glusterfs', 'orangefs'])
-
-export function isFuse(fstype: string): boolean {
-  return /^fuse(blk)?(\.|$)/.test(fstype)
-}
-
 /** Whether MNT_FORCE can help: it ends requests that a server does not answer. */
 export function canBeForced(mount: Mount): boolean {
-  return network.has(mount.fstype) || isFuse(mount.fstype)
+  return isOnServer(mount.fstype) || isFuse(mount.fstype)
 }
 
 /** Whether it is made read-only before it is unmounted. */
 export function needsReadOnly(mount: Mount): boolean {
-  return !inMemory.has(mount.fstype) && !network.has(mount.fstype) && !mount.superOptions.includes('ro')
+  return !inMemory.has(mount.fstype) && !isOnServer(mount.fstype) && !mount.superOptions.includes('ro')
 }
 
 /** For verbs that come back to this initramfs: mounts of its own, outside of these, are not touched. */

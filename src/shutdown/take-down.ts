@@ -7,6 +7,7 @@
 import { MNT_DETACH, MNT_FORCE, UMOUNT_NOFOLLOW } from '../abi/mount.ts'
 import { topMountAt } from '../facts/mountinfo.ts'
 import { isBelow } from '../facts/paths.ts'
+import { isSilent } from '../facts/silent-mount.ts'
 import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { actOn, wipeKey } from './act.ts'
@@ -17,7 +18,7 @@ import { DETAIL, INFO, PROBLEM } from './say.ts'
 import { readStack } from './read-stack.ts'
 import { readStacks, readVictims } from './read-victims.ts'
 import type { MountStack } from './read-victims.ts'
-import { canBeForced, mountsInScope } from './stack-facts.ts'
+import { mountsInScope } from './stack-facts.ts'
 import type { StackFacts } from './stack-facts.ts'
 
 export interface TakeDownRequest {
@@ -58,8 +59,6 @@ export interface TakeDownReport {
 const WAITS_MS: readonly number[] = [10, 50, 100, 300]
 const MAX_ROUNDS = 40
 const MIN_STEP_MS = 500
-/** What a server is given to answer at all. */
-const ANSWER_MS = 5000
 
 const verbs: Readonly<Record<RoundStep['action']['do'], string>> = {
   kill: 'killed', swapoff: 'swap off', 'read-only': 'read-only', unmount: 'unmounted', release: 'let go of', end: 'ended',
@@ -178,14 +177,7 @@ class TakeDown {
   /** Whether nothing can be looked up in the old root: each path through it would wait for a server that is gone. */
   #isSilent({ mounts }: StackFacts): boolean {
     const { oldRoot } = this.#request
-    const root = topMountAt(mounts, oldRoot)
-    // A FUSE server is a process of this machine, and may be slow.
-    if (root === undefined || !canBeForced(root) || root.fstype.startsWith('fuse')) return false
-    try {
-      return this.#kernel.bounded({ call: 'statfs', path: oldRoot }, { ...this.#options(), timeoutMs: ANSWER_MS }) === 'hung'
-    } catch {
-      return true
-    }
+    return isSilent(this.#kernel, topMountAt(mounts, oldRoot), oldRoot, this.#options())
   }
 
   /**
