@@ -147,7 +147,7 @@ export function withoutBeneath(of: Kernel): Kernel {
 
 /** A process in a namespace of its own, with the propagation that unshare(1) is told. */
 export async function inNamespace(propagation: 'slave' | 'private' | 'unchanged'): Promise<{ readonly pid: number; readonly read: (path: string) => string; readonly end: () => Promise<void> }> {
-  const child: ChildProcess = spawn('unshare', ['-m', '--propagation', propagation, 'sh', '-c', 'echo; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child: ChildProcess = spawn('unshare', ['-m', '--propagation', propagation, 'sh', '-c', 'echo; exec sleep 3600'], { stdio: ['ignore', 'pipe', 'inherit'] })
   await new Promise((resolve) => child.stdout?.once('data', resolve))
   const pid = child.pid ?? 0
   // A test that fails half-way must not wait for it.
