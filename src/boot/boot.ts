@@ -12,7 +12,7 @@ import { errorLine } from '../kernel/errors.ts'
 import { describePlan } from '../plan/step.ts'
 import type { Plan } from '../plan/step.ts'
 import { planSwitch } from '../plan/switch.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { INITRAMFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import type { Keep, SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
@@ -118,7 +118,7 @@ function keepOf(plan: Plan): Keep {
 /** The initramfs's own device first, then those of what is mounted in it and stays behind. */
 function readInitramfsDevices(state: BootState): readonly string[] {
   const { kernel } = state
-  const now = initramfsDevices(parseMountInfo(kernel.readText('/proc/self/mountinfo')), kernel.stat('/').dev)
+  const now = initramfsDevices(readOwnMounts(kernel), kernel.stat('/').dev)
   // After a return "/" may be the compressed copy of the first one, whose processes still live.
   const before = state.returned === null ? [] : (readBootRecord(kernel)?.initramfsDevices ?? [])
   return [...new Set([...now, ...before])].map(String)

@@ -8,7 +8,7 @@ import { O_NOCTTY, O_RDWR } from '../abi/process.ts'
 import { executePlan, executeUndo, StepError } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
 import { parseCommandLine } from '../facts/cmdline.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { errorLine } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -26,7 +26,7 @@ import type { BootParameters } from './parameters.ts'
 /** The bind trick, unless the command line asks for MS_MOVE. A kernel that refuses it still boots by 'move'. */
 function prepare(kernel: Kernel, trace: Trace, log: Log, parameters: BootParameters): boolean {
   if (parameters.engine === 'move') return false
-  const plan = planPrepare(parseMountInfo(kernel.readText('/proc/self/mountinfo')))
+  const plan = planPrepare(readOwnMounts(kernel))
   if (plan === null) return false
   try {
     executePlan(kernel, plan, trace, new Map())

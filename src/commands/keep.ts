@@ -6,7 +6,8 @@
 
 import { executePlan, StepError } from '../execute/execute.ts'
 import { checkInit } from '../facts/init-check.ts'
-import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import type { Keep } from '../facts/switch-types.ts'
@@ -40,7 +41,7 @@ function isSystemd(side: BootSide, newRoot: string): boolean {
 function keepFor(newRoot: string, dryRun: boolean, io: CommandIo): number {
   const kernel = io.kernel()
   const side = createBootSide(kernel)
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const keep: Keep = side.parameters.keep ?? side.image.keep ?? 'slim'
   const hasShutdown = topMountAt(mounts, INITRAMFS_DIRECTORY) !== undefined && kernel.exists(`${INITRAMFS_DIRECTORY}/shutdown`)
   const refused = refusal(mounts, newRoot, keep, hasShutdown)

@@ -2,7 +2,8 @@
 //
 // EINVAL and EBUSY of pivot_root(2) have ten causes; mountinfo tells them apart.  pivot_root(8), pivot_root(2)
 
-import { isAbsoluteRoot, mountContaining, parseMountInfo, rootMount, topMountAt, type Mount } from '../facts/mountinfo.ts'
+import { isAbsoluteRoot, mountContaining, rootMount, topMountAt, type Mount } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { isWithin } from '../facts/mount-path.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -35,7 +36,7 @@ export function explainPivot(mounts: readonly Mount[], newRoot: string, putOld: 
 
 function explanation(kernel: Kernel, newRoot: string, putOld: string): string | null {
   try {
-    const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+    const mounts = readOwnMounts(kernel)
     return explainPivot(mounts, kernel.realpath(newRoot), kernel.realpath(putOld))
   } catch {
     // Without /proc there is the errno and its hint.

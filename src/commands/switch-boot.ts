@@ -20,7 +20,8 @@ import { createLog } from '../boot/log.ts'
 import { readParameters } from '../boot/parameters.ts'
 import { Trace } from '../execute/trace.ts'
 import { parseCommandLine } from '../facts/cmdline.ts'
-import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { inRoot } from '../facts/paths.ts'
 import { INITRAMFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import type { SwitchRequest } from '../facts/switch-types.ts'
@@ -136,7 +137,7 @@ function makePlaces(kernel: Kernel): () => void {
 export function beforeSwitch(side: BootSide, newRoot: string, plan: Plan): BeforeSwitch {
   const { kernel } = side
   return withApi(kernel, newRoot, () => {
-    const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+    const mounts = readOwnMounts(kernel)
     const top = topMountAt(mounts, newRoot)
     const devices = initramfsDevices(mounts, kernel.stat('/').dev, newRoot).map(String)
     endProcessesBeforeSwitch(side, plan.keep ?? 'full', newRoot)

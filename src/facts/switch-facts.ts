@@ -13,7 +13,8 @@ import { inRoot } from './paths.ts'
 import { chaseInRoot } from './chase.ts'
 import { checkInit } from './init-check.ts'
 import type { InitCheck } from './init-check.ts'
-import { mountLookup, parseMountInfo } from './mountinfo.ts'
+import { mountLookup } from './mountinfo.ts'
+import { readOwnMounts } from './own-mounts.ts'
 import type { Mount, MountLookup } from './mountinfo.ts'
 import { mountPathPrefixes } from './mount-path.ts'
 
@@ -67,7 +68,7 @@ function secretState(kernel: Kernel, path: string): 'file' | 'missing' | 'other'
 
 /** Reads the facts for `request`. `arch` is Node's process.arch. Throws SyscallError when /proc is not mounted. */
 export function readSwitchFacts(kernel: Kernel, request: Pick<SwitchRequest, 'newRoot' | 'init' | 'keep' | 'secrets'>, arch: string): SwitchFacts {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const lookup = mountLookup(mounts)
   const { newRoot } = request
   const isInitramfs = kernel.exists('/init') || kernel.exists('/etc/initrd-release')

@@ -3,7 +3,7 @@
 // What `fulcrum ps`, `fulcrum kill`, the boot and the rescue console share, so that they cannot disagree. Reads
 // only.  docs/processes.md.
 
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { keeps, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import type { Keep } from '../facts/switch-types.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
@@ -101,7 +101,7 @@ export function judgeProcesses(kernel: Kernel, options: JudgeOptions): Judgement
   const findings = decideOrigins(processes, context)
   const findingOf = (pid: number): OriginFinding => findings.get(pid) ?? { origin: 'undecidable', evidence: 'it was not looked at' }
   const concerned = processes.filter((p) => ['initramfs', 'undecidable'].includes(findingOf(p.pid).origin))
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const stack = readRootStack(kernel, mounts, context.switched.kind === 'not-yet' ? newRoot : '/')
   const fallback = defaultOf(options)
   const policy = {

@@ -7,7 +7,8 @@
 
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../abi/mount.ts'
 import { O_RDWR } from '../abi/process.ts'
-import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { attempt, errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseArguments, parseUid } from './process-facts.ts'
@@ -77,7 +78,7 @@ function mountCgroups(kernel: CgroupDoors): void {
 export function makeSurvivorCgroup(kernel: CgroupDoors, version: number | null): SurvivorCgroup {
   if (version === null || version < CGROUP_SINCE) return { path: null, problem: null }
   try {
-    const there = topMountAt(parseMountInfo(kernel.readText('/proc/self/mountinfo')), CGROUP_MOUNT)
+    const there = topMountAt(readOwnMounts(kernel), CGROUP_MOUNT)
     if (there === undefined) mountCgroups(kernel)
     else if (there.fstype !== 'cgroup2') return { path: null, problem: `Cannot use '${CGROUP_MOUNT}': ${there.fstype} is mounted there, not cgroup2` }
     if (!kernel.exists(SURVIVOR_CGROUP)) kernel.mkdir(SURVIVOR_CGROUP, 0o755)

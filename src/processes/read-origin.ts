@@ -5,7 +5,8 @@
 // root (since Linux 6.8).  docs/processes.md; statmount(2), proc_pid_mountinfo(5).
 
 import { MFD_CLOEXEC } from '../abi/process.ts'
-import { mountLookup, parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { mountLookup, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { BOOT_RECORD, CARRIED_PREFIXES, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
 import { attempt } from '../kernel/errors.ts'
@@ -106,7 +107,7 @@ function memfdDevice(kernel: Doors): bigint | null {
 
 /** Reads the context; `newRoot` is where the root is before the switch. Needs /proc; never throws for what is merely missing. */
 export function readOriginContext(kernel: Doors, newRoot = SYSROOT): OriginContext {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const memfd = memfdDevice(kernel)
   const top = rootMount(mounts)
   const isInitramfs = top?.fstype === 'rootfs' || (top !== undefined && kernel.exists('/etc/initrd-release'))

@@ -5,7 +5,7 @@
 
 import { O_PATH } from '../abi/process.ts'
 import { parseMountInfo } from '../facts/mountinfo.ts'
-import { mountIdIn } from '../facts/own-mounts.ts'
+import { readOwnMounts, mountIdIn } from '../facts/own-mounts.ts'
 import { attempt, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { needsDirectories, needsMount } from './origin.ts'
@@ -78,7 +78,7 @@ export function readStat(kernel: Pick<Kernel, 'readText'>, pid: number): StatFie
 
 /** Where cgroup2 is mounted, or null. */
 function cgroupDirectory(kernel: ProcessDoors): string | null {
-  const mounts = attempt(() => parseMountInfo(kernel.readText('/proc/self/mountinfo'))) ?? []
+  const mounts = attempt(() => readOwnMounts(kernel)) ?? []
   return mounts.find((m) => m.fstype === 'cgroup2')?.mountPoint ?? null
 }
 

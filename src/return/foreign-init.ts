@@ -5,7 +5,7 @@
 // and the number of returns is in a file, for the switch at its end.  docs/return.md
 
 import { MNT_DETACH } from '../abi/mount.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { attempt, errorLine, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { formatReturned, parseReturned } from './returned.ts'
@@ -32,7 +32,7 @@ export function isForeignInit(kernel: Pick<Kernel, 'open' | 'read' | 'close'>): 
 
 /** Takes away what is mounted on the initramfs, the newest first. What is busy is detached. */
 function unmountAll(kernel: Kernel, print: (line: string) => void): void {
-  const points = parseMountInfo(kernel.readText('/proc/self/mountinfo')).map((m) => m.mountPoint).filter((point) => point !== '/')
+  const points = readOwnMounts(kernel).map((m) => m.mountPoint).filter((point) => point !== '/')
   for (const point of points.reverse()) {
     try {
       kernel.umount2(point, MNT_DETACH)

@@ -8,7 +8,7 @@ import { MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_REMOUNT } from '../abi/moun
 import { handOver, recordStartState } from '../boot/hand-over.ts'
 import { readParameters } from '../boot/parameters.ts'
 import { parseCommandLine } from '../facts/cmdline.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { isBelow } from '../facts/paths.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
 import { INITRAMFS_DIRECTORY, ROOTFS_DIRECTORY, SYSROOT } from '../facts/switch-types.ts'
@@ -34,7 +34,7 @@ const MAX_PASSES = 16
 
 function unmountLeftovers(kernel: Kernel, print: (line: string) => void): void {
   for (let pass = 0; pass < MAX_PASSES; pass += 1) {
-    const points = parseMountInfo(kernel.readText('/proc/self/mountinfo')).map((m) => m.mountPoint).filter((point) => LEFTOVERS.some((it) => isBelow(point, it)))
+    const points = readOwnMounts(kernel).map((m) => m.mountPoint).filter((point) => LEFTOVERS.some((it) => isBelow(point, it)))
     if (points.length === 0) return
     for (const point of new Set(points.reverse())) {
       try {
@@ -48,7 +48,7 @@ function unmountLeftovers(kernel: Kernel, print: (line: string) => void): void {
 }
 
 function unbind(kernel: Kernel, print: (line: string) => void): void {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const run = mounts.find((m) => m.mountPoint === '/run')
   for (const mount of mounts) {
     if (!BOUND_BY_SYSTEMD.includes(mount.mountPoint) || mount.dev !== run?.dev) continue

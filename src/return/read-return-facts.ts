@@ -7,7 +7,8 @@
 import { INITIAL_PID_NAMESPACE } from '../abi/namespaces.ts'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../abi/process.ts'
 import { carriedMounts } from '../facts/carried.ts'
-import { parseMountInfo, rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { rootMount, topMountAt } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { inRoot } from '../facts/paths.ts'
 import { OLD_ROOT_DIRECTORY } from '../facts/return-types.ts'
@@ -77,7 +78,7 @@ function isExecutable(kernel: Kernel, path: string): boolean {
 
 /** Reads the facts. Throws SyscallError when /proc is not mounted. */
 export function readReturnFacts(kernel: Kernel): ReturnFacts {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo'))
+  const mounts = readOwnMounts(kernel)
   const uid = kernel.getuid()
   const record = readBootRecord(kernel)
   const place = readPlace(kernel, mounts)

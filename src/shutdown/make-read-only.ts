@@ -5,7 +5,7 @@
 // Man pages: mount(2), systemd-shutdown(8).
 
 import { MS_RDONLY, MS_REMOUNT } from '../abi/mount.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { isBelow } from '../facts/paths.ts'
 import { errorLine } from '../kernel/errors.ts'
@@ -42,7 +42,7 @@ export function makeReadOnly(kernel: Pick<Kernel, 'readText' | 'mount'>, prefix:
     }
   }
   attempt(() => {
-    for (const mount of unmountOrder(parseMountInfo(kernel.readText('/proc/self/mountinfo')), prefix)) {
+    for (const mount of unmountOrder(readOwnMounts(kernel), prefix)) {
       if (needsReadOnly(mount)) attempt(() => kernel.mount(mount.source, mount.mountPoint, null, MS_REMOUNT | MS_RDONLY, null))
     }
   })

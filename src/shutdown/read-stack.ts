@@ -5,7 +5,8 @@
 // Documentation/ABI/stable/sysfs-block, sysfs-block-dm, sysfs-block-loop, Documentation/admin-guide/md.rst.
 
 import { S_IFBLK, S_IFMT } from '../abi/process.ts'
-import { makeDev, mountContaining, parseMountInfo, rootMount } from '../facts/mountinfo.ts'
+import { makeDev, mountContaining, rootMount } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { unescapeOctal } from '../facts/octal.ts'
 import { attempt } from '../kernel/errors.ts'
@@ -113,7 +114,7 @@ function namesBelow(devices: readonly Omit<StackDevice, 'isOwn'>[], mounts: read
 
 /** Reads everything but the processes. Throws SyscallError when mountinfo cannot be read. */
 export function readStack(kernel: Doors, oldRoot: string): Omit<StackFacts, 'processes'> {
-  const mounts = parseMountInfo(kernel.readText('/proc/self/mountinfo')).map((mount) => ({ ...mount, devices: devicesOf(kernel, mount) }))
+  const mounts = readOwnMounts(kernel).map((mount) => ({ ...mount, devices: devicesOf(kernel, mount) }))
   const found = (attempt(() => kernel.readdir('/sys/block')) ?? []).flatMap((name) => readDevice(kernel, name) ?? [])
   const own = rootMount(mounts)
   const ownNames = namesBelow(found, mounts, mounts.find((mount) => mount.id === own?.id)?.devices ?? [])

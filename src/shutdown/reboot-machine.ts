@@ -3,7 +3,7 @@
 // Man pages: reboot(2), proc_sysrq-trigger(5), Documentation/admin-guide/sysrq.rst.
 
 import { RB_AUTOBOOT, RB_HALT_SYSTEM, RB_KEXEC, RB_POWER_OFF } from '../abi/process.ts'
-import { parseMountInfo } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import type { Mount } from '../facts/mountinfo.ts'
 import { attempt, errorLine } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -55,7 +55,7 @@ export function rebootMachine(kernel: Kernel, verb: ShutdownVerb): void {
 
 /** File systems on disks that can still be written to, wherever they are mounted. */
 export function writableMounts(kernel: Pick<Kernel, 'readText'>): Mount[] {
-  return (attempt(() => parseMountInfo(kernel.readText('/proc/self/mountinfo'))) ?? []).filter(needsReadOnly)
+  return (attempt(() => readOwnMounts(kernel)) ?? []).filter(needsReadOnly)
 }
 
 /** The kernel's own way to make everything read-only, open files or not: it works in the background. */
