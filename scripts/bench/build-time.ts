@@ -1,7 +1,8 @@
 // `npm run bench -- build`: what it costs to make an image, beside dracut and mkinitramfs, for the same kernel.
 // By CPU time of everything that runs until the command has ended, round by round, so that another load on this machine
 // meets all alike; the clock is printed too. Peers run in Debian trees of their own, from a warm page cache, and write
-// to memory as ours does. A cold build of ours has no cache; there is no other kind for peers.
+// to memory as ours does. A cold build of ours has no cache, one for a new kernel has that of another kernel; peers have
+// no such thing.
 // getrusage(2), dracut(8), mkinitramfs(8)
 
 import { spawnSync } from 'node:child_process'
@@ -29,12 +30,13 @@ interface Builder {
   readonly run: () => ToolLine
 }
 
-// $1 is the tool, $2 a folder with nothing in it, $3 whether there is to be a cache, the rest our command.
+// $1 is the tool, $2 a folder with nothing in it, $3 and $4 the kernel that the cache has been used for before and its
+// sysroot, '' for no cache; the rest our command.
 const OURS = `set -e
 mount -t tmpfs -o size=1g out "$2"
 export FULCRUM_CACHE="$2/cache"
-tool=$1; warm=$3; shift 3
-[ "$warm" = no ] || "$@" > /dev/null
+tool=$1; before=$3; sysroot=$4; shift 4
+[ -z "$before" ] || "$@" --kernel "$before" --kernel-sysroot "$sysroot" > /dev/null
 exec "$tool" time build 1 "$@"`
 
 // $1 is the tool, $2 a folder with nothing in it, $3 the peer's tree, $4 the modules, $5 the release, the rest its command in its root.
@@ -68,14 +70,14 @@ function runScript(script: string, words: readonly string[], folder: string): To
   }
 }
 
-function builders(kernel: Kernel, fulcrum: string, folder: string, withPeers: boolean): Builder[] {
+function builders(kernel: Kernel, other: Kernel, fulcrum: string, folder: string, withPeers: boolean): Builder[] {
   const tool = scaleTool()
-  const ours = (name: string, warm: boolean, options: readonly string[]): Builder => ({
-    name: `fulcrum ${name}${warm ? ', warm' : ', cold'}`,
-    run: () => runScript(OURS, [tool, folder, warm ? 'yes' : 'no', fulcrum, 'build', '--output', path.join(folder, 'image'), '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--no-microcode', ...options], folder),
+  const ours = (name: string, before: Kernel | null, options: readonly string[]): Builder => ({
+    name: `fulcrum ${name}, ${before === null ? 'cold' : before === kernel ? 'warm' : 'new kernel'}`,
+    run: () => runScript(OURS, [tool, folder, before?.release ?? '', before?.sysroot ?? '', fulcrum, 'build', '--output', path.join(folder, 'image'), '--kernel', kernel.release, '--kernel-sysroot', kernel.sysroot, '--no-microcode', ...options], folder),
   })
   const own = [['host-only', ['--host-only']], ['generic', ['--generic']], ['generic zstd', ['--generic', '--compress', 'zstd']]] as const
-  const list = own.flatMap(([name, options]) => [ours(name, true, options), ours(name, false, options)])
+  const list = own.flatMap(([name, options]) => [kernel, other, null].map((before) => ours(name, before, options)))
   if (!withPeers) return list
   const modules = path.join(kernel.sysroot, 'lib/modules', kernel.release)
   const peer = (name: string, tree: string, words: readonly string[]): Builder => ({
@@ -109,10 +111,11 @@ export interface BuildWish {
 /** Measures every builder in each round, every other round from the last to the first. Needs root. */
 export function measureBuild(wish: BuildWish): BuildResults {
   const kernel = ensureKernel(seriesOf(wish.kernel))
+  const other = ensureKernel(kernel.release.startsWith('6.1.') ? '6.12' : '6.1')
   const folder = `/dev/shm/fulcrum-bench-build-${process.pid}`
   const pattern = new RegExp(wish.only)
   const before = os.loadavg()[0] ?? 0
-  const all = builders(kernel, ensureFulcrum(), folder, wish.peers).filter(({ name }) => pattern.test(name))
+  const all = builders(kernel, other, ensureFulcrum(), folder, wish.peers).filter(({ name }) => pattern.test(name))
   const lines = new Map<string, ToolLine[]>(all.map(({ name }) => [name, []]))
   for (let round = 0; round < wish.runs; round++) {
     for (const { name, run } of round % 2 === 0 ? all : all.toReversed()) {
