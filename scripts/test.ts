@@ -84,7 +84,7 @@ interface Run {
   readonly groups: Set<number>
 }
 
-/** Runs queues of files side by side; a queue that is in several lanes is shared by them. A lane goes through its own in order. */
+/** Runs queues of files side by side; a queue that is in several lanes is shared by them. A lane goes through its own in order. Guests of odd ones have the second lock. */
 async function runLanes(lanes: readonly (readonly TestFile[][])[], { reporter, groups }: Run): Promise<void> {
   const work = async (queues: readonly TestFile[][], lane: number): Promise<void> => {
     for (const queue of queues) {
@@ -94,7 +94,7 @@ async function runLanes(lanes: readonly (readonly TestFile[][])[], { reporter, g
           await runTestFile(file, {
             root: projectRoot,
             node: pinnedNode,
-            env: lane === 0 || values.guests === '1' ? {} : { FULCRUM_QEMU_LOCK: SECOND_LOCK },
+            env: lane % 2 === 0 || values.guests === '1' ? {} : { FULCRUM_QEMU_LOCK: SECOND_LOCK },
             onGroup: (pid, isRunning) => (isRunning ? groups.add(pid) : groups.delete(pid)),
           }),
         )
@@ -136,8 +136,9 @@ function isLong(file: TestFile): boolean {
 
 /**
  * Unit tests two at a time, then two lanes. Namespaces one at a time: they share the machine's mounts. There is one QEMU
- * at a time whatever is started (run-guest.ts locks), or one in each lane with `--guests 2`; while one file's guest runs
- * the other lane tests namespaces, makes its images or looks at its disks.
+ * at a time whatever is started (run-guest.ts locks), or two with `--guests 2`; while one file's guest runs the other
+ * lane tests namespaces, makes its images or looks at its disks. Once the namespaces are done there are three lanes:
+ * with two, both make images at times, and no guest runs.
  */
 async function runTiers(
   files: readonly TestFile[],
@@ -148,7 +149,11 @@ async function runTiers(
   const unit = ofTier('unit')
   const guests = ofTier('qemu').sort((a, b) => Number(isLong(b)) - Number(isLong(a)))
   await runLanes([[unit], [unit]], run)
-  await runLanes([[ofTier('ns'), guests], [ofTier('harness'), guests]], run)
+  const afterNamespaces = async (): Promise<void> => {
+    await runLanes([[ofTier('ns')]], run)
+    await runLanes([[guests], [guests]], run)
+  }
+  await Promise.all([afterNamespaces(), runLanes([[ofTier('harness'), guests]], run)])
   for (const file of files) {
     const reason = missing(file)
     if (reason === undefined) continue
