@@ -41,7 +41,8 @@ rm /var/tmp/gone
 `
 
 /** Only what waits for nobody and has no part in this: less than half the time under emulation. */
-const MASKED = ['systemd-hwdb-update', 'ldconfig', 'systemd-journal-catalog-update', 'e2scrub_reap', 'systemd-update-done', 'systemd-logind']
+const MASKED = ['systemd-hwdb-update', 'ldconfig', 'systemd-journal-catalog-update', 'e2scrub_reap', 'systemd-update-done', 'systemd-logind', 'systemd-random-seed',
+  'systemd-udev-load-credentials', ...['configfs', 'drm', 'efi_pstore', 'fuse'].map((module) => `modprobe@${module}`)]
 const QUICKER = MASKED.map((unit) => `systemd.mask=${unit}.service`).join(' ')
 
 /** The boot has mounted the root read-write; nobody is to mount or check it again, which FUSE could not. */
