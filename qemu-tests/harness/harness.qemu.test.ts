@@ -25,12 +25,12 @@ const initrd = plainInitramfs({
   'dev/console': { type: 'device', kind: 'c', major: 5, minor: 1, mode: 0o600 },
 })
 
+function machine(mode: string): GuestSpec['machine'] {
+  return { kernel: kernel.vmlinuz, initrd, memoryMiB: 256, append: `console=ttyS0 panic=-1 selftest=${mode}` }
+}
+
 function boot(mode: string, more: Partial<GuestSpec> = {}): Promise<GuestResult> {
-  return runGuest({
-    name: `selftest-${mode}`,
-    machine: { kernel: kernel.vmlinuz, initrd, memoryMiB: 256, append: `console=ttyS0 panic=-1 selftest=${mode}` },
-    ...more,
-  })
+  return runGuest({ name: `selftest-${mode}`, machine: machine(mode), ...more })
 }
 
 /** Demands that the boot is judged bad for this reason, with its artifacts kept, and without a retry. */
@@ -42,11 +42,13 @@ function expectRed(t: Test, result: GuestResult, reason: RegExp): void {
   removeArtifacts(folder)
 }
 
-t.test('a good guest passes and leaves nothing behind', async (t) => {
-  const result = await boot('pass')
-  t.same(result.complaints, [])
-  t.equal(result.artifacts, undefined)
-  t.equal(result.report.points.length, 2)
+t.test('a good guest passes and leaves nothing behind, by the unpacked kernel and by the one that unpacks itself', async (t) => {
+  for (const bzImage of [false, true]) {
+    const result = await boot('pass', { machine: { ...machine('pass'), bzImage } })
+    t.same(result.complaints, [])
+    t.equal(result.artifacts, undefined)
+    t.equal(result.report.points.length, 2)
+  }
 })
 
 t.test('a panic', async (t) => expectRed(t, await boot('panic'), /Kernel in trouble: .*Attempted to kill init/))
