@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import { qemuArguments } from '../../qemu-tests/harness/qemu-arguments.ts'
+import { qemuArguments, TEST_CPU } from '../../qemu-tests/harness/qemu-arguments.ts'
 import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
 import { tryTool } from '../setup/run-tool.ts'
 
@@ -37,7 +37,7 @@ function steady(argument: string, keepWrites: boolean): string {
     if (!keepWrites) return `${argument},aio=io_uring`
     return `${argument.replace(',snapshot=on', '')},aio=native,cache.direct=on,cache.no-flush=on`
   }
-  if (argument === 'max,cx16=off') return BENCH_CPU
+  if (argument === TEST_CPU) return BENCH_CPU
   return argument.startsWith('virtio-blk-pci,') ? `${argument},ioeventfd=off` : argument
 }
 
