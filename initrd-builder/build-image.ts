@@ -28,6 +28,7 @@ import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { usualModules } from './modules/generic-list.ts'
 import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
 import { hostResume } from './modules/host-resume.ts'
+import { isElf } from './elf/elf-file.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
 import { kmodWithoutZstd } from './modules/pack-modules.ts'
 import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
@@ -209,6 +210,7 @@ function addBinary(options: BuildOptions, { env }: BuildContext, tree: ImageTree
   ]
   for (const { source, path, reason } of parts) {
     const data = readPart(source)
+    if (!isElf(data)) throw new BuilderError('refused', `Cannot use '${source}' as '${path}': it is no ELF file, and an image with it would not boot; 'npm run build' makes both`)
     tree.add(path, { type: 'file', mode: 0o755, data }, reason, 'constant')
     collector.addNeeds(path, data, 'constant')
   }

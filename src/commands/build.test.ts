@@ -70,6 +70,7 @@ t.test('usage errors are 100, what is missing 111, what is refused 112', async t
     [['-o', 'x', '--generic', '--host-only'], 100, /--generic and --host-only exclude each other/],
     [[...flags, '-c', 'lzo'], 100, /Cannot compress by 'lzo': there are 'zstd', 'lz4', 'gzip', 'xz', 'none'\n/],
     [[...flags, '-f', 'nosuch'], 100, /Cannot add feature 'nosuch'/],
+    [[...flags, '--addon', join(directory, 'root/etc/os-release')], 112, /Cannot use '.*os-release' as '\/lib\/fulcrum\/koffi.node': it is no ELF file/],
     [[...flags, '-k', '9'], 111, /Cannot find kernel '9'/],
     [[...flags, '--config', '/nosuch'], 111, /Cannot read '\/nosuch': ENOENT \(No such file or directory\)\n/],
     [[...flags, '-o', directory], 112, /it exists and is not a regular file/],

@@ -81,7 +81,7 @@ t.test('mistakes', async (t) => {
       ['--name=a/b'], ['--name=.x'], [`--name=${'x'.repeat(64)}`], ['--name='], ['--engine=fast'], ['--bind=a'], ['--bind=/a:b'], ['--bind=/a:/b:zz'], ['--bind=/a:/b:ro:x'],
       ['--volatile=maybe'], ['--env==x'], ['--chdir=x'], ['--private-users=x'], ['--map-users=1:2'], ['--map-users=0:0:0'], ['--map-users=4294967295:0:1'], ['--map-groups=0:1:1'],
       ['--private-users', '--map-users=0:1:1'], ['--network=bridge'], ['--memory=0'], ['--memory=x'], ['--memory=9999999T'], ['--pids=0'], ['--cpus=0'], ['--cpu-weight=10001'],
-      ['--cap-add=none'], ['--no-new-privileges=maybe'], ['--tty=maybe'], ['--service', '--container'], ['--service', '--hostname=x'], ['--service', '--network=none'],
+      ['--cap-add=none'], ['--no-new-privileges=maybe'], ['--tty=maybe'], ['--hostname', 'a b'], ['--hostname='], ['--hostname', '-a'], ['--hostname', `${'a'.repeat(65)}`], ['--service', '--container'], ['--service', '--hostname=x'], ['--service', '--network=none'],
       ['--service', '--no-init'], ['--mount-api'], ['--service', '--private-users'], ['--engine=move'], ['-d', '-t'], ['--output=/x'], ['--json'], ['--cgroup-parent=x'], ['--cgroup-parent=/'],
       ['--cgroup-parent=/a/../b'], ['--cgroup-parent=/a/'],
     ].map((options) => [...options, '/root', 'true']),

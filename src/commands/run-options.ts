@@ -89,6 +89,14 @@ const SPECS: readonly OptionSpec[] = [
   { name: 'json', kind: 'flag' },
 ]
 
+const HOST_NAME = /^(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
+
+/** hostname(7), and what sethostname(2) takes. */
+function parseHostname(value: string | null): string {
+  if (value !== null && HOST_NAME.test(value)) return value
+  throw wrong('hostname', value, "at most 64 letters, digits and '-', with dots between the parts")
+}
+
 function wrong(option: string, value: string | null, expected: string): UsageError {
   return new UsageError(`Cannot understand --${option} '${value ?? ''}': expected ${expected}`)
 }
@@ -223,7 +231,7 @@ export function parseRunOptions(args: readonly string[]): RunWish {
     volatile: value('volatile', (it) => oneOf('volatile', it ?? 'yes', ['no', 'yes', 'state', 'overlay'] as const), 'no'),
     user: value('user', (it) => it, null),
     clearEnv: has('clear-env'),
-    hostname: value('hostname', (it) => it, null),
+    hostname: value('hostname', parseHostname, null),
     network: value('network', (it) => oneOf('network', it, ['host', 'none'] as const), kind === 'service' ? 'host' : 'none'),
     limits: {
       memoryMax: value('memory', (it) => parseSize('memory', it), null),

@@ -6,6 +6,7 @@
 import { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY } from '../abi/process.ts'
 import { printable, safeJson } from '../facts/mounts/printable.ts'
 import type { RunRequest } from '../facts/run/run-types.ts'
+import { errorLine } from '../kernel/errors.ts'
 import { toFd } from '../kernel/kernel.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { describeRunPlan, runPlanToJson } from '../plan/run/describe.ts'
@@ -121,9 +122,18 @@ class RunCommand {
     }
   }
 
+  #openOutput(): Fd {
+    const path = this.#wish.output ?? '/dev/null'
+    try {
+      return this.#kernel.open(path, O_WRONLY | O_APPEND | O_CREAT, 0o600)
+    } catch (error) {
+      throw new Error(`Cannot write to --output '${path}': ${errorLine(error)}`, { cause: error })
+    }
+  }
+
   detached(): number {
     const input = this.#kernel.open('/dev/null', O_RDONLY)
-    const output = this.#kernel.open(this.#wish.output ?? '/dev/null', O_WRONLY | O_APPEND | O_CREAT, 0o600)
+    const output = this.#openOutput()
     const request = this.#request([input, output, output])
     const { child } = this.#start(request, () => null)
     this.#kernel.close(input)

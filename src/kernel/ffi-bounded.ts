@@ -5,6 +5,7 @@
 // what it opens ends with it. Whoever hangs keeps its piece of memory until it has ended.  clone(2), pidfd_open(2).
 
 import { AT_FDCWD, mountFlagsToString, umountFlagsToString } from '../abi/mount.ts'
+import { openFlagsToString } from '../abi/open-flags.ts'
 import { CLONE_FS, CLONE_VM, O_CLOEXEC, O_DIRECTORY, O_RDONLY, O_WRONLY, POLLIN, SIGKILL, WALL, WNOHANG } from '../abi/process.ts'
 import { SYS_CLOSE, SYS_CLOSE_RANGE, SYS_IOCTL, SYS_MOUNT, SYS_OPENAT, SYS_STATFS, SYS_SWAPOFF, SYS_SYNC, SYS_SYNCFS, SYS_UMOUNT2, SYS_WRITE } from '../abi/raw-syscalls.ts'
 import { SyscallError, type SyscallArg } from './errors.ts'
@@ -36,7 +37,7 @@ const hex = (n: number): SyscallArg => raw(`0x${n.toString(16)}`)
 /** Rows that open, act on descriptor `resultOf: 1`, and close. An error names the path: the child's descriptors mean nothing to anybody. */
 function opened(path: string, flags: number, act: NamedRow): NamedRow[] {
   return [
-    { nr: SYS_OPENAT, args: [AT_FDCWD, path, flags | O_CLOEXEC, 0], name: 'open', shown: [path, hex(flags)] },
+    { nr: SYS_OPENAT, args: [AT_FDCWD, path, flags | O_CLOEXEC, 0], name: 'open', shown: [path, raw(openFlagsToString(flags))] },
     act,
     { nr: SYS_CLOSE, args: [{ resultOf: 1 }], name: 'close', shown: [path] },
   ]

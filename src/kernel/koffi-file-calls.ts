@@ -5,6 +5,7 @@
 // has the contract of each method.
 
 import * as fs from 'node:fs'
+import { openFlagsToString } from '../abi/open-flags.ts'
 import { O_CLOEXEC, POLLIN } from '../abi/process.ts'
 import { fromNodeError, isErrno } from './errors.ts'
 import type { Libc } from './ffi-libc.ts'
@@ -112,7 +113,7 @@ export class KoffiFileCalls implements FileCalls {
     this.#libc.call('mknod', 'int mknod(const char *, uint32_t, uint64_t)', [path, mode, dev], [path, raw(`0${mode.toString(8)}`), dev])
   }
   open(path: string, flags: number, mode = 0o666): Fd {
-    const fd = this.#libc.call('open', 'int open(const char *, int, uint32_t)', [path, flags | O_CLOEXEC, mode], [path, raw(`0x${flags.toString(16)}`)])
+    const fd = this.#libc.call('open', 'int open(const char *, int, uint32_t)', [path, flags | O_CLOEXEC, mode], [path, raw(openFlagsToString(flags))])
     return toFd(fd)
   }
   close(fd: Fd): void {

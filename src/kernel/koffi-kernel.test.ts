@@ -27,7 +27,7 @@ t.test('every failure is a SyscallError that reads like strace', async (t) => {
   const none = at('none')
   const cases: readonly (readonly [() => void, string, string])[] = [
     [(): void => void k.readText(none), 'ENOENT', `open("${none}"): ENOENT (No such file or directory)`],
-    [(): void => void k.open(none, O_RDWR), 'ENOENT', `open("${none}", 0x2): ENOENT (No such file or directory)`],
+    [(): void => void k.open(none, O_RDWR), 'ENOENT', `open("${none}", O_RDWR): ENOENT (No such file or directory)`],
     [(): void => k.mkdir(directory, 0o700), 'EEXIST', `mkdir("${directory}", 0700): EEXIST (File exists)`],
     [(): void => k.rmdir(none), 'ENOENT', `rmdir("${none}"): ENOENT (No such file or directory)`],
     [(): void => k.mount('x', none, null, 0x2000, null), 'ENOENT', `mount("x", "${none}", NULL, MS_MOVE, NULL): ENOENT (No such file or directory)`],

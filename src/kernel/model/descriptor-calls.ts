@@ -2,6 +2,7 @@
 //
 // poll(2) moves the modelled clock, so that waiting for a device can be tested without waiting.
 
+import { openFlagsToString } from '../../abi/open-flags.ts'
 import { LOOP_CONFIGURE, LOOP_CTL_GET_FREE } from '../../abi/loop.ts'
 import { MS_NODEV } from '../../abi/mount.ts'
 import {
@@ -137,7 +138,7 @@ export function descriptorCalls(door: Door, statNode: (node: VNode) => FileStat)
 
   return {
     fstat: (fd) => door.call('fstat', [fd], () => statNode(door.file(fd).loc.node)),
-    open: (path, flags, mode = 0o666) => door.call('open', [path, hex(flags)], () => door.install(openFile(door, path, flags, mode))),
+    open: (path, flags, mode = 0o666) => door.call('open', [path, { raw: openFlagsToString(flags) }], () => door.install(openFile(door, path, flags, mode))),
     close: (fd) => door.call('close', [fd], () => { if (!proc.fds.delete(fd)) throw new Errno('EBADF') }),
     read: (fd, into, position) => door.call('read', [fd], () => read(fd, into, position)),
     write: (fd, data) => door.call('write', [fd], () => write(fd, data)),

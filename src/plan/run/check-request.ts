@@ -2,6 +2,7 @@
 //
 // Pure; for services and containers.
 
+import { isBelow } from '../../facts/paths.ts'
 import type { Bind, Presence, RunFacts, RunRequest } from '../../facts/run/run-types.ts'
 import type { Refusal, RefusalReason } from '../../facts/refusal.ts'
 import { checkCgroup } from './cgroup-steps.ts'
@@ -27,8 +28,8 @@ function checkBind(bind: Bind, facts: RunFacts, madeByUs: (target: string) => bo
   return null
 }
 
-/** The first thing that is wrong, or null. */
-export function checkRequest(request: RunRequest, facts: RunFacts, madeByUs: (path: string) => boolean = () => false): Refusal | null {
+/** The first thing that is wrong, or null. `isOurs` says of a path that what the root has there does not count. */
+export function checkRequest(request: RunRequest, facts: RunFacts, madeByUs: (path: string) => boolean = () => false, isOurs = madeByUs): Refusal | null {
   const { root, workingDirectory } = request
   const cannot = `Cannot run in '${root}'`
   if (facts.uid !== 0) return refusal('no-permission', `${cannot}: user id 0 is needed`, 'run as root')
@@ -38,7 +39,8 @@ export function checkRequest(request: RunRequest, facts: RunFacts, madeByUs: (pa
     const found = checkBind(bind, facts, madeByUs)
     if (found !== null) return found
   }
-  if (facts.present[workingDirectory] !== 'directory' && !madeByUs(workingDirectory)) {
+  const isBound = request.binds.some(({ target }) => isBelow(workingDirectory, target) || isBelow(target, workingDirectory))
+  if (facts.present[workingDirectory] !== 'directory' && !isOurs(workingDirectory) && !isBound) {
     return refusal('working-directory-missing', `${cannot}: the working directory '${workingDirectory}' is ${NAMES[facts.present[workingDirectory] ?? 'missing']} there`, 'choose another')
   }
   if ('problem' in facts.program) {

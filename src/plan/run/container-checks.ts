@@ -32,8 +32,8 @@ function checkIds(request: ContainerRequest, facts: RunFacts): Refusal | null {
 /** The first thing that is wrong, or null. */
 export function checkContainer(request: ContainerRequest, facts: RunFacts): Refusal | null {
   const { engine, root, volatile } = request
-  const made = (path: string): boolean => isOnMemory(path, request, facts) || canMake(request, facts) || ['/proc', '/dev', '/sys'].some((own) => isBelow(path, own))
-  const general = checkRequest(request, facts, made)
+  const isOurs = (path: string): boolean => isOnMemory(path, request, facts) || ['/proc', '/dev', '/sys'].some((own) => isBelow(path, own))
+  const general = checkRequest(request, facts, (path) => isOurs(path) || canMake(request, facts), isOurs)
   if (general !== null) return general
   const ids = checkIds(request, facts)
   if (ids !== null) return ids

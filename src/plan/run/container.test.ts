@@ -71,6 +71,7 @@ t.test('the namespace engine', async (t) => {
   t.ok(at(planned({ engine: 'pivot' }, { features }), /pivot_root/) > 0)
   t.match(planned({ engine: 'namespace', volatile: 'overlay' }, { features }).notes, [/OPEN_TREE_NAMESPACE is not used/])
   t.match(refused({ engine: 'namespace' }), { reason: 'kernel-too-old' })
+  t.match(refused({ workingDirectory: '/x' }), { reason: 'working-directory-missing', detail: /'\/x' is missing there/ }, 'nobody makes it, though the root can be written to')
 })
 
 t.test('volatile, read-only, and what the root lacks', async (t) => {
