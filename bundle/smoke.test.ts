@@ -2,6 +2,7 @@
 // NODE_OPTIONS, loads koffi's addon from each place, and its bytes depend on nothing but the inputs.
 // What needs root (chroot, no /proc, read-only) is in smoke.ns.test.ts.
 
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
@@ -78,6 +79,14 @@ t.test("fulcrum: V8 takes the command line's code cache", async (t) => {
 
 t.test("fulcrum: V8 takes the program's code cache", async (t) => {
   t.match(run(fulcrum, ['--version'], { FULCRUM_DEBUG: '1' }), { status: 0, stderr: '' })
+})
+
+t.test('fulcrum: nobody reads what it says, and the exit status still says it', async (t) => {
+  const script = 'sleep 0.3; "$0" version --nosuch; status=$?; "$0" help; echo "$status $?" >"$1"'
+  const file = path.join(t.testdir(), 'statuses')
+  // The reader has gone by then, or it goes while this is written: the same statuses, and no stack of Node.js.
+  spawnSync('/bin/sh', ['-c', `{ ${script}; } 2>&1 | true`, fulcrum, file])
+  t.equal(fs.readFileSync(file, 'utf8'), '100 111\n')
 })
 
 t.test('fulcrum: version and help under each of its names', async (t) => {

@@ -14,6 +14,14 @@ function onWriteError(error: Error): void {
   process.once('exit', () => { process.exitCode = EXIT_SYSTEM })
 }
 
+/** Nobody is left to be told, and the exit status still says it. */
+function ignoreWriteError(): void {}
+
+function writeErr(text: string): void {
+  if (process.stderr.listenerCount('error', ignoreWriteError) === 0) process.stderr.on('error', ignoreWriteError)
+  process.stderr.write(text)
+}
+
 function writeOut(text: string): void {
   if (process.stdout.listenerCount('error', onWriteError) === 0) process.stdout.on('error', onWriteError)
   process.stdout.write(text)
@@ -24,7 +32,7 @@ export async function runCli(name: string, args: readonly string[]): Promise<num
   let kernel: ReturnType<typeof createKoffiKernel> | undefined
   const io = {
     stdout: writeOut,
-    stderr: (text: string) => void process.stderr.write(text),
+    stderr: writeErr,
     // Not process.stderr.isTTY: its stream makes a pipe non-blocking, also for the commands that have it from us.
     isTerminal: isatty(2),
     env: process.env,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { makeSysroot, smallSystem, testKernel } from '../../initrd-builder/testing/make-sysroot.ts'
 import { buildCommand } from './build.ts'
-import { inspectCommand } from './inspect.ts'
+import { inspectCommand, writeContent } from './inspect.ts'
 import type { Command, CommandIo } from './command.ts'
 
 interface Ran {
@@ -97,6 +97,17 @@ t.test('inspect: summary, list, why, cat, extract of what build made', async t =
   t.match(await run(inspectCommand, [image, '--extract', out]), { status: 112, stderr: /the directory is not empty\n$/ })
 })
 
+t.test('inspect --cat: bytes that are no text, and nobody to take them', async t => {
+  const bytes = Uint8Array.of(0xff, 0, 1, 2)
+  const io = { stdout: () => { t.fail('no text') } }
+  const fail = (code: string): never => { throw Object.assign(new Error(`${code}: no`), { code }) }
+  const froms: number[] = []
+  t.equal(writeContent(bytes, io, from => { froms.push(from); return 2 }), 0)
+  t.same(froms, [0, 2])
+  t.equal(writeContent(bytes, io, () => fail('EPIPE')), 111, 'silently')
+  t.throws(() => writeContent(bytes, io, () => fail('ENOSPC')), /Cannot write to standard output: ENOSPC/)
+})
+
 t.test('inspect: what goes wrong', async t => {
   const { flags, image, directory } = setUp(t)
   await run(buildCommand, flags)
@@ -106,6 +117,7 @@ t.test('inspect: what goes wrong', async t => {
     [[], 100, /Cannot inspect: no image given/],
     [[image, 'more'], 100, /unexpected argument 'more'/],
     [[image, '--list', '--why', '/x'], 100, /more than one of/],
+    [[image, '--cat', '/init', '--json'], 100, /--cat writes the bytes of the file/],
     [['/nosuch'], 111, /Cannot open image '\/nosuch': ENOENT/],
     [[cut], 111, /Cannot read image '.*': segment \d at byte .* cut short/],
     [[image, '--why', '/nosuch'], 111, /Cannot find '\/nosuch' in image/],

@@ -4,7 +4,8 @@
 // Man pages: fulcrum-dmesg(1), dmesg(1).
 
 import { formatKernelMessage, readKernelLog } from '../facts/kmsg.ts'
-import { EXIT_OK } from './command.ts'
+import { errorLine, isErrno } from '../kernel/errors.ts'
+import { EXIT_OK, EXIT_SYSTEM } from './command.ts'
 import type { Command } from './command.ts'
 import { parseOptionList, UsageError } from './option-list.ts'
 
@@ -25,7 +26,14 @@ export const dmesgCommand: Command = {
     if (more.length > 0 || (lines !== undefined && !/^\d{1,9}$/.test(lines))) {
       throw new UsageError(`Cannot understand '${more[0] ?? lines}': expected one number of lines`)
     }
-    const all = readKernelLog(io.kernel())
+    let all: ReturnType<typeof readKernelLog>
+    try {
+      all = readKernelLog(io.kernel())
+    } catch (error) {
+      const remedy = isErrno(error, 'EPERM', 'EACCES') ? '; run it as root' : ''
+      io.stderr(`fulcrum dmesg: Cannot read the messages of the kernel: ${errorLine(error)}${remedy}\n`)
+      return EXIT_SYSTEM
+    }
     const shown = lines === undefined ? all : all.slice(Math.max(0, all.length - Number(lines)))
     if (json) {
       const plain = shown.map((message) => ({ ...message, sequence: Number(message.sequence), us: Number(message.us) }))

@@ -4,14 +4,14 @@
 
 import { writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { BuilderError, exitStatus } from '../../initrd-builder/builder-error.ts'
+import { BuilderError, describeCause, exitStatus } from '../../initrd-builder/builder-error.ts'
 import { explainFile } from '../../initrd-builder/read/explain-file.ts'
 import { extractImage } from '../../initrd-builder/read/extract-image.ts'
 import { describeFile, listImage } from '../../initrd-builder/read/list-image.ts'
 import { resolveImagePath } from '../../initrd-builder/read/merge-segments.ts'
 import { readImage, type ReadImage } from '../../initrd-builder/read/read-image.ts'
 import { formatSummary, summarizeImage } from '../../initrd-builder/read/summarize-image.ts'
-import type { Command, CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
 import { formatCommandHelp } from './help.ts'
 import { describeParseError } from './option-list.ts'
 
@@ -59,6 +59,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     if (actions.length > 1) {
       throw new BuilderError('usage', 'Cannot inspect: more than one of --summary, --list, --extract, --why and --cat')
     }
+    if (flags.cat !== undefined && flags.json === true) throw new BuilderError('usage', 'Cannot inspect: --cat writes the bytes of the file, which --json cannot hold')
     const [path, extra] = positionals
     if (path === undefined) throw new BuilderError('usage', 'Cannot inspect: no image given')
     if (extra !== undefined) throw new BuilderError('usage', `Cannot inspect: unexpected argument '${extra}'`)
@@ -105,7 +106,7 @@ async function inspect(image: ReadImage, flags: Parsed['values'], io: CommandIo)
     if (file.type !== 'file') {
       throw new BuilderError('refused', `Cannot print '${file.path}' of image '${image.path}': it is a ${file.type}`)
     }
-    writeContent(file.data, io)
+    return writeContent(file.data, io)
   } else {
     const summary = summarizeImage(image)
     if (flags.json === true) json(summary)
@@ -118,9 +119,18 @@ function absent(image: ReadImage, path: string): BuilderError {
   return new BuilderError('system', `Cannot find '${path}' in image '${image.path}': ENOENT (No such file or directory)`)
 }
 
-/** Text goes the usual way; bytes that are no text cannot, so they go to the descriptor itself. */
-function writeContent(data: Uint8Array, io: CommandIo): void {
+/** Text goes the usual way; bytes that are no text cannot, so they go to the descriptor itself. Returns an exit status. */
+export function writeContent(data: Uint8Array, io: Pick<CommandIo, 'stdout'>, write = (from: number): number => writeSync(1, data, from)): number {
   const text = Buffer.from(data).toString('utf8')
-  if (Buffer.from(text).equals(data)) return io.stdout(text)
-  for (let offset = 0; offset < data.length;) offset += writeSync(1, data, offset)
+  if (Buffer.from(text).equals(data)) io.stdout(text)
+  else {
+    try {
+      for (let offset = 0; offset < data.length;) offset += write(offset)
+    } catch (cause) {
+      // A reader that has gone wants no message.
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return EXIT_SYSTEM
+      throw new BuilderError('system', `Cannot write to standard output: ${describeCause(cause)}`, { cause })
+    }
+  }
+  return EXIT_OK
 }

@@ -39,6 +39,7 @@ t.test('an alias that something built in answers to', async t => {
 })
 
 t.test('an image without any modules', async t => {
+  t.same(createModuleLoader(new FakeDeviceKernel(), '', { directory: '/x/lib/modules/K' }).load(['x']), ["Cannot load module 'x': it is not in '/x/lib/modules/K'"])
   t.same(createModuleLoader(new FakeDeviceKernel(), 'K').load(['x']), ["Cannot load module 'x': it is not in this image"])
 })
 

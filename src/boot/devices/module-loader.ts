@@ -89,7 +89,7 @@ export function createModuleLoader(kernel: DeviceKernel, kver: string, options: 
     if (found.modules.length === 0) {
       // The compressed copy that a machine returns to (keep=slim) has no modules; those of the first boot are loaded.
       const isThere = found.builtin || isBuiltinAlias(name) || kernel.exists(`/sys/module/${normalizeModuleName(name)}`)
-      return isThere ? null : `Cannot load module '${name}': it is not in this image`
+      return isThere ? null : `Cannot load module '${name}': ${options.directory === undefined ? 'it is not in this image' : `it is not in '${directory}'`}`
     }
     // What failed before is tried again: somebody asks for it by name, perhaps after mending the cause.
     for (const module of index().resolve(found.modules).modules) if (done.get(module.name) !== null) done.delete(module.name)
