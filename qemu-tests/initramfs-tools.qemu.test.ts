@@ -82,6 +82,7 @@ async function withDebian(series: (typeof KERNEL_SERIES)[number]): Promise<void>
 like "systemd finished starting" "$(cat /run/fulcrum-report.state)" '^(running|degraded)$'
 like "systemd knows when the initramfs began" "$(systemd-analyze time)" '\\(initrd\\)'
 is "one mount on /" "$(mounted_on /)" 1
+yes "systemd can see that the root was checked" test -e /run/initramfs/fsck-root
 `),
       expectation: { report: 'tap', end: 'poweroff', consoleHas: [/login: [^]*unmounted \/oldroot \(ext4[^]*old root taken down in \d+ ms: /], consoleLacks: [/fulcrum: Cannot (?!feed the watchdog)/] },
       afterwards: ([path = '']) => checkExt4(path, { offset: PARTITION_OFFSET }),

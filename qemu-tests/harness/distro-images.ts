@@ -51,6 +51,8 @@ cat > "$root/etc/initramfs-tools/scripts/init-premount/sleeper" <<'EOF'
 #!/bin/sh
 [ "$1" = prereqs ] && exit
 LEFT_BY_A_SCRIPT=1 sleep 100000 < /dev/null > /dev/null 2>&1 &
+# As its fsck would, which this image has not.
+touch /run/initramfs/fsck-root
 EOF
 chmod +x "$root/etc/initramfs-tools/scripts/init-premount/sleeper"
 chroot "$root" mkinitramfs -o /tmp/initrd.img ${kernel.release} >&2
