@@ -4,12 +4,11 @@
 // never changes on its own). Everything that can be refused is refused before a byte is written.
 
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { release } from 'node:os'
-import { dirname, join } from 'node:path'
-import { isSea } from 'node:sea'
+import { dirname } from 'node:path'
 import { KEPT_IMAGE } from '../src/facts/switch-types.ts'
-import { BuilderError, describeCause } from './builder-error.ts'
+import { BuilderError } from './builder-error.ts'
 import { addFeatures, type FeatureModules } from './add-features.ts'
 import { addDracutHooks, withHooksFeature } from './dracut-hooks/add-hooks.ts'
 import type { CompressorName } from './compressor-names.ts'
@@ -21,6 +20,7 @@ import { writeFileAtomically } from './io/atomic-file.ts'
 import { makeCollector, type Collector } from './io/collector.ts'
 import { chooseCompressor } from './io/compress.ts'
 import { rememberingDigest, type Digest } from './io/digest.ts'
+import { addProgram } from './io/add-program.ts'
 import { addInclude, addSecret } from './io/include.ts'
 import { keptImageProblem, makeKeptImage, QUICK_LIMIT } from './io/kept-image.ts'
 import { cacheDirectory } from './io/segment-cache.ts'
@@ -28,7 +28,6 @@ import { openSysroot, type Sysroot } from './io/sysroot.ts'
 import { usualModules } from './modules/generic-list.ts'
 import { readHostDevices, type HostPlaces, type WantedFeature } from './modules/host-devices.ts'
 import { hostResume } from './modules/host-resume.ts'
-import { isElf } from './elf/elf-file.ts'
 import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules } from './modules/module-files.ts'
 import { kmodWithoutZstd } from './modules/pack-modules.ts'
 import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
@@ -89,7 +88,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const collector = makeCollector(sysroot, tree)
   progress('collecting programs and libraries')
   addSkeleton(tree)
-  addBinary(options, context, tree, collector)
+  addProgram(options, context.env, tree, collector)
   const { mode, wanted, ...host } = chooseMode(options, context, kernel, sysroot)
   const named = withHooksFeature(options)
   const automatic = host.features.filter(({ name }) => !named.includes(name))
@@ -194,34 +193,6 @@ function kernelConfig({ sysroot, version }: KernelModules): string | undefined {
 function osName(sysroot: Sysroot): string | undefined {
   const text = (sysroot.readIfThere('/etc/os-release') ?? sysroot.readIfThere('/usr/lib/os-release'))?.toString('utf8')
   return /^PRETTY_NAME=(?:"(.*)"|'(.*)'|(.*))$/m.exec(text ?? '')?.slice(1).find(value => value !== undefined)
-}
-
-/** The executable, the addon beside it, and the libraries of both: what is the same in every image. */
-function addBinary(options: BuildOptions, { env }: BuildContext, tree: ImageTree, collector: Collector): void {
-  const binary = options.binary ?? env['FULCRUM_BINARY'] ?? (isSea() ? process.execPath : undefined)
-  if (binary === undefined) {
-    throw new BuilderError('usage', 'Cannot find the packed fulcrum binary: not running from it, give it by --binary')
-  }
-  const addonGuess = [join(dirname(binary), 'koffi.node'), join(dirname(binary), '../lib/fulcrum/koffi.node'), '/lib/fulcrum/koffi.node'].find(path => existsSync(path))
-  const addon = options.addon ?? env['FULCRUM_ADDON'] ?? addonGuess ?? join(dirname(binary), 'koffi.node')
-  const parts = [
-    { source: binary, path: '/bin/fulcrum', reason: 'fulcrum itself' },
-    { source: addon, path: '/lib/fulcrum/koffi.node', reason: 'fulcrum calls the kernel through it' },
-  ]
-  for (const { source, path, reason } of parts) {
-    const data = readPart(source)
-    if (!isElf(data)) throw new BuilderError('refused', `Cannot use '${source}' as '${path}': it is no ELF file, and an image with it would not boot; 'npm run build' makes both`)
-    tree.add(path, { type: 'file', mode: 0o755, data }, reason, 'constant')
-    collector.addNeeds(path, data, 'constant')
-  }
-}
-
-function readPart(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new BuilderError('system', `Cannot read '${path}': ${describeCause(cause)}`, { cause })
-  }
 }
 
 /** Adds features that nobody asked for by name: an error says why they were chosen. */

@@ -62,7 +62,7 @@ export interface Channels {
  * QEMU 7.2 crashes about one early boot in ten next to a cmpxchg16b. The others only cost time under emulation, a fifth
  * in all: a fifth level of page tables, stac and clac around each copy, and strings that are moved by bytes.
  */
-export const TEST_CPU = 'max,cx16=off,la57=off,smap=off,erms=off'
+const TEST_CPU = 'max,cx16=off,la57=off,smap=off,erms=off'
 
 /** Commas separate options inside one argument; a literal one is doubled. */
 function value(text: string): string {

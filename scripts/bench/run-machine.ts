@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import { qemuArguments, TEST_CPU } from '../../qemu-tests/harness/qemu-arguments.ts'
+import { qemuArguments } from '../../qemu-tests/harness/qemu-arguments.ts'
 import type { Machine } from '../../qemu-tests/harness/qemu-arguments.ts'
 import { tryTool } from '../setup/run-tool.ts'
 
@@ -20,6 +20,8 @@ const TIMEOUT_SECONDS = 240
  * here, so that a boot with a large image seems 190 ms longer than it is. No cmpxchg16b: qemu-arguments.ts.
  */
 export const BENCH_CPU = 'qemu64,-cx16,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand'
+
+const CHANNELS = { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } } as const
 
 /** Nothing is measured through the port of the tests, and every device costs the kernel time. */
 function withoutPort(argumentsOf: readonly string[]): string[] {
@@ -37,8 +39,20 @@ function steady(argument: string, keepWrites: boolean): string {
     if (!keepWrites) return `${argument},aio=io_uring`
     return `${argument.replace(',snapshot=on', '')},aio=native,cache.direct=on,cache.no-flush=on`
   }
-  if (argument === TEST_CPU) return BENCH_CPU
   return argument.startsWith('virtio-blk-pci,') ? `${argument},ioeventfd=off` : argument
+}
+
+/** The bench's processor, whichever the tests have. Throws when the arguments name none. */
+function withBenchCpu(argumentsOf: readonly string[]): string[] {
+  const at = argumentsOf.indexOf('-cpu')
+  if (at < 0) throw new Error("Cannot measure: QEMU's arguments have no '-cpu'")
+  return argumentsOf.with(at + 1, BENCH_CPU)
+}
+
+/** QEMU's arguments for a guest that is measured: runMachine's. */
+export function benchArguments(machine: Machine, keepWrites: boolean): string[] {
+  const plain = qemuArguments({ ...machine, icount: true }, CHANNELS)
+  return withBenchCpu(withoutPort(plain).map((argument) => steady(argument, keepWrites)))
 }
 
 /** Runs QEMU under the one lock of all QEMUs on this machine and returns what the guest wrote to ttyS0. */
@@ -54,8 +68,6 @@ function runQemu(argumentsOf: readonly string[], timeoutSeconds: number, before:
   return stdout
 }
 
-const CHANNELS = { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/null' } } as const
-
 /**
  * What the guest wrote to ttyS0 until it powered off. Waits for the one lock of all QEMUs on this machine.
  * @param keepWrites what the guest writes stays in its disks' files, which must be on a tmpfs that has O_DIRECT
@@ -63,8 +75,7 @@ const CHANNELS = { console: { kind: 'stdio' }, tap: { kind: 'file', path: '/dev/
  */
 export function runMachine(machine: Machine, keepWrites = false, timeoutSeconds = TIMEOUT_SECONDS): string {
   for (const disk of machine.disks ?? []) fs.readFileSync(disk.path)
-  const plain = qemuArguments({ ...machine, icount: true }, CHANNELS)
-  return runQemu(withoutPort(plain).map((argument) => steady(argument, keepWrites)), timeoutSeconds, beforeOthers())
+  return runQemu(benchArguments(machine, keepWrites), timeoutSeconds, beforeOthers())
 }
 
 /** The same guest by the clock of this machine: for work that is not measured. Others wait for the lock, so it too comes first. */
