@@ -623,13 +623,13 @@ ask_for_password() {
             ;;
     esac
     while [ "$_f_tries" -gt 0 ]; do
-        printf '%s: ' "$_f_prompt" >&2
-        stty -echo 2> /dev/null
-        IFS= read -r _f_password
-        _f_status=$?
-        stty echo 2> /dev/null
-        echo >&2
-        [ $_f_status -eq 0 ] || break
+        _f_read_password "$_f_prompt" || {
+            unset _f_password
+            warn "No password"
+            return 1
+        }
+        # Enter alone is no try, as where PID 1 asks; a file that is read in the place of a terminal may say so.
+        [ -n "$_f_password" ] || [ ! -t 0 ] || continue
         if printf '%s' "$_f_password" | eval "$_f_cmd"; then
             (umask 077 && printf '%s\n' "$_f_password" >> "$_f_state/passphrases") 2> /dev/null
             unset _f_password
@@ -640,6 +640,20 @@ ask_for_password() {
     unset _f_password
     warn "Wrong password"
     return 1
+}
+# _f_read_password PROMPT: into $_f_password. By fulcrum where there is a terminal: stars, ^U, ^C, the limit of rd.luks.timeout=.
+_f_read_password() {
+    if [ -t 0 ] && command -v fulcrum > /dev/null; then
+        _f_password=$(fulcrum ask --timeout "${FULCRUM_ASK_TIMEOUT:-0}" "$1")
+        return
+    fi
+    printf '%s: ' "$1" >&2
+    stty -echo 2> /dev/null
+    IFS= read -r _f_password
+    _f_status=$?
+    stty echo 2> /dev/null
+    echo >&2
+    return $_f_status
 }
 inst_hook() {
     _f_once=

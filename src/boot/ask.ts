@@ -193,13 +193,13 @@ function readAnswer(kernel: AskKernel, line: Line, timeoutMs: number | null, pri
 }
 
 /**
- * Asks on descriptors 0 and 1 and waits for Enter. `timeoutMs`: without a key for that long it gives up; null never.
+ * Asks on descriptors 0 and 1 (or `output`) and waits for Enter. `timeoutMs`: without a key for that long it gives up; null never.
  * Never throws. The caller overwrites the bytes when it has used them.
  */
-export function askPassphrase(kernel: AskKernel, question: string, timeoutMs: number | null): Answer {
+export function askPassphrase(kernel: AskKernel, question: string, timeoutMs: number | null, output: Fd = stdout): Answer {
   const print = (text: string): void => {
     try {
-      kernel.write(stdout, text)
+      kernel.write(output, text)
     } catch {
       // A console that only reads, or none: the answer says so.
     }

@@ -95,6 +95,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./modprobe.ts')).modprobeCommand,
   },
   {
+    name: 'ask', summary: 'ask for a passphrase on the terminal, and print it', group: 'Others', standsIn: false,
+    load: async () => (await import('./ask.ts')).askCommand,
+  },
+  {
     name: 'shutdown', summary: 'go back to the kept initramfs, unmount the root and stop the machine',
     group: 'Switching root', standsIn: true,
     load: async () => (await import('./shutdown.ts')).shutdownCommand,

@@ -101,6 +101,7 @@ export function createHookShell(state: BootState): HookShell | null {
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin:/lib/fulcrum/bin', HOME: '/', TERM: 'linux', NEWROOT: '/sysroot', hookdir: '/var/lib/dracut/hooks', FULCRUM_HOOKS_STATE: HOOKS_STATE,
     RDRETRY: String(Math.ceil((parameters.rootTimeoutMs ?? 180_000) / 1000)), FULCRUM_QUIET: parameters.logLevel === 'quiet' ? 'yes' : 'no', FULCRUM_HOOKS_VERBOSE: 'yes',
+    FULCRUM_ASK_TIMEOUT: String(Math.ceil((parameters.block.luks.timeoutMs ?? 0) / 1000)),
   }
   const call = (at: string, args: readonly string[], isSilent = false): number | null => {
     const run = (): ReturnType<Kernel['run']> =>
