@@ -161,14 +161,28 @@ like "/usr" "$(grep ' /usr nfs4 ' /proc/mounts) $(cat /usr/share/far)" '^10.0.2.
 const SILENT = `sync
 exec chroot /run/rootfs /bin/busybox sh -c 'busybox ip link set eth0 down; busybox sleep 2; exec /bin/fulcrum shutdown --force poweroff' > /dev/console 2>&1`
 
-async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none'): Promise<void> {
+/** A bond with one of its two ports, a bridge on it, and beside that a VLAN on the bond, which only has to be there. */
+const LINKS = 'bridge=br0:bond0 vlan=bond0.5:bond0 bond=bond0:eth0,eth1:mode=active-backup,miimon=100,primary=eth0 rd.net.timeout.carrier=2'
+const LINKED = `
+is "the bond has its options" "$(cat /sys/class/net/bond0/bonding/mode /sys/class/net/bond0/bonding/miimon /sys/class/net/bond0/bonding/slaves | tr '\\n' ' ')" "active-backup 1 100 eth0 "
+yes "the bridge is on the bond" test -e /sys/class/net/br0/brif/bond0
+like "the VLAN's number" "$(cat /proc/net/vlan/bond0.5)" 'VID: 5[^0-9]'
+like "the VLAN is on the bond" "$(cat /proc/net/vlan/bond0.5)" '^Device: bond0$'
+for port in eth0 bond0; do like "networkd leaves $port alone" "$(cat /run/systemd/network/70-fulcrum-$port.network)" 'Unmanaged=yes'; done`
+
+interface Extra {
+  readonly device?: string
+  readonly checks?: string
+}
+
+async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none', extra: Extra = {}): Promise<void> {
   await t.test(`${series}: NBD, ${how}`, async (t) => {
     const { path, check } = served()
     const port = await freePort()
     await boot(t, {
       name: `nbd-${series}`, kernel: ensureKernel(series), features: ['nbd'], append: append(port),
-      checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how)}
-is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0`,
+      checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how, extra.device)}
+is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0${extra.checks ?? ''}`,
       down: [/^fulcrum: unmounted \/oldroot \([\s\S]*^fulcrum: let go of \/dev\/nbd0/m],
       beside: () => serveNbd(path, port), afterwards: check,
     })
@@ -219,7 +233,7 @@ await nfs('6.12', (port) => `ip=dhcp root=nfs:10.0.2.2:/export:port=${port}`, 'd
 await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserver=10.0.2.3 root=/dev/nfs nfsroot=10.0.2.2:/export,vers=4.0,port=${port}`, 'none', 'enp0s2')
 await nfs3('6.12', { append: '', down: [/^fulcrum: unmounted \/oldroot\/usr \(nfs4 on [^]*^fulcrum: unmounted \/oldroot \(nfs on /m] })
 await nfs3('7.x', { append: '', leave: SILENT, down: [/the initramfs is entered without it[^]*old root taken down in \d+ ms, not all of it: [^\n]*its server does not answer, detached with \d mounts below it/] })
-await nbd('6.12', (port) => `${STATIC} root=nbd:10.0.2.2:${port}/root`, 'none')
+await nbd('6.12', (port) => `${STATIC.replace('eth0', 'br0')} ${LINKS} root=nbd:10.0.2.2:${port}/root`, 'none', { device: 'br0', checks: LINKED })
 await nbd('7.x', (port) => `ip=eth0:dhcp nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
 await iscsi('6.12', (port) => `${STATIC} root=iscsi:${target(port)}`, 'none')
 await iscsi('7.x', (port) => `netroot=iscsi:${target(port)} root=LABEL=net-root`, 'dhcp')
