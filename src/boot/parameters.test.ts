@@ -113,6 +113,7 @@ t.test('each word has its effect, and a bad value a problem and the default', as
 
 t.test('problems say what was expected, and guess', async (t) => {
   t.same(problems('rd.shell=maybe'), ["Cannot understand 'rd.shell=maybe': expected a boolean ('yes' or 'no'), ignoring"])
+  t.same(problems('fulcrum.nosuch'), ["Cannot find a parameter 'fulcrum.nosuch', ignoring"], 'nothing is near')
   t.same(problems('fulcrum.swich=move'), ["Cannot find a parameter 'fulcrum.swich' (did you mean 'fulcrum.switch'?), ignoring"])
   t.same(problems('init'), ["Cannot understand 'init' without a value: expected 'PATH' behind '=', ignoring"])
 })

@@ -164,13 +164,16 @@ function readSecrets(read: WordReader): string[] {
   return paths.filter((path) => path.startsWith('/'))
 }
 
+const OWN_PREFIX = 'fulcrum.'
+
 function misspelt(line: CommandLine): ParameterProblem[] {
-  const known = parameters.flatMap((p) => [p.key, ...p.aliases])
+  const known = parameters.flatMap((p) => [p.key, ...p.aliases]).flatMap((key) => (key.startsWith(OWN_PREFIX) ? [key.slice(OWN_PREFIX.length)] : []))
   const problems: ParameterProblem[] = []
   for (const word of line.words) {
-    if (!normalKey(word.key).startsWith('fulcrum.') || findParameter(word.key) !== undefined) continue
-    const guess = nearest(word.key, known)
-    const hint = guess === undefined ? '' : ` (did you mean '${guess}'?)`
+    if (!normalKey(word.key).startsWith(OWN_PREFIX) || findParameter(word.key) !== undefined) continue
+    // Only by what follows: the letters that all of them share bring no two nearer.
+    const guess = nearest(word.key.slice(OWN_PREFIX.length), known)
+    const hint = guess === undefined ? '' : ` (did you mean '${OWN_PREFIX}${guess}'?)`
     problems.push({ key: word.key, value: word.value, detail: `Cannot find a parameter '${word.key}'${hint}, ignoring` })
   }
   return problems
