@@ -18,6 +18,7 @@ echo "wanted: $(grep -c 'fulcrum keep /sysroot' "$image/usr/lib/systemd/system/i
 echo "switch: $(cat "$image/usr/bin/switch_root" | tail -n 1)"
 [ ! -e "$image/usr/bin/fulcrum" ] && echo "program: in the copy only"
 chroot "$root" unsquashfs -quiet -no-progress -d /tmp/kept /tmp/image/usr/lib/fulcrum/kept.squashfs > /dev/null
+echo "compressor: $(od -An -tu2 -j20 -N2 "$image/usr/lib/fulcrum/kept.squashfs")"
 echo "mode: $(stat -c %a "$root/tmp/kept")"
 mount -t proc proc "$root/tmp/kept/proc"
 echo "runs: $(chroot "$root/tmp/kept" /bin/sh -c '/shutdown --help; fulcrum --version')"
@@ -30,6 +31,7 @@ echo "left: $(ls "$root/tmp" "$root/var/tmp" | grep kept. || true)"
   t.match(said, /^wanted: 1$/m)
   t.match(said, /^switch: echo the switch_root of before$/m, 'systemd switches: its program stays')
   t.match(said, /^program: in the copy only$/m)
+  t.match(said, /^compressor: +5$/m, 'lz4: quick to come back to')
   t.match(said, /^mode: 700$/m)
   t.match(said, /^runs: .*shutdown[^]*fulcrum \d/m)
   t.match(said, /^from the copy: fulcrum \d/m)
