@@ -13,16 +13,17 @@ import { pack } from './pack.ts'
 import { prepareNode } from './prepare-node.ts'
 import { textAsset } from './text-asset.ts'
 import { koffiAddon, pinnedNode, projectRoot, projectVersion } from './project.ts'
+import { parseOrExit } from '../scripts/script-arguments.ts'
 
 const MAIN = path.join(projectRoot, 'src/main.ts')
-const { values } = parseArgs({
+const { values } = parseOrExit('build', () => parseArgs({
   options: {
     entry: { type: 'string', default: MAIN },
     out: { type: 'string', default: path.join(projectRoot, 'dist') },
     'no-library': { type: 'boolean', default: false },
     'no-code-cache': { type: 'boolean', default: false },
   },
-})
+}))
 
 function megabytes(size: number): string {
   return `${(size / 1e6).toFixed(1)} MB`

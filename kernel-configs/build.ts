@@ -25,6 +25,7 @@ import { TEST_PACKAGES } from '../scripts/setup/test-packages.ts'
 import { DEFAULT_FEATURES, kernelFeatures, withNeeds } from './features.ts'
 import { lostSymbols, mergeSymbols, parseConfig, parseFragment } from './parse-fragment.ts'
 import type { Fragment } from './parse-fragment.ts'
+import { tellFailure } from '../scripts/script-arguments.ts'
 
 const USAGE = `usage: node scripts/bootstrap.mjs kernel [--series 6.1|6.12|7.x] [--features NAME,…] [--jobs N] [--configure-only] [--no-boot] [--list]
 `
@@ -212,6 +213,5 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main()
 } catch (error) {
-  process.stderr.write(`fulcrum: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 111
+  process.exitCode = tellFailure('kernel', error)
 }

@@ -8,6 +8,7 @@ import { KEEP_USAGE, benchKeep } from './bench/keep.ts'
 import { SCALE_USAGE, benchScale } from './bench/scale.ts'
 import { SHUTDOWN_USAGE, benchShutdown } from './bench/shutdown.ts'
 import { SPAWN_USAGE, benchSpawn } from './bench/spawn.ts'
+import { tellFailure } from './script-arguments.ts'
 
 const USAGE = `usage: npm run bench -- [SUBJECT] [OPTION…]
 
@@ -44,6 +45,5 @@ async function main(args: string[]): Promise<void> {
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 111
+  process.exitCode = tellFailure('bench', error)
 }

@@ -14,6 +14,7 @@ import { scenarios } from '../qemu-tests/conformance/scenarios.ts'
 import { differences, tables } from '../qemu-tests/conformance/table.ts'
 import { KERNEL_SERIES } from './setup/kernel.ts'
 import type { KernelSeries } from './setup/kernel.ts'
+import { tellFailure } from './script-arguments.ts'
 
 const USAGE = `usage: npm run conformance -- [OPTION…]
 
@@ -92,6 +93,5 @@ async function main(args: string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`conformance: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 111
+  process.exitCode = tellFailure('conformance', error)
 }

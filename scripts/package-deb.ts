@@ -14,6 +14,7 @@ import { parseElf } from '../initrd-builder/elf/elf-file.ts'
 import { controlText, libraryDepends, newestGlibc, packageKinds } from './deb/packages.ts'
 import type { PackageKind } from './deb/packages.ts'
 import { runTool } from './setup/run-tool.ts'
+import { parseOrExit } from './script-arguments.ts'
 
 const project = resolve(import.meta.dirname, '..')
 
@@ -130,6 +131,6 @@ export function makePackages(dist: string, output: string, env: NodeJS.ProcessEn
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { values } = parseArgs({ options: { output: { type: 'string', default: join(project, 'dist') } } })
+  const { values } = parseOrExit('deb', () => parseArgs({ options: { output: { type: 'string', default: join(project, 'dist') } } }))
   for (const path of makePackages(join(project, 'dist'), resolve(values.output))) process.stdout.write(`${path}\n`)
 }

@@ -11,8 +11,9 @@ import { Reporter } from './testing/reporter.ts'
 import { runTestFile, signalGroup } from './testing/run-test-file.ts'
 import { TIERS, findTestFiles } from './testing/test-files.ts'
 import type { TestFile, Tier } from './testing/test-files.ts'
+import { parseOrExit } from './script-arguments.ts'
 
-const { values } = parseArgs({
+const { values } = parseOrExit('test', () => parseArgs({
   options: {
     only: { type: 'string' },
     tier: { type: 'string', multiple: true },
@@ -21,7 +22,7 @@ const { values } = parseArgs({
     'no-setup': { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
-})
+}))
 
 /** Where the guests of the second lane wait for each other, with `--guests 2`. */
 const SECOND_LOCK = '/tmp/qemu.second.lock'
