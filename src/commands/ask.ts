@@ -5,9 +5,8 @@
 
 import { askPassphrase } from '../boot/ask.ts'
 import { toFd } from '../kernel/kernel.ts'
-import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Command } from './command.ts'
-import { formatCommandHelp } from './help.ts'
-import { parseLeadingOptions } from './leading-options.ts'
+import { EXIT_FAILED, EXIT_OK, type Command } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 
 const stdout = toFd(1)
 const stderr = toFd(2)
@@ -31,18 +30,15 @@ What was typed before the question is thrown away.
 Exit status: 0 there is an answer, 1 none, 100 usage.
 `,
   run(args, io) {
-    const { flags, values, rest, problem } = parseLeadingOptions(args, { flags: ['h', 'help'], values: ['t', 'timeout'] })
-    const timeoutMs = readTimeout(values.get('timeout') ?? values.get('t'))
-    if (problem !== null || rest.length > 1 || timeoutMs === undefined) {
-      io.stderr(`fulcrum ask: ${problem ?? (timeoutMs === undefined ? 'the time-out is no number of seconds' : 'too many arguments')}\nTry 'fulcrum ask --help'\n`)
-      return EXIT_USAGE
-    }
-    if (flags.has('h') || flags.has('help')) {
-      io.stdout(formatCommandHelp(askCommand))
-      return EXIT_OK
-    }
+    // The first word ends the options: a question may begin with a dash behind '--'.
+    const { options, command } = parseOptionList(args, [{ name: 'timeout', kind: 'value', short: 't' }], 0)
+    const [question = 'Passphrase', extra] = command ?? []
+    if (extra !== undefined) throw new UsageError(`Cannot understand '${extra}': expected one question; quote it`)
+    const given = options.at(-1)?.value ?? undefined
+    const timeoutMs = readTimeout(given)
+    if (timeoutMs === undefined) throw new UsageError(`Cannot understand --timeout '${given ?? ''}': expected seconds`)
     const kernel = io.kernel()
-    const answer = askPassphrase(kernel, `${rest[0] ?? 'Passphrase'} [^C: none]: `, timeoutMs, stderr)
+    const answer = askPassphrase(kernel, `${question} [^C: none]: `, timeoutMs, stderr)
     if (answer.kind === 'typed') {
       kernel.write(stdout, answer.bytes)
       answer.bytes.fill(0)
