@@ -41,12 +41,14 @@ for (const series of ['6.12', '7.x'] as const) {
 
   await t.test(`${series}: a live medium with its changes on another disk`, async (t) => {
     const left = ownPath('scratch', `changes-${series}`, '.img')
+    // As fulcrum and dracut have it, and as Debian's overlayroot has it.
+    const [overlay, at] = series === '6.12' ? ['overlay=LABEL=CHANGES:/of/this', 'of/this'] : ['overlayroot=device:dev=LABEL=CHANGES,timeout=20,recurse=0', 'overlay']
     const boot = async (name: string, changes: string, checks: string): Promise<void> => {
       await bootScenario(t, {
         name: `live-${series}-${name}`,
         machine: {
           kernel: kernel.vmlinuz, initrd, memoryMiB: 768,
-          append: `${BASE_APPEND} root=live:CDLABEL=MEDIUM overlay=LABEL=CHANGES:/of/this fulcrum.switch=pivot`,
+          append: `${BASE_APPEND} root=live:CDLABEL=MEDIUM ${overlay} fulcrum.switch=pivot`,
           disks: [{ path: medium.path, bus: 'virtio', readOnly: true }, { path: changes, bus: 'virtio', writable: true }],
         },
         script: tapScript(rootChecks({ fileSystem: 'overlay', engine: 'pivot' }), FSTAB, checks) + LEAVE_ROOT,
@@ -68,7 +70,7 @@ for (const series of ['6.12', '7.x'] as const) {
 is "the image in the image" "$(cat /sys/block/loop0/loop/backing_file) $(cat /sys/block/loop1/loop/backing_file)" "/run/fulcrum/live/medium/LiveOS/squashfs.img /run/fulcrum/live/image/LiveOS/rootfs.img"
 is "permissions of /" "$(stat -c %a /)" "$(stat -c %a /run/fulcrum/overlay/lower)"
 echo kept > /var/written; rm /root/gone
-yes "it is on the disk" test -e /run/fulcrum/overlay/rw/of/this/var/written
+yes "it is on the disk" test -e /run/fulcrum/overlay/rw/${at}/var/written
 `)
     // That what was written is found again does not depend on the kernel.
     if (series !== '6.12') return
