@@ -1,5 +1,5 @@
 // Roots on block devices that are made of others: a mirror with a missing half, volumes on a mirror, thin and RAID volumes,
-// LUKS below and above them, btrfs on two devices and on one of them. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
+// LUKS below and above them, RAID 5 and 6 without what they can do without, a snapshot, a cache, btrfs on two devices and on one of them. No udev in the image: fulcrum starts Debian's tools. Each root is written to and
 // taken apart at the end, and the host finds every layer clean.
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
@@ -87,6 +87,29 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     ],
     lacks: [],
     check: (members) => members.slice(0, 2).flatMap((member) => examine(member).complaints),
+  },
+  'RAID 6 without two of its four disks, and /usr on a volume with a cache': {
+    series: '6.12',
+    disks: ['six1', 'six2', 'cache1'],
+    append: 'root=/dev/md/six',
+    has: [
+      /starting \/dev\/md127 although it is incomplete; it has \/dev\/vda, \/dev\/vdb/, /\/dev\/md127 \(raid6\) runs degraded: members 0, 3 of 0 to 3 are missing/,
+      /activating volume group 'cached'/, /unmounted \/oldroot\/usr \(ext4[^]*device mapper cached-usr\)/,
+      /unmounted \/oldroot \([^]*let go of \/dev\/md127/,
+    ],
+    lacks: [],
+    check: (members) => members.slice(0, 2).flatMap((member) => examine(member).complaints),
+  },
+  'a snapshot on RAID 5 without one of its three disks': {
+    series: '7.x',
+    disks: ['five1', 'five2'],
+    append: 'root=/dev/mapper/snaps-root',
+    has: [
+      /starting \/dev\/md127 although it is incomplete/, /\/dev\/md127 \(raid5\) runs degraded/,
+      /activating logical volume 'snaps\/root'/, /unmounted \/oldroot \([^]*device mapper snaps-root\)[^]*device mapper snaps-root-cow\)[^]*let go of \/dev\/md127/,
+    ],
+    lacks: [],
+    check: (members) => members.flatMap((member) => examine(member).complaints),
   },
   'one of two disks of btrfs': {
     series: '6.12',

@@ -77,6 +77,7 @@ interface Way {
   readonly networkOf?: () => number
   /** The way back, instead of the usual one. */
   readonly leave?: string
+  readonly network?: 'ipv6'
 }
 
 async function boot(t: Test, way: Way): Promise<void> {
@@ -84,7 +85,7 @@ async function boot(t: Test, way: Way): Promise<void> {
   await bootScenario(t, {
     name: `network-${name}`,
     machine: {
-      kernel: kernel.vmlinuz, memoryMiB: 640, network: true,
+      kernel: kernel.vmlinuz, memoryMiB: 640, network: way.network ?? true,
       initrd: await testImage(kernel, { sysroot, features: way.features }),
       append: `${BASE_APPEND} rw rd.timeout=120 fulcrum.switch=pivot ${way.append}`,
     },
@@ -161,6 +162,10 @@ like "/usr" "$(grep ' /usr nfs4 ' /proc/mounts) $(cat /usr/share/far)" '^10.0.2.
 const SILENT = `sync
 exec chroot /run/rootfs /bin/busybox sh -c 'busybox ip link set eth0 down; busybox sleep 2; exec /bin/fulcrum shutdown --force poweroff' > /dev/console 2>&1`
 
+/** An address by a router's advertisements beside the other one: QEMU's router has fec0::/64. */
+const ADVERTISED = `
+like "the advertised address" "$(ip -6 addr show dev eth0)" 'inet6 fec0:'`
+
 /** A bond with one of its two ports, a bridge on it, and beside that a VLAN on the bond, which only has to be there. */
 const LINKS = 'bridge=br0:bond0 vlan=bond0.5:bond0 bond=bond0:eth0,eth1:mode=active-backup,miimon=100,primary=eth0 rd.net.timeout.carrier=2'
 const LINKED = `
@@ -173,6 +178,7 @@ for port in eth0 bond0; do like "networkd leaves $port alone" "$(cat /run/system
 interface Extra {
   readonly device?: string
   readonly checks?: string
+  readonly network?: 'ipv6'
 }
 
 async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how: 'dhcp' | 'none', extra: Extra = {}): Promise<void> {
@@ -181,6 +187,7 @@ async function nbd(series: '6.12' | '7.x', append: (port: number) => string, how
     const port = await freePort()
     await boot(t, {
       name: `nbd-${series}`, kernel: ensureKernel(series), features: ['nbd'], append: append(port),
+      ...(extra.network === undefined ? {} : { network: extra.network }),
       checks: `${rootChecks({ fileSystem: 'ext4', engine: 'pivot' })}${network(how, extra.device)}
 is "the device" "$(awk '$2 == "/" { print $1 }' /proc/mounts)" /dev/nbd0${extra.checks ?? ''}`,
       down: [/^fulcrum: unmounted \/oldroot \([\s\S]*^fulcrum: let go of \/dev\/nbd0/m],
@@ -234,6 +241,6 @@ await nfs('7.x', (port) => `ip=10.0.2.15::10.0.2.2:24:guest:enp0s2:none nameserv
 await nfs3('6.12', { append: '', down: [/^fulcrum: unmounted \/oldroot\/usr \(nfs4 on [^]*^fulcrum: unmounted \/oldroot \(nfs on /m] })
 await nfs3('7.x', { append: '', leave: SILENT, down: [/the initramfs is entered without it[^]*old root taken down in \d+ ms, not all of it: [^\n]*its server does not answer, detached with \d mounts below it/] })
 await nbd('6.12', (port) => `${STATIC.replace('eth0', 'br0')} ${LINKS} root=nbd:10.0.2.2:${port}/root`, 'none', { device: 'br0', checks: LINKED })
-await nbd('7.x', (port) => `ip=eth0:dhcp nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp')
+await nbd('7.x', (port) => `ip=eth0:dhcp ip=eth0:auto6 nbdroot=10.0.2.2:${port}/root root=/dev/nbd0 rootfstype=ext4`, 'dhcp', { network: 'ipv6', checks: ADVERTISED })
 await iscsi('6.12', (port) => `${STATIC} root=iscsi:${target(port)}`, 'none')
 await iscsi('7.x', (port) => `netroot=iscsi:${target(port)} root=LABEL=net-root`, 'dhcp')

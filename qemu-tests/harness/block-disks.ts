@@ -4,7 +4,9 @@
 // root. `lvm1`, `lvm2`: volume group `vg0` with a /usr in a thin pool. `mirror1`, `mirror2`: a mirror with the root on
 // it, by itself. `btrfs1`, `btrfs2`: a /usr in one file system on two devices. `deep1`, `deep2`: a mirror, on it LUKS, in
 // that volume group `deep` with the root. `raid1`, `raid2`: volume group `pair` with a /usr that is a RAID volume.
-// `twin1`, `twin2`: a root in btrfs with everything on both.
+// `twin1`, `twin2`: a root in btrfs with everything on both. `five1`, `five2`: two of three of a RAID 5, on it volume group
+// `snaps` with a snapshot as the root. `six1`, `six2`: two of four of a RAID 6 with the root; the others were in the maker's
+// memory. `cache1`: volume group `cached` with a /usr that has a cache.
 import { writeKnownFiles } from './check-ext4.ts'
 import type { KnownFile } from './check-ext4.ts'
 import { diskImage } from './disk-images.ts'
@@ -15,7 +17,7 @@ import type { Tree } from './tree.ts'
 
 /** The key file of the encrypted root. */
 export const KEY = 'the key of the tests'
-const NAMES = ['stack1', 'stack2', 'lvm1', 'lvm2', 'mirror1', 'mirror2', 'btrfs1', 'btrfs2', 'deep1', 'deep2', 'raid1', 'raid2', 'twin1', 'twin2'] as const
+const NAMES = ['stack1', 'stack2', 'lvm1', 'lvm2', 'mirror1', 'mirror2', 'btrfs1', 'btrfs2', 'deep1', 'deep2', 'raid1', 'raid2', 'twin1', 'twin2', 'five1', 'five2', 'six1', 'six2', 'cache1'] as const
 
 export type BlockDisk = (typeof NAMES)[number]
 
@@ -78,6 +80,31 @@ mount -t ext4 -o ro $source4 /run/from
 mount -t btrfs $twin1 /run/to
 cp -a /run/from/. /run/to/
 umount /run/to /run/from
+
+for lost in 1 2 3; do
+  truncate -s 72M /run/lost$lost
+  losetup /dev/loop$lost /run/lost$lost
+done
+mdadm --create /dev/md/five --run --metadata=1.2 --bitmap=none --homehost=any --name=five --level=5 --raid-devices=3 --assume-clean $five1 /dev/loop1 $five2
+pvcreate -qq -y /dev/md/five
+vgcreate -qq snaps /dev/md/five
+lvcreate -qq -y -L 68m -n origin snaps
+dd if=$source4 of=/dev/snaps/origin bs=1M conv=fsync
+lvcreate -qq -y -s -L 24m -n root snaps/origin
+vgchange -an snaps
+mdadm --stop /dev/md/five
+
+mdadm --create /dev/md/six --run --metadata=1.2 --bitmap=none --homehost=any --name=six --level=6 --raid-devices=4 --assume-clean /dev/loop2 $six1 $six2 /dev/loop3
+dd if=$source5 of=/dev/md/six bs=1M conv=fsync
+mdadm --stop /dev/md/six
+
+pvcreate -qq -y $cache1
+vgcreate -qq cached $cache1
+lvcreate -qq -y -L 36m -n usr cached
+lvcreate -qq -y --type cache-pool -L 16m --poolmetadatasize 8m --poolmetadataspare n -n fast cached
+lvconvert -qq -y --type cache --cachepool cached/fast cached/usr
+dd if=$source1 of=/dev/cached/usr bs=1M conv=fsync
+vgchange -an cached
 `
 
 /** What the root's init writes before it ends. */
@@ -110,13 +137,14 @@ export async function blockDisks(): Promise<MadeDisks<BlockDisk>> {
     diskImage({ fileSystem: 'ext4', tree: fstab('LABEL=btrfs-usr /usr btrfs defaults 0 0'), label: 'mirror-root' }),
     diskImage({ fileSystem: 'ext4', tree: fstab('/dev/pair/usr /usr ext4 defaults 0 0'), label: 'deep-root' }),
     diskImage({ fileSystem: 'ext4', tree: fstab('LABEL=twin / btrfs defaults 0 0'), label: 'twin-root' }),
+    diskImage({ fileSystem: 'ext4', tree: fstab('/dev/cached/usr /usr ext4 defaults 0 0'), label: 'six-root' }),
   ]
   return madeDisks({
     name: 'block',
     disks: NAMES.map((name) => ({ name, sizeMiB: /^(btrfs|twin)/.test(name) ? 128 : 72 })),
     sources: sources.map(({ path }) => path),
-    programs: ['mdadm', 'lvm', 'pvcreate', 'vgcreate', 'vgchange', 'lvcreate', 'lvchange', 'dmsetup', 'thin_check', 'cryptsetup', 'mkfs.btrfs', 'btrfs'],
-    modules: ['raid1', 'dm_mod', 'dm_raid', 'dm_crypt', 'dm_thin_pool', 'dm_snapshot', 'algif_skcipher', 'xts', 'aes_generic', 'ext4', 'btrfs'],
-    script: SCRIPT,
+    programs: ['mdadm', 'lvm', 'pvcreate', 'vgcreate', 'vgchange', 'lvcreate', 'lvchange', 'lvconvert', 'dmsetup', 'thin_check', 'cache_check', 'cryptsetup', 'mkfs.btrfs', 'btrfs'],
+    modules: ['raid1', 'raid456', 'loop', 'dm_mod', 'dm_raid', 'dm_crypt', 'dm_thin_pool', 'dm_snapshot', 'dm_cache', 'dm_cache_smq', 'algif_skcipher', 'xts', 'aes_generic', 'ext4', 'btrfs'],
+    script: SCRIPT, memoryMiB: 768,
   })
 }
