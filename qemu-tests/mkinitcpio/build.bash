@@ -67,9 +67,6 @@ add_systemd() {
     for file in /etc/{passwd,group,os-release,ld.so.cache}; do
         add_file "$file"
     done
-<<<<<<< HEAD
-    # Nobody logs in there, and the journal is the root's.
-=======
     # Units that mkinitcpio would not put in either: only udev, the journal and what makes devices.
     for file in "$BUILDROOT"/usr/lib/systemd/system/{sysinit,sockets,local-fs,basic,timers,paths}.target.wants/*; do
         case ${file##*/} in
@@ -78,7 +75,6 @@ add_systemd() {
         esac
     done
     # Nobody logs in there.
->>>>>>> 81614dc (mkinitcpio's variant with systemd is booted; docs say which dracut was booted where)
     rm -f "$BUILDROOT"/usr/lib/systemd/system-generators/systemd-{gpt-auto,getty,debug,tpm2,ssh}*
     printf '%s\n' virtio_pci virtio_blk ext4 >> "$BUILDROOT/modules.list"
 }

@@ -280,6 +280,9 @@ t.test('the tree', async (t) => {
   }
   t.same(of(`"resolved": ${'"http'}s://x/y.tgz"`, 'package-lock.json'), ['registry'])
   t.same(of('see https://www.kernel.org/doc and debian.org, the registry of modules'), [])
+  t.same(of(`a\n${'<'.repeat(7)} HEAD\nb\n`, 'x.bash'), ['conflict'])
+  t.same(of(`a\n${'>'.repeat(7)} 0d7208f (a change)\n`, 'x.bash'), ['conflict'])
+  t.same(of(`cat <<<< HEAD; ${'='.repeat(7)}`, 'x.bash'), [])
   t.same(of('\x7fELF\0\0'), ['tree'])
   t.same(of('x'.repeat(500_000)), ['tree'])
   t.same(of('x'.repeat(500_000), 'package-lock.json'), [])

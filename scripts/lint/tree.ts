@@ -1,10 +1,14 @@
 // The rules about the checkout as a whole: no host of a package registry or mirror in any file, nothing generated or
-// binary in the tree. It walks the folder instead of asking git, so that it also works in an unpacked archive.
+// binary in the tree, no merge left half done. It walks the folder instead of asking git, so that it also works in an
+// unpacked archive.
 
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Finding } from './finding.ts'
 import { lineOf } from './finding.ts'
+
+/** What git puts before and after the two sides of a conflict. */
+const CONFLICT = /^(?:<{7}|>{7}) .*$/m
 
 export interface TreeFile {
   /** Relative to the checkout. */
@@ -81,6 +85,15 @@ export function treeFindings(file: TreeFile): Finding[] {
       line: lineOf(content, match.index),
       rule: 'registry',
       message: `Cannot name a registry or mirror: '${match[0]}'`,
+    })
+  }
+  const marker = CONFLICT.exec(content)
+  if (marker !== null) {
+    found.push({
+      path: file.path,
+      line: lineOf(content, marker.index),
+      rule: 'conflict',
+      message: `Cannot keep a conflict of a merge: '${marker[0].trim()}'`,
     })
   }
   return found
