@@ -1,8 +1,8 @@
 #!/bin/bash
 # Makes an image as mkinitcpio(8) documents it, for hooks to be tested: Debian has no mkinitcpio. Our own text, by the man
 # page: the functions that an install file may call, in $BUILDROOT, and the lists of runtime hooks in /config.
-# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install; 'systemd' makes systemd init of the image, where
-# the tree has it, else it stands for that. $KERNELVERSION: whose modules are put in, where the image has such.
+# usage: build.bash BUILDROOT HOOK...      hooks are in /etc/initcpio/install; 'systemd' stands for its being init of the image.
+# $KERNELVERSION: the image is to be booted by this kernel: its modules are put in, and with 'systemd' the tree's systemd itself.
 
 set -eu
 BUILDROOT=$1
@@ -81,7 +81,7 @@ add_systemd() {
 
 for hook in "$@"; do
     if [[ $hook == systemd ]]; then
-        if [[ -x /usr/lib/systemd/systemd ]]; then add_systemd; else add_file /bin/true /usr/lib/systemd/systemd; fi
+        if [[ -n ${KERNELVERSION:-} ]]; then add_systemd; else add_file /bin/true /usr/lib/systemd/systemd; fi
         continue
     fi
     unset -f build help
