@@ -644,7 +644,7 @@ ask_for_password() {
 # _f_read_password PROMPT: into $_f_password. By fulcrum where there is a terminal: stars, ^U, ^C, the limit of rd.luks.timeout=.
 _f_read_password() {
     if [ -t 0 ] && command -v fulcrum > /dev/null; then
-        _f_password=$(fulcrum ask --timeout "${FULCRUM_ASK_TIMEOUT:-0}" "$1")
+        _f_password=$(fulcrum ask --timeout "${FULCRUM_ASK_TIMEOUT:-0}" -- "$1")
         return
     fi
     printf '%s: ' "$1" >&2
