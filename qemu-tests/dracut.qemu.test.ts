@@ -60,6 +60,16 @@ chroot /run/initramfs /usr/bin/fulcrum shutdown poweroff --timeout 3 > /dev/cons
 sleep 300
 `
 
+/** The first time: back into the initramfs and forward again. Its /init is dracut's, which runs a second time. */
+const RETURN_ONCE = `
+if [ ! -e /var/returned ]; then
+  mount -o remount,rw /; touch /var/returned; mount -o remount,ro /
+  exec chroot /run/rootfs /usr/bin/fulcrum return --timeout 3 > /dev/console 2>&1
+fi
+is "returns in the record" "$(record returns)" 1
+is "one mount on /" "$(mounted_on /)" 1
+`
+
 /** These end by a shutdown in the middle of their script, so that what it found is looked at here. */
 async function bootAndLeave(t: Test, spec: GuestSpec): Promise<void> {
   const { report } = await bootScenario(t, spec)
@@ -67,22 +77,30 @@ async function bootAndLeave(t: Test, spec: GuestSpec): Promise<void> {
   t.ok(report.points.length > 10, `${report.points.length} checks in the guest`)
 }
 
-async function shell(release: DracutRelease, series: '6.12' | '7.x', by: 'install' | 'tree'): Promise<void> {
+interface Shell {
+  readonly release: DracutRelease
+  readonly series: '6.12' | '7.x'
+  readonly by: 'install' | 'tree'
+  readonly keep: 'full' | 'slim'
+  readonly first?: string
+}
+
+async function shell({ release, series, by, keep, first = '' }: Shell): Promise<void> {
   await t.test(`dracut of ${release}, shell, ${series}: the switch is ours, by pivot`, async (t) => {
     const kernel = ensureKernel(series)
     const disk = diskImage({ fileSystem: 'ext4', table: 'none', tree: root, label: 'dracut', sizeMiB: 64 })
     await bootAndLeave(t, {
       name: `dracut-shell-${release}-${series}`,
       machine: {
-        kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'shell', by }), memoryMiB: 768,
+        kernel: kernel.vmlinuz, initrd: dracutImage({ release, kernel, init: 'shell', by, ...(keep === 'full' ? {} : { conf: `fulcrum_keep=${keep}` }) }), memoryMiB: 768,
         append: `${BASE_APPEND} ${specifier(disk, 'LABEL')} ro rd.retry=20 ${RULES}`,
         disks: [{ path: disk.path, bus: 'virtio', writable: true }],
       },
-      script: tapScript(mountChecks('ext4'), `
+      script: tapScript(first, mountChecks('ext4'), `
 is "the record is fulcrum's, engine" "$(record engine)" pivot
-is "kept" "$(record keep)" full
+is "kept" "$(record keep)" ${keep}
 yes "root in the record" grep -q '"type": "ext4"' /run/fulcrum/boot.json
-yes "what is kept is dracut's" test -e /run/rootfs/usr/lib/dracut/modules.txt
+${keep === 'full' ? 'yes "what is kept is dracut\'s" test -e /run/rootfs/usr/lib/dracut/modules.txt' : 'is "what is kept is a copy" "$(type_of /run/rootfs)" squashfs'}
 like "dracut's own words of init" "$(tr '\\0' ' ' < /proc/1/cmdline)" '/sbin/init'
 `, POLICY, KEPT, LEAVE),
       expectation: { report: 'none', end: 'poweroff', consoleLacks: [/rescue/, /Cannot/], consoleHas: [/old root taken down/] },
@@ -147,7 +165,7 @@ is "units that failed" "$(systemctl --failed --no-legend --plain)" ""
   })
 }
 
-await shell('bookworm', '6.12', 'tree')
+await shell({ release: 'bookworm', series: '6.12', by: 'tree', keep: 'full', first: RETURN_ONCE })
 await systemd('bookworm', '7.x', 'tree')
-await shell('sid', '7.x', 'install')
+await shell({ release: 'sid', series: '7.x', by: 'install', keep: 'slim' })
 await debian('trixie', '6.12')
