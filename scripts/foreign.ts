@@ -22,7 +22,7 @@ each test is kept in the cache; --report prints them all.
 ${suites.map(({ name, tests, what }) => `\n  ${name}: ${what}\n      ${tests.join(' ')}`).join('')}
 `
 
-/** Status 111 when a test failed with fulcrum in place, and passes, or was not run, with the original. */
+/** Status 111 when a test failed with fulcrum in place, 130 when interrupted. */
 async function runTests(suite: Suite, { tests, ways, limitMinutes, isJson }: Words): Promise<number> {
   const version = suite.version()
   const outcomes: Outcome[] = []

@@ -85,7 +85,7 @@ export function mkinitcpioSystemdImage(kernel: Kernel): string {
   if (existsSync(output)) return output
   runInCopy(ensureDracutTree('trixie'), `
 # As the hook calls it, but quicker: 60 MB of memory in a guest are nothing, half a minute of every run of the tests is.
-printf '#!/bin/sh\\nexec /usr/bin/mksquashfs "$@" -Xcompression-level 1\\n' > "$root/usr/local/bin/mksquashfs"
+printf '#!/bin/sh\\nfor a; do shift; [ "$a" = -Xhc ] || set -- "$@" "$a"; done; exec /usr/bin/mksquashfs "$@"\\n' > "$root/usr/local/bin/mksquashfs"
 chmod +x "$root/usr/local/bin/mksquashfs"
 chroot "$root" /tmp/dist/fulcrum install mkinitcpio > /dev/null
 mkdir -p "$root/usr/lib/modules/${kernel.release}"

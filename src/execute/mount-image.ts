@@ -6,7 +6,7 @@
 import { LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, LOOP_CLR_FD, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loopConfig } from '../abi/loop.ts'
 import { MS_RDONLY } from '../abi/mount.ts'
 import { BLKRASET, O_RDONLY, O_RDWR } from '../abi/process.ts'
-import { isErrno } from '../kernel/errors.ts'
+import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 
 type LoopDoors = Pick<Kernel, 'open' | 'close' | 'ioctl'>
@@ -67,7 +67,7 @@ function attach<T>(kernel: LoopDoors, file: string, flags: number, use: (device:
  */
 export function mountImage(kernel: Doors, file: string, target: string, fstype: string): string {
   return withLoopDevice(kernel, file, true, (device, fd) => {
-    kernel.ioctl(fd, BLKRASET, 0)
+    attempt(() => kernel.ioctl(fd, BLKRASET, 0))
     kernel.mount(device, target, fstype, MS_RDONLY, null)
     return device
   })
