@@ -5,7 +5,7 @@
 
 import { execFileSync } from 'node:child_process'
 import {
-  chmodSync, chownSync, lchownSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync,
+  chmodSync, chownSync, lchownSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BuilderError, describeCause } from '../builder-error.ts'
@@ -19,9 +19,30 @@ export interface ExtractResult {
   readonly warnings: readonly string[]
 }
 
-/** Extracts into `directory`, which must not exist or be empty. Throws BuilderError. */
+/** Extracts into `directory`, which must not exist or be empty; a failure leaves it so. Throws BuilderError. */
 export function extractImage(files: ReadonlyMap<string, ImageFile>, directory: string): ExtractResult {
-  prepareDirectory(directory)
+  const made = prepareDirectory(directory)
+  try {
+    return writeTree(files, directory)
+  } catch (error) {
+    const left = removeAgain(directory, made)
+    if (!(error instanceof BuilderError) || left === null) throw error
+    throw new BuilderError(error.kind, `${error.message}; what was extracted before stays there: ${left}`, { cause: error })
+  }
+}
+
+/** Removes what was written, and the directories from `made` on. Null, or why that could not be. */
+function removeAgain(directory: string, made: string | undefined): string | null {
+  try {
+    if (made === undefined) for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
+    else rmSync(made, { recursive: true, force: true })
+    return null
+  } catch (cause) {
+    return describeCause(cause)
+  }
+}
+
+function writeTree(files: ReadonlyMap<string, ImageFile>, directory: string): ExtractResult {
   const isRoot = process.getuid?.() === 0
   const warnings: string[] = []
   const order: readonly ImageFile['type'][] = ['directory', 'file', 'char', 'block', 'fifo', 'socket', 'unknown', 'symlink']
@@ -38,14 +59,19 @@ export function extractImage(files: ReadonlyMap<string, ImageFile>, directory: s
       throw new BuilderError('system', `Cannot extract '${file.path}' to '${path}': ${describeCause(cause)}`, { cause })
     }
   }
-  finishDirectories(sorted, directory)
+  try {
+    finishDirectories(sorted, directory)
+  } catch (cause) {
+    throw new BuilderError('system', `Cannot extract to '${directory}': ${describeCause(cause)}`, { cause })
+  }
   return { directory, files: written, warnings }
 }
 
-function prepareDirectory(directory: string): void {
+/** The first directory that it had to make, for all below it. */
+function prepareDirectory(directory: string): string | undefined {
   try {
-    mkdirSync(directory, { recursive: true })
-    if (readdirSync(directory).length === 0) return
+    const made = mkdirSync(directory, { recursive: true })
+    if (readdirSync(directory).length === 0) return made
   } catch (cause) {
     throw new BuilderError('system', `Cannot extract to '${directory}': ${describeCause(cause)}`, { cause })
   }

@@ -147,6 +147,16 @@ t.test('extraction refuses a directory that has something in it', async t => {
   t.equal(readFileSync(join(out, 'file'), 'utf8'), 'mine')
 })
 
+t.test('extraction that fails leaves nothing', async t => {
+  const base = t.testdir({ empty: {} })
+  const files = mergeSegments([archiveEntries(directory('a', 0o555), file('a/b', 'x'), link('c', '/a'), file('n'.repeat(256), 'x'))])
+  const message = /^Cannot extract '\/n+' to '.*': .*ENAMETOOLONG[^;]*$/
+  t.throws(() => extractImage(files, join(base, 'empty')), { message })
+  t.same(readdirSync(join(base, 'empty')), [], 'one that was there stays, and is empty')
+  t.throws(() => extractImage(files, join(base, 'new/er')), { message })
+  t.same(readdirSync(base), ['empty'], 'those that were made are gone')
+})
+
 const foreign = archiveEntries(
   directory('usr/lib/modules'), directory('usr/lib/modules/6.1'), link('lib', 'usr/lib'), directory('usr'), directory('usr/lib'),
   file('usr/bin/app', makeElf({ interpreter: '/lib/ld.so', needed: ['libx.so.1'] })), link('usr/lib/libx.so.1', 'libx.so.1.2'),

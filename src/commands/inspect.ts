@@ -27,6 +27,7 @@ lz4, bzip2, lzma or lzo. Without an option it prints a summary of what is in it 
   -h, --help               show this help
 
 Extraction never leaves DIR, whatever paths and links the image has. Device nodes need root.
+One that fails removes what it has written.
 Exit status: 0 done, 100 usage error, 111 system failure, 112 refused.
 `
 
