@@ -68,6 +68,10 @@ t.test('mounts diff: two saved ones, exit status as of diff(1)', async (t) => {
   t.match(JSON.parse(run(['diff', '--json', '/b', '/a']).out), { removed: [{ mountPoint: '/tmp' }], added: [] })
   t.match(run(['diff', '/a']), { status: 100, err: /expected two files/ })
   t.match(run(['diff', '/a', '/none']), { status: 111, err: /Cannot read mounts from '\/none': .*ENOENT/ })
+  k.writeFile('/empty', '\n')
+  k.writeFile('/passwd', 'root:x:0:0::/root:/bin/sh\n')
+  t.match(run(['diff', '/empty', '/a']), { status: 100, out: '', err: /Cannot read mounts from '\/empty': expected the output of 'fulcrum mounts --json' .*: it is empty$/m })
+  t.match(run(['diff', '/a', '/passwd']), { status: 100, out: '', err: /Cannot read mounts from '\/passwd': expected .*: Cannot parse mountinfo line 'root:x:/ })
 })
 
 t.test('mounts: --all-namespaces and --busy say what they cannot be used with', async (t) => {

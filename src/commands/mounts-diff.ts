@@ -10,12 +10,13 @@ import { errorLine } from '../kernel/errors.ts'
 import { EXIT_FAILED, EXIT_OK, EXIT_SYSTEM, type CommandIo } from './command.ts'
 import { parseOptionList, UsageError } from './option-list.ts'
 
-/** Throws Error with the file and the reason. */
+/** Throws SyscallError for a file that cannot be read, UsageError for one with something else in it. */
 function load(io: CommandIo, path: string): SavedMounts {
+  const content = io.kernel().readText(path)
   try {
-    return parseSaved(io.kernel().readText(path))
+    return parseSaved(content)
   } catch (error) {
-    throw new Error(`Cannot read mounts from '${printable(path)}': ${printable(errorLine(error))}`)
+    throw new UsageError(`Cannot read mounts from '${printable(path)}': expected the output of 'fulcrum mounts --json' or a copy of /proc/PID/mountinfo: ${printable(errorLine(error))}`)
   }
 }
 
@@ -25,12 +26,16 @@ export function runDiff(args: readonly string[], io: CommandIo): number {
   const json = options.length > 0
   const [a, b, ...more] = [...words, ...(command ?? [])]
   if (a === undefined || b === undefined || more.length > 0) throw new UsageError('Cannot compare: expected two files of fulcrum mounts --json')
+  let path = a
   try {
-    const diff = diffMounts(load(io, a), load(io, b))
+    const before = load(io, a)
+    path = b
+    const diff = diffMounts(before, load(io, b))
     io.stdout(json ? `${safeJson(diffToJson(diff))}\n` : diffLines(diff).map((line) => `${line}\n`).join(''))
     return isSame(diff) ? EXIT_OK : EXIT_FAILED
   } catch (error) {
-    io.stderr(`fulcrum mounts diff: ${errorLine(error)}\n`)
+    if (error instanceof UsageError) throw error
+    io.stderr(`fulcrum mounts diff: Cannot read mounts from '${printable(path)}': ${printable(errorLine(error))}\n`)
     return EXIT_SYSTEM
   }
 }

@@ -105,6 +105,7 @@ t.test('saved and read back', async (t) => {
   t.throws(() => parseSaved('{"format":"fulcrum-mounts","version":1,"mounts":[{"id":1}]}'), /'parentId' is missing/)
   t.throws(() => parseSaved('{"format":"fulcrum-mounts","version":1}'), /'mounts' is missing/)
   t.throws(() => parseSaved('nonsense'), /Cannot parse mountinfo/)
+  t.throws(() => parseSaved('\n'), /it is empty/)
 })
 
 /** How often the ids and mount points of n mounts are read to make the tree and its words. */

@@ -99,6 +99,7 @@ function recordFrom(value: unknown): MountRecord {
 
 /** Reads what `--json` printed, or a copy of /proc/PID/mountinfo. Throws Error that says what is wrong with it. */
 export function parseSaved(content: string): SavedMounts {
+  if (content.trim() === '') throw new Error('it is empty')
   if (!content.trimStart().startsWith('{')) return { tree: buildMountTree(parseMountInfo(content).map(recordOf), 'mountinfo'), boot: null }
   const value: unknown = JSON.parse(content)
   if (!isFields(value) || value['format'] !== FORMAT || value['version'] !== 1) throw new Error(`it is not the JSON of fulcrum mounts, version 1`)
