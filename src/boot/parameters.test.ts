@@ -59,6 +59,9 @@ t.test('each word has its effect, and a bad value a problem and the default', as
     ['rootdelay=100', { rootTimeoutMs: 100_000, rootDelayMs: 100_000 }, 0],
     ['rootdelay=5', { rootTimeoutMs: 90_000, rootDelayMs: 5000 }, 0],
     ['init=/bin/sh', { init: '/bin/sh' }, 0],
+    ['init=sh', { init: '/sh' }, 1],
+    ['rootfstype=', {}, 1],
+    ['rootfstype=ext4 rootfstype=', {}, 0],
     ['quiet', { logLevel: 'quiet' }, 0],
     ['quiet debug', { logLevel: 'debug' }, 0],
     ['debug fulcrum.log=quiet', { logLevel: 'quiet' }, 0],
@@ -115,6 +118,12 @@ t.test('problems say what was expected, and guess', async (t) => {
   t.same(problems('rd.shell=maybe'), ["Cannot understand 'rd.shell=maybe': expected a boolean ('yes' or 'no'), ignoring"])
   t.same(problems('fulcrum.nosuch'), ["Cannot find a parameter 'fulcrum.nosuch', ignoring"], 'nothing is near')
   t.same(problems('fulcrum.swich=move'), ["Cannot find a parameter 'fulcrum.swich' (did you mean 'fulcrum.switch'?), ignoring"])
+  t.same(problems('init=sh'), ["Cannot understand 'init=sh': expected an absolute path, taking '/sh'"])
+  t.same(problems('rootfstype='), ["Cannot understand 'rootfstype=': expected 'TYPE[,TYPE…]' behind '=', ignoring"])
+  t.same(problems('roothash=zz'), ["Cannot understand 'roothash=zz': expected 32 to 128 hexadecimal digits, an even number, opening nothing by it"])
+  t.same(problems('roothash=zz systemd.verity=no'), [], 'not looked at')
+  t.match(problems('resume=foo'), [/^Cannot understand 'resume=foo': expected \/dev\/NAME, UUID=, .* or 'none', ignoring$/])
+  t.same(problems('netroot=foo'), ["Cannot understand 'netroot=foo': expected nfs:…, nbd:…, iscsi:… or dhcp, leaving it to hooks"])
   t.same(problems('init'), ["Cannot understand 'init' without a value: expected 'PATH' behind '=', ignoring"])
 })
 

@@ -95,6 +95,13 @@ const breakAliases: Readonly<Record<string, BreakPoint>> = {
 
 const defaultRootTimeoutMs = 90_000
 
+/** The kernel takes one without a slash from "/", where it starts. */
+function readInit(read: WordReader): string | null {
+  const init = read.text('init')
+  if (init !== null && !init.startsWith('/')) read.problem('init', init, 'an absolute path', `taking '/${init}'`)
+  return init === null || init.startsWith('/') ? init : `/${init}`
+}
+
 function readRootTimeout(read: WordReader, line: CommandLine, delayMs: number): number | null {
   const timeout = read.timeMs('rd.timeout')
   if (timeout !== null) return timeout === 0 ? null : Math.max(timeout, delayMs)
@@ -190,12 +197,12 @@ export function readParameters(line: CommandLine): {
   const values: BootParameters = {
     root: root === null ? null : unquote(root),
     gptAuto: read.boolean('systemd.gpt_auto', true),
-    rootFstypes: read.list('rootfstype'),
+    rootFstypes: read.filledList('rootfstype'),
     rootFlags: read.text('rootflags') ?? '',
     readOnly: lastWord(line, 'ro', 'rw')?.key !== 'rw',
     rootTimeoutMs: readRootTimeout(read, line, rootDelayMs),
     rootDelayMs,
-    init: read.text('init'),
+    init: readInit(read),
     logLevel: readLogLevel(read, line),
     rebootAfterS: readRebootAfter(read),
     breaks: readBreaks(read, line),

@@ -114,12 +114,13 @@ t.test('retry returns what was set, the last value of a key behind the others', 
 })
 
 t.test('settings that make no sense are refused at once', async (t) => {
-  const { outcome, kernel } = play(noRoot, { typed: ['rot=/dev/vda1', 'set fulcrum.switch=jump', 'set root', 'x=y', 'retry'] })
+  const { outcome, kernel } = play(noRoot, { typed: ['rot=/dev/vda1', 'set fulcrum.switch=jump', 'set root', 'x=y', 'init=sh', 'retry'] })
   t.same(outcome, { action: 'retry', settings: {} })
   t.match(answers(kernel)[0], /Cannot find a parameter 'rot' \(did you mean 'root'\?\)/)
   t.match(answers(kernel)[1], /Cannot understand 'fulcrum.switch=jump': expected 'auto' or 'move' or 'pivot'\n/)
   t.match(answers(kernel)[2], /Cannot understand 'root' without a value/)
   t.match(answers(kernel)[3], /Cannot find a parameter 'x'/)
+  t.match(answers(kernel)[4], /Cannot understand 'init=sh': expected an absolute path\n/)
 })
 
 t.test('a stop that was asked for can go on, a failure cannot', async (t) => {

@@ -26,7 +26,7 @@ export function parseSettings(words: readonly string[]): {
     }
     const wrong = readParameters(withSettings(parseCommandLine(''), { [key]: value })).problems
     if (wrong.length === 0) settings[key] = value
-    else problems.push(...wrong.map((p) => p.detail.replace(/, ignoring$/, '')))
+    else problems.push(...wrong.map((p) => p.detail.replace(/, (?:ignoring|leaving it to hooks|opening nothing by it|taking '[^']*')$/, '')))
   }
   return { settings, problems }
 }

@@ -11,6 +11,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { BootFailure, refusalFailure } from '../boot-failure.ts'
 import { ensureNode } from '../devices/index.ts'
 import { runTool } from '../tool.ts'
+import { isRootHash } from '../words/layer-words.ts'
 import type { VerityWords } from '../words/layer-words.ts'
 import type { RootContext, Wanted } from './context.ts'
 import { deviceMapperEnv } from './device-mapper.ts'
@@ -81,7 +82,7 @@ function dataSpec(words: VerityWords, wanted: Wanted, name: string): string {
 function open(context: RootContext, wanted: Wanted, words: VerityWords, name: string): void {
   const { state, loader } = context
   const { kernel, log } = state
-  if (!/^([0-9a-f]{2}){16,64}$/.test(words.rootHash)) throw badOption(`Cannot use '${words.rootHash}' as the root hash of dm-verity: it is no hash`)
+  if (!isRootHash(words.rootHash)) throw badOption(`Cannot use '${words.rootHash}' as the root hash of dm-verity: it is no hash`)
   const timeoutMs = state.parameters.rootTimeoutMs
   const data = context.waitForDevice(dataSpec(words, wanted, name), `the data for the verity device '${name}'`, timeoutMs)
   const hash = context.waitForDevice(words.hash ?? partitionUuid(words.rootHash.slice(-32)), `the hashes for the verity device '${name}'`, timeoutMs)

@@ -4,6 +4,7 @@
 // Table and reader side by side, so that a word is added in one place. Pure: part of parameters.ts.
 // Man pages: dracut.cmdline(7), systemd-veritysetup-generator(8), kernel-command-line(7), docs/man/fulcrum.7.
 
+import { parseRootSpec } from '../../facts/block/root-spec.ts'
 import { parseBoolean } from '../../facts/cmdline.ts'
 import { parameter } from './parameter.ts'
 import type { Parameter } from './parameter.ts'
@@ -75,12 +76,17 @@ export const layerParameters: readonly Parameter[] = [
   parameter('dracut', 'rd.live.squashimg', 'FILE', 'squashfs.img', 'Name of the image in that directory: squashfs, erofs, or any file system'),
   parameter('dracut', 'rd.live.ram', 'BOOL', 'no', 'Copy the image to memory and let go of the medium'),
   parameter('dracut', 'iso-scan/filename', 'PATH', 'none', 'The medium of root=live:SPEC is in an ISO file of this path, on whatever file system has it'),
-  parameter('kernel', 'resume', 'SPEC', 'by image', 'Swap device with the image of a hibernation, as root=. Without such an image nothing is done. Unset: what the machine resumed from that the image was built on, for that machine alone'),
+  parameter('kernel', 'resume', 'SPEC', 'by image', 'Swap device with the image of a hibernation, as root=. Without such an image nothing is done. Unset: what the machine resumed from that the image was built on, for that machine alone. The value none is as noresume'),
   parameter('kernel', 'resume_offset', 'PAGES', '0', 'Where a swap file begins on the device of resume='),
   parameter('kernel', 'resumewait', '', 'no', 'Wait for the device of resume= for ever, not for a few seconds'),
   parameter('kernel', 'noresume', '', 'no', 'Do not resume'),
   parameter('kernel', 'hibernate', 'no|noresume|…', 'yes', 'no and noresume mean noresume; the rest is for the kernel'),
 ]
+
+/** Whether a text is the hash of dm-verity, of any of the algorithms. */
+export function isRootHash(text: string): boolean {
+  return /^([0-9a-f]{2}){16,64}$/i.test(text)
+}
 
 function readVerity(read: WordReader, role: 'root' | 'usr'): VerityWords | null {
   const rootHash = read.text(`${role}hash`)
@@ -93,6 +99,7 @@ function readVerity(read: WordReader, role: 'root' | 'usr'): VerityWords | null 
   const options = read.list(`systemd.verity_${role}_options`)
   if (rootHash === null || !read.boolean('systemd.verity', true)) return null
   // One that is no hash is kept: it must refuse to boot, not boot without.
+  if (!isRootHash(rootHash)) read.problem(`${role}hash`, rootHash, '32 to 128 hexadecimal digits, an even number', 'opening nothing by it')
   return { rootHash: rootHash.toLowerCase(), data: device('data'), hash: device('hash'), options }
 }
 
@@ -139,13 +146,19 @@ function readOverlay(read: WordReader): OverlayWords | null {
 function readResume(read: WordReader): LayerWords['resume'] {
   const spec = read.text('resume')
   const offsetPages = read.integer('resume_offset') ?? 0
-  if (spec === null) return null
+  if (spec === null || spec === 'none') return null
+  const parsed = parseRootSpec(spec, null)
+  // A bare word would be the tag of a share.
+  if (parsed.spec === null || parsed.spec.kind === 'tag') {
+    read.problem('resume', spec, "/dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR or 'none'")
+    return null
+  }
   return { spec: unquote(spec), offsetPages: Math.max(0, offsetPages), waitForEver: read.last('resumewait') !== undefined }
 }
 
 function readNoResume(read: WordReader): boolean {
   const hibernate = read.last('hibernate')?.value
-  return read.last('noresume') !== undefined || hibernate === 'no' || hibernate === 'noresume'
+  return read.last('noresume') !== undefined || read.last('resume')?.value === 'none' || hibernate === 'no' || hibernate === 'noresume'
 }
 
 /** Reads them; every value is usable whatever the line says. */

@@ -34,4 +34,10 @@ t.test('each word', async (t) => {
 t.test('bad ones are told', async (t) => {
   t.equal(problems('vlan=eth0 bond=b:x/y bond ip=eth0:dchp rd.route=x nameserver=y ifname=lan BOOTIF=z rd.net.timeout.dhcp=soon ip'), 10)
   t.same(read('ip=eth0:dchp').interfaces, [])
+  for (const good of ['dhcp', 'dhcp6', 'iscsi:', 'nfs:10.0.2.2:/root', 'nbd:host:1', 'mine:one', 'cifs://host/share', '"nfs:/a"']) t.equal(problems(`netroot=${good}`), 0, good)
+  for (const bad of ['foo', 'nfs:host:root', 'iscsi:host::::disk']) {
+    t.equal(problems(`netroot=${bad}`), 1, bad)
+    t.equal(read(`netroot=${bad}`).netroot, bad, 'a hook may know it')
+  }
+  t.notMatch(JSON.stringify(readParameters(parseCommandLine('netroot=iscsi:u:secret@host::::disk')).problems), /secret/)
 })

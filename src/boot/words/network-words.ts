@@ -8,6 +8,7 @@ import type { InterfaceRequest, Parsed, RouteRequest } from '../network/parse-ip
 import { parseBond, parseBridge, parseVlan } from '../network/parse-links.ts'
 import type { LinkRequest } from '../network/parse-links.ts'
 import { isAddress, parseMac } from '../network/ip-address.ts'
+import { hideSecrets, parseNetroot } from '../network/parse-netroot.ts'
 import { parameter } from './parameter.ts'
 import type { Parameter } from './parameter.ts'
 import { unquote } from './reader.ts'
@@ -131,6 +132,20 @@ function readIscsi(read: WordReader): IscsiWords {
   }
 }
 
+/** Kept as it stands: a hook of the image may know it, and without one the boot stops there by itself. */
+function readNetroot(read: WordReader): string | null {
+  const word = read.text('netroot')
+  if (word === null) return null
+  const text = unquote(word)
+  const isAlone = /^(dhcp[46]?|iscsi):?$/.test(text)
+  const parsed = parseNetroot(text)
+  // Of another kind, 'mine:…', it is for the program of a dracut module.
+  if (isAlone || parsed?.error === null || (parsed === null && /^\w+:./.test(text))) return text
+  // What is told is written to the log and to the console.
+  read.problem('netroot', hideSecrets(word), `nfs:…, nbd:…, iscsi:… or dhcp${parsed === null ? '' : ` (${parsed.error})`}`, 'leaving it to hooks')
+  return text
+}
+
 /** Reads them; every value is usable whatever the line says. */
 export function readNetworkWords(read: WordReader): NetworkWords {
   const nameservers = read.texts('nameserver').map((text) => text.replace(/^\[|\]$/g, ''))
@@ -144,7 +159,7 @@ export function readNetworkWords(read: WordReader): NetworkWords {
     isNeeded: read.boolean('rd.neednet', false),
     names: each(read, 'ifname', parseIfname),
     bootDevice: readBootDevice(read),
-    netroot: orNull(read.text('netroot')),
+    netroot: readNetroot(read),
     nfsroot: orNull(read.text('nfsroot')),
     nbdroot: orNull(read.text('nbdroot')),
     iscsi: readIscsi(read),

@@ -8,7 +8,7 @@ import { normalKey, parseBoolean } from '../../facts/cmdline.ts'
 import { parseTimeMs } from '../../facts/time-span.ts'
 import type { Parameter } from './parameter.ts'
 
-/** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring". */
+/** A word that cannot be understood. `detail` is one sentence, "Cannot …, ignoring", or ", …" what is made of it. */
 export interface ParameterProblem {
   readonly key: string
   readonly value: string | null
@@ -39,9 +39,10 @@ export class WordReader {
     })
   }
 
-  problem(key: string, value: string | null, expected: string): void {
+  /** `then`: what is made of it. */
+  problem(key: string, value: string | null, expected: string, then = 'ignoring'): void {
     const shown = value === null ? `'${key}' without a value` : `'${key}=${value}'`
-    this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ignoring` })
+    this.problems.push({ key, value, detail: `Cannot understand ${shown}: expected ${expected}, ${then}` })
   }
 
   /** Every word of this key or an alias of it, in order. */
@@ -76,6 +77,14 @@ export class WordReader {
       else all.push(word.value)
     }
     return all
+  }
+
+  /** As list(), and a problem where the last word is empty and takes nothing back: a variable of the boot loader was, say. */
+  filledList(key: string): string[] {
+    const all = this.#all(key)
+    const [only] = all
+    if (all.length === 1 && only?.value === '' && only.isSetting !== true) this.problem(only.key, '', `'${this.#find(key)?.value ?? 'a list'}' behind '='`)
+    return this.list(key)
   }
 
   /** Every comma-separated part of every word in order; an empty value forgets what came before. */
