@@ -148,6 +148,7 @@ for (const [name, args, message] of refusals) {
       t.equal(status, 1)
       t.match(io.err(), message)
       t.match(io.err(), /^(switch_root|run-init): Cannot /)
+      t.match(io.err(), /\n(switch_root|run-init): remedy: \S.*\n$/, 'the remedy is the second line')
       t.equal(k.snapshot(), before)
     }
     t.equal(run(switchCommand, createBootedModel(), args).status, 112)

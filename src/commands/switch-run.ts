@@ -9,6 +9,7 @@ import { readImageConfig } from '../boot/image-config.ts'
 import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
 import { inRoot } from '../facts/paths.ts'
+import type { Refusal } from '../facts/refusal.ts'
 import { readSwitchFacts } from '../facts/switch-facts.ts'
 import { errorLine, isErrno, SyscallError } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -63,6 +64,13 @@ export function currentEnv(io: CommandIo): Record<string, string> {
 export function runSwitch(io: CommandIo, call: SwitchCall): number {
   const { name, statuses } = call
   const say = (line: string): void => io.stderr(`${name}: ${line}\n`)
+  /** The line itself is all that the original would say; the remedy is a second one. */
+  const refuse = (refusal: Refusal): number => {
+    say(refusal.detail)
+    say(`remedy: ${refusal.remedy}`)
+    if (call.show === 'json') io.stdout(`${JSON.stringify({ refusal }, null, 2)}\n`)
+    return statuses.refused
+  }
   const kernel = io.kernel()
   let start: StartState = { ...recordStartState(kernel), inherited: inheritedDescriptors(kernel) }
   let request = call.request
@@ -82,8 +90,10 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
       request = asBoot(side, request)
     }
   } catch (error) {
-    say(`Cannot switch to '${request.newRoot}': ${errorLine(error)}`)
-    return isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? statuses.refused : statuses.failed
+    const detail = `Cannot switch to '${request.newRoot}': ${errorLine(error)}`
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return refuse({ reason: 'new-root-missing', detail, remedy: 'mount the root file system there first' })
+    say(detail)
+    return statuses.failed
   }
 
   let plan: Plan
@@ -96,11 +106,8 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
       result = planSwitch(request, readSwitchFacts(view.kernel, request, process.arch))
     }
     if (result.plan === null) {
-      say(result.refusal.detail)
-      if (call.show !== 'nothing') say(`remedy: ${result.refusal.remedy}`)
-      if (call.show === 'json') io.stdout(`${JSON.stringify({ refusal: result.refusal }, null, 2)}\n`)
       view.release()
-      return statuses.refused
+      return refuse(result.refusal)
     }
     plan = result.plan
   } catch (error) {
