@@ -38,17 +38,22 @@ function isSystemd(side: BootSide, newRoot: string): boolean {
   return check.problem === null && (check.resolved ?? '').endsWith('/systemd')
 }
 
+const NOT_ROOT: Refusal = { reason: 'no-permission', detail: 'Cannot make the way back ready: user id 0 is needed', remedy: 'run as root' }
+
 function keepFor(newRoot: string, dryRun: boolean, io: CommandIo): number {
   const kernel = io.kernel()
+  const refuse = ({ detail, remedy, reason }: Refusal): number => {
+    io.stderr(`fulcrum keep: ${detail}; ${remedy} [${reason}]\n`)
+    return EXIT_REFUSED
+  }
+  // Before anything that root alone would have to mend.
+  if (!dryRun && kernel.getuid() !== 0) return refuse(NOT_ROOT)
   const side = createBootSide(kernel)
   const mounts = readOwnMounts(kernel)
   const keep: Keep = side.parameters.keep ?? side.image.keep ?? 'slim'
   const hasShutdown = topMountAt(mounts, INITRAMFS_DIRECTORY) !== undefined && kernel.exists(`${INITRAMFS_DIRECTORY}/shutdown`)
   const refused = refusal(mounts, newRoot, keep, hasShutdown)
-  if (refused !== null) {
-    io.stderr(`fulcrum keep: ${refused.detail}; ${refused.remedy} [${refused.reason}]\n`)
-    return EXIT_REFUSED
-  }
+  if (refused !== null) return refuse(refused)
   const isShown = topMountAt(mounts, ROOTFS_DIRECTORY) !== undefined
   const plan = planOthersSwitch({ keep: keep === 'none' ? 'none' : 'slim', isShown, systemd: isSystemd(side, newRoot) })
   if (dryRun) {

@@ -54,6 +54,11 @@ function needsOf(kernel: Pick<Kernel, 'readText'>, name: string): string[] {
   return lines.filter(([, , , users = '']) => users.split(',').includes(name)).map(([needed = '']) => needed)
 }
 
+/** What is missing for somebody who may load nothing, whatever else is wrong. */
+function notRoot(kernel: Pick<Kernel, 'getuid'>, problem: string): string {
+  return kernel.getuid() === 0 || /run as root/.test(problem) ? '' : '; user id 0 is needed too: run as root'
+}
+
 /** Removes a module, and then those that only it needed. Throws SyscallError for the module itself. */
 function remove(kernel: Kernel, name: string): void {
   const needs = needsOf(kernel, name)
@@ -71,7 +76,7 @@ function removeAll(kernel: Kernel, { flags, names }: Asked, io: CommandIo): numb
     } catch (error) {
       // One that is not there is removed already, for -q.
       if (flags.has('quiet') && isErrno(error, 'ENOENT')) continue
-      if (!flags.has('quiet')) io.stderr(`modprobe: Cannot remove module '${name}': ${errorLine(error)}\n`)
+      if (!flags.has('quiet')) io.stderr(`modprobe: Cannot remove module '${name}': ${errorLine(error)}${notRoot(kernel, errorLine(error))}\n`)
       status = EXIT_FAILED
     }
   }
@@ -94,7 +99,7 @@ function loadAll(kernel: Kernel, { flags, names, parameters, directory }: Asked,
     if (count > 0) continue
     if (flags.has('use-blacklist') && loader.isBlacklisted(name)) continue
     for (const problem of loader.load([name])) {
-      if (!flags.has('quiet')) io.stderr(`modprobe: ${problem}\n`)
+      if (!flags.has('quiet')) io.stderr(`modprobe: ${problem}${notRoot(kernel, problem)}\n`)
       status = EXIT_FAILED
     }
   }

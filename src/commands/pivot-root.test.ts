@@ -53,6 +53,14 @@ t.test('without /proc there is the errno and its hint', async (t) => {
   t.match(io.err(), /EBUSY \(Device or resource busy\); the new root or put_old/)
 })
 
+t.test('a user is told so', async (t) => {
+  const k = prepared()
+  k.proc.uid = 65_534
+  const io = capturedIo(k)
+  t.equal(pivotRootCommand.run(['/sysroot', '/sysroot/old'], io), 1)
+  t.match(io.err(), /EPERM \(Operation not permitted\); CAP_SYS_ADMIN .* is needed: run as root$/m)
+})
+
 t.test('a missing directory, and usage', async (t) => {
   const io = capturedIo(prepared())
   t.equal(pivotRootCommand.run(['/none', '/none/old'], io), 1)

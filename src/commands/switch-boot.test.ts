@@ -90,4 +90,9 @@ t.test('keep refuses without a copy or a root, and does little with fulcrum.keep
   t.notMatch(mountPoints(none).join(), /\/run\/rootfs/)
   t.match(JSON.parse(none.readText('/run/fulcrum/boot.json')), { keep: 'none' })
   t.equal(run(keepCommand, none, ['--no-such']).status, 100)
+  const user = machine()
+  user.proc.uid = 65_534
+  t.match(run(keepCommand, user, []), { status: 112 })
+  t.match(run(keepCommand, user, ['/none']).io.err(), /user id 0 is needed; run as root \[no-permission\]/, 'before what is missing')
+  t.match(run(keepCommand, user, ['--dry-run']).io.err(), /\[initramfs-not-kept\]/, 'a plan needs no root')
 })

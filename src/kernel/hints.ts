@@ -15,6 +15,8 @@ interface Hint {
 
 const NO_CONTROLLER = 'cgroup v2 has no such controller here: cgroup.controllers at its root has those that there are, the others belong to cgroup v1 or are not built'
 
+const NO_MODULES = 'CAP_SYS_MODULE is needed: run as root; or /proc/sys/kernel/modules_disabled is 1'
+
 const hints: readonly Hint[] = [
   {
     syscall: 'pivot_root',
@@ -22,7 +24,7 @@ const hints: readonly Hint[] = [
     text: 'the caller stands on the absolute root (kernels before 7.0), the parent of the new root or of put_old is shared, or put_old is not below the new root',
   },
   { syscall: 'pivot_root', code: 'EBUSY', text: 'the new root or put_old is on the current root mount: bind the directory onto itself first' },
-  { syscall: 'pivot_root', code: 'EPERM', text: 'CAP_SYS_ADMIN in the user namespace of the mount namespace is needed' },
+  { syscall: 'pivot_root', code: 'EPERM', text: 'CAP_SYS_ADMIN in the user namespace of the mount namespace is needed: run as root' },
   { syscall: 'mount', code: 'EINVAL', arg: 'MS_MOVE', text: 'the source is not a mount point, or its parent mount is shared: make "/" private first' },
   { syscall: 'mount', code: 'EINVAL', arg: 'MS_BIND', text: 'the source is on a mount that is unbindable, or, in a user namespace, has locked mounts below it that the bind would uncover' },
   { syscall: 'mount', code: 'EINVAL', arg: 'MS_SLAVE', text: 'not a mount point: a chroot to a plain directory is none' },
@@ -47,6 +49,8 @@ const hints: readonly Hint[] = [
   { syscall: 'ptrace', code: 'EPERM', text: 'it is traced already (strace, gdb), a kernel thread or this program itself, or CAP_SYS_PTRACE, /proc/sys/kernel/yama/ptrace_scope or a security module forbids it' },
   { syscall: 'finit_module', code: 'ENOENT', text: 'a symbol that the module needs is missing: a dependency is not loaded' },
   { syscall: 'finit_module', code: 'ENOEXEC', text: 'the module was built for another kernel version' },
+  { syscall: 'finit_module', code: 'EPERM', text: NO_MODULES },
+  { syscall: 'delete_module', code: 'EPERM', text: NO_MODULES },
   { syscall: 'finit_module', code: 'EKEYREJECTED', text: 'the kernel accepts signed modules only' },
   { syscall: 'open_tree', code: 'EINVAL', text: 'the mount is unbindable, is in another mount namespace, or the kernel does not know a flag' },
   { syscall: 'move_mount', code: 'EINVAL', text: 'see docs/kernel-facts.md E: not a mount root, shared parent, or a kernel without this flag' },

@@ -130,6 +130,7 @@ export function processCalls(door: Door): Omit<ProcessCalls, 'bounded'> & HandOv
       }),
     deleteModule: (name, flags) =>
       door.call('delete_module', [name, flags], () => {
+        door.needRoot()
         const i = world.loadedModules.findIndex((m) => m.path.includes(`/${name}.ko`))
         if (i < 0) throw new Errno('ENOENT')
         world.loadedModules.splice(i, 1)
