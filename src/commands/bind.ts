@@ -12,6 +12,7 @@ import { Registry } from '../run/registry.ts'
 import { TargetError, openTarget } from '../run/target.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import { EXIT_OK, type Command } from './command.ts'
+import { asksJson } from './failure.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import { expectWords, findRunning, tellFailure } from './run-target.ts'
 
@@ -60,7 +61,7 @@ function unbind(kernel: Kernel, name: string, path: string): void {
   const entry = findRunning(kernel, registry, name)
   if (!entry.binds.some((it) => it.target === path)) {
     const known = entry.binds.map((it) => `'${it.target}'`).join(', ')
-    throw new TargetError(`Cannot unbind '${path}': 'fulcrum bind' has not put anything there; ${known === '' ? 'nor anywhere else' : `it has at ${known}`}`)
+    throw new TargetError({ reason: 'not-bound', detail: `Cannot unbind '${path}': 'fulcrum bind' has not put anything there`, remedy: known === '' ? 'nor anywhere else in it' : `it has at ${known}` })
   }
   const target = openTarget(kernel, entry)
   const spawner = new Spawner(kernel)
@@ -90,7 +91,7 @@ its symbolic links lead nowhere else. "fulcrum unbind NAME TARGET" takes it off 
   --json        as JSON
 `,
   run(args, io) {
-    let json = args.includes('--json')
+    let json = asksJson(args)
     try {
       const wish = parseBind(args)
       json = wish.json
@@ -113,7 +114,7 @@ export const unbindCommand: Command = {
   --json        as JSON
 `,
   run(args, io) {
-    const json = args.includes('--json')
+    const json = asksJson(args)
     try {
       const { words, command } = parseOptionList(args, [{ name: 'json', kind: 'flag' }])
       const [name = '', target = ''] = expectWords([...words, ...(command ?? [])], ['NAME', 'TARGET'])

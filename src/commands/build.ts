@@ -17,6 +17,7 @@ import { parseInclude } from '../../initrd-builder/image/parse-include.ts'
 import type { BuildOptions } from '../../initrd-builder/options.ts'
 import { keeps } from '../facts/switch-types.ts'
 import type { Command, CommandIo } from './command.ts'
+import { asksJson, sayFailure } from './failure.ts'
 import { formatCommandHelp } from './help.ts'
 import { describeParseError } from './option-list.ts'
 
@@ -123,7 +124,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return 0
   } catch (error) {
     if (!(error instanceof BuilderError)) throw error
-    io.stderr(`fulcrum build: ${error.message}\n`)
+    sayFailure(io, 'build', asksJson(args), error.message, error)
     if (error.kind === 'usage') io.stderr("Try 'fulcrum build --help'\n")
     return exitStatus[error.kind]
   }

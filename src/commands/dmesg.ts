@@ -7,6 +7,7 @@ import { formatKernelMessage, readKernelLog } from '../facts/kmsg.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import { EXIT_OK, EXIT_SYSTEM } from './command.ts'
 import type { Command } from './command.ts'
+import { sayFailure } from './failure.ts'
 import { parseOptionList, UsageError } from './option-list.ts'
 
 export const dmesgCommand: Command = {
@@ -31,7 +32,7 @@ export const dmesgCommand: Command = {
       all = readKernelLog(io.kernel())
     } catch (error) {
       const remedy = isErrno(error, 'EPERM', 'EACCES') ? '; run it as root' : ''
-      io.stderr(`fulcrum dmesg: Cannot read the messages of the kernel: ${errorLine(error)}${remedy}\n`)
+      sayFailure(io, 'dmesg', json, `Cannot read the messages of the kernel: ${errorLine(error)}${remedy}`, error)
       return EXIT_SYSTEM
     }
     const shown = lines === undefined ? all : all.slice(Math.max(0, all.length - Number(lines)))

@@ -3,19 +3,29 @@
 // As /init with PID 1 main.ts boots instead and never comes here. Everything that a command throws ends
 // here as one line on standard error and an exit status.
 
+import { safeJson } from '../facts/mounts/printable.ts'
 import { nearest } from '../facts/nearest.ts'
 import { SyscallError, errorLine } from '../kernel/errors.ts'
 import { VERSION } from '../version.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE, sayUsage } from './command.ts'
 import type { Command, CommandIo } from './command.ts'
+import { asksJson, failureJson } from './failure.ts'
 import { formatCommandHelp, formatOverview } from './help.ts'
 import { commandTable, findCommand } from './table.ts'
 import type { CommandEntry } from './command-entry.ts'
 import { HelpRequest, unknownOption, UsageError } from './option-list.ts'
 
+/** Whether a failure is to be told as JSON too. */
+function isForProgram(command: Command, args: readonly string[]): boolean {
+  return command.help.includes('--json') && asksJson(args)
+}
+
 /** Prints the help that was asked for, or what is wrong with the command line; null for any other error. */
-export function answerUsage(error: unknown, command: Command, io: CommandIo): number | null {
-  if (error instanceof UsageError) return sayUsage(io, command.name, error.message)
+export function answerUsage(error: unknown, command: Command, io: CommandIo, args: readonly string[] = []): number | null {
+  if (error instanceof UsageError) {
+    if (isForProgram(command, args)) io.stdout(`${safeJson(failureJson(error))}\n`)
+    return sayUsage(io, command.name, error.message)
+  }
   if (!(error instanceof HelpRequest)) return null
   io.stdout(formatCommandHelp(command))
   return EXIT_OK
@@ -28,8 +38,9 @@ async function runCommand(entry: CommandEntry, args: readonly string[], io: Comm
     if (!entry.standsIn && (args[0] === '--help' || args[0] === '-h')) throw new HelpRequest()
     return await command.run(args, io)
   } catch (error) {
-    const status = answerUsage(error, command, io)
+    const status = answerUsage(error, command, io, args)
     if (status !== null) return status
+    if (isForProgram(command, args)) io.stdout(`${safeJson(failureJson(error))}\n`)
     io.stderr(`${name}: ${errorLine(error)}\n`)
     // Anything but a failed system call is a mistake of ours: the stack says where.
     if (!(error instanceof SyscallError) && error instanceof Error && io.env['FULCRUM_DEBUG'] !== undefined) io.stderr(`${error.stack}\n`)

@@ -12,6 +12,7 @@ import { resolveImagePath } from '../../initrd-builder/read/merge-segments.ts'
 import { readImage, type ReadImage } from '../../initrd-builder/read/read-image.ts'
 import { formatSummary, summarizeImage } from '../../initrd-builder/read/summarize-image.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { asksJson, sayFailure } from './failure.ts'
 import { formatCommandHelp } from './help.ts'
 import { describeParseError } from './option-list.ts'
 
@@ -67,7 +68,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return await inspect(await readImage(path), flags, io)
   } catch (error) {
     if (!(error instanceof BuilderError)) throw error
-    io.stderr(`fulcrum inspect: ${error.message}\n`)
+    sayFailure(io, 'inspect', asksJson(args), error.message, error)
     if (error.kind === 'usage') io.stderr("Try 'fulcrum inspect --help'\n")
     return exitStatus[error.kind]
   }

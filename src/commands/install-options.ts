@@ -11,6 +11,7 @@ import type { Place } from '../install/read-facts.ts'
 import { errorLine, isErrno } from '../kernel/errors.ts'
 import { EXIT_REFUSED, EXIT_SYSTEM } from './command.ts'
 import type { CommandIo } from './command.ts'
+import { sayFailure, sayRefusal } from './failure.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import type { OptionSpec } from './option-list.ts'
 
@@ -57,8 +58,7 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
 
 /** Prints a refusal and returns the exit status. */
 export function reportRefusal(name: string, refusal: Refusal, json: boolean, io: CommandIo): number {
-  if (json) io.stdout(`${JSON.stringify({ refusal }, null, 2)}\n`)
-  io.stderr(`fulcrum ${name}: ${refusal.detail}; ${refusal.remedy} [${refusal.reason}]\n`)
+  sayRefusal(io, name, json, refusal)
   return EXIT_REFUSED
 }
 
@@ -71,8 +71,8 @@ function remedyFor(error: unknown): string {
 }
 
 /** Prints a failure of the system and returns the exit status. */
-export function reportFailure(name: string, what: string, error: unknown, io: CommandIo): number {
+export function reportFailure(name: string, what: string, error: unknown, json: boolean, io: CommandIo): number {
   const line = errorLine(error)
-  io.stderr(`fulcrum ${name}: ${line.startsWith('Cannot ') ? line : `Cannot ${what}: ${line}${remedyFor(error)}`}\n`)
+  sayFailure(io, name, json, line.startsWith('Cannot ') ? line : `Cannot ${what}: ${line}${remedyFor(error)}`, error)
   return EXIT_SYSTEM
 }

@@ -86,7 +86,7 @@ export function install(payload: Payload, options: InstallOptions, io: CommandIo
     report(options, plan, chosen, io)
     return EXIT_OK
   } catch (error) {
-    return reportFailure('install', `install into '${inRoot(options.place, options.place.prefix)}'`, error, io)
+    return reportFailure('install', `install into '${inRoot(options.place, options.place.prefix)}'`, error, options.json, io)
   }
 }
 
@@ -124,7 +124,7 @@ Components, by default the first three and what is installed already:
     try {
       payload = readPayload(io.kernel())
     } catch (error) {
-      return reportFailure('install', 'read this program', error, io)
+      return reportFailure('install', 'read this program', error, options.json, io)
     }
     return payload === null ? reportRefusal('install', notPacked, options.json, io) : install(payload, options, io)
   },

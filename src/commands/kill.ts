@@ -9,6 +9,7 @@ import type { Judged } from '../processes/judge.ts'
 import { DEFAULT_KILL_TIMEOUTS } from '../processes/kill.ts'
 import type { KillReport } from '../processes/kill.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { sayFailure, sayRefusal } from './failure.ts'
 import { UsageError } from './option-list.ts'
 import { parseProcessOptions, readJudgeOptions } from './process-options.ts'
 import type { ProcessOptions } from './process-options.ts'
@@ -59,7 +60,7 @@ function killThem(options: KillCommandOptions, io: CommandIo): number {
   const { judge, problem } = readJudgeOptions(kernel, options)
   if (problem !== null) {
     // A rule that cannot be read may be one that keeps.
-    io.stderr(`fulcrum kill: ${problem}\n`)
+    sayFailure(io, 'kill', options.json, problem)
     return EXIT_SYSTEM
   }
   const isKept = ({ facts, decision }: Judged): boolean => decision.decision === 'keep' && facts.pid !== 1
@@ -68,7 +69,7 @@ function killThem(options: KillCommandOptions, io: CommandIo): number {
     return dryRun(victimsOf(judgement), judgement.all.filter(isKept), options.json, io)
   }
   if (kernel.getuid() !== 0) {
-    io.stderr('fulcrum kill: Cannot kill processes of the initramfs: root is needed\n')
+    sayRefusal(io, 'kill', options.json, { reason: 'no-permission', detail: 'Cannot kill processes of the initramfs: root is needed', remedy: 'run as root' })
     return EXIT_REFUSED
   }
   const timeoutMs = options.timeoutMs ?? judge.file.timeoutMs ?? DEFAULT_KILL_TIMEOUTS.timeoutMs

@@ -9,6 +9,7 @@ import { memoryOf, processesIn, residentOf } from '../run/cgroup-processes.ts'
 import { Registry, stateOf } from '../run/registry.ts'
 import type { RunEntry } from '../run/registry.ts'
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type Command } from './command.ts'
+import { sayFailure, sayRefusal } from './failure.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import { formatAge, formatBytes } from './process-table.ts'
 
@@ -79,10 +80,10 @@ command. What has ended while nobody waited for it is removed, with what it left
       return EXIT_OK
     } catch (error) {
       if (isErrno(error, 'EACCES')) {
-        io.stderr('fulcrum list: Cannot see what runs: user id 0 is needed; run as root\n')
+        sayRefusal(io, 'list', options.length > 0, { reason: 'no-permission', detail: 'Cannot see what runs: user id 0 is needed', remedy: 'run as root' })
         return EXIT_REFUSED
       }
-      io.stderr(`fulcrum list: ${printable(errorLine(error))}\n`)
+      sayFailure(io, 'list', options.length > 0, printable(errorLine(error)), error)
       return EXIT_SYSTEM
     }
   },

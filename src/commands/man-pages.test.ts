@@ -72,7 +72,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
     'submount-place-missing': true, 'nothing-to-finish': true, 'nothing-to-roll-back': true,
     'file-not-ours': true, 'not-installed': true, 'not-packed': true, 'outside-of-root': true,
     'verity-failed': true, 'verity-corrupted': true, 'image-not-found': true,
-    'network-not-up': true, 'network-unsupported': true, 'server-not-reached': true,
+    'network-not-up': true, 'network-unsupported': true, 'server-not-reached': true, 'name-taken': true, 'not-running': true, 'out-of-reach': true, 'not-bound': true,
   }
   const text = readFileSync(join(docs, 'errors.md'), 'utf8')
   const rows = new Map([...text.matchAll(/^\| `?([\w-]+)`? \| (.*?) \| (.*?) \|$/gm)].map(([, key = '', , remedy = '']) => [key, remedy]))

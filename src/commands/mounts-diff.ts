@@ -8,6 +8,7 @@ import { parseSaved } from '../facts/mounts/saved.ts'
 import type { SavedMounts } from '../facts/mounts/saved.ts'
 import { errorLine } from '../kernel/errors.ts'
 import { EXIT_FAILED, EXIT_OK, EXIT_SYSTEM, type CommandIo } from './command.ts'
+import { sayFailure } from './failure.ts'
 import { parseOptionList, UsageError } from './option-list.ts'
 
 /** Throws SyscallError for a file that cannot be read, UsageError for one with something else in it. */
@@ -35,7 +36,7 @@ export function runDiff(args: readonly string[], io: CommandIo): number {
     return isSame(diff) ? EXIT_OK : EXIT_FAILED
   } catch (error) {
     if (error instanceof UsageError) throw error
-    io.stderr(`fulcrum mounts diff: Cannot read mounts from '${printable(path)}': ${printable(errorLine(error))}\n`)
+    sayFailure(io, 'mounts diff', json, `Cannot read mounts from '${printable(path)}': ${printable(errorLine(error))}`, error)
     return EXIT_SYSTEM
   }
 }

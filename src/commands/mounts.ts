@@ -16,6 +16,7 @@ import { busyLines, busyToJson, readBusy } from '../mounts/read-busy.ts'
 import { readByMountInfo, readMounts } from '../mounts/read-mounts.ts'
 import { readNamespaces } from '../mounts/read-namespaces.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { sayFailure } from './failure.ts'
 import { runDiff } from './mounts-diff.ts'
 import { parseOptionList, UsageError } from './option-list.ts'
 import type { OptionSpec } from './option-list.ts'
@@ -128,7 +129,7 @@ added, "-" removed, "~" changed. It exits with 1 if there is a difference.
       return EXIT_OK
     } catch (error) {
       const what = wish.busy === null ? `read the mounts of process '${wish.pid}'` : `see what keeps '${printable(wish.busy)}' busy`
-      io.stderr(`fulcrum mounts: Cannot ${what}: ${printable(errorLine(error))}\n`)
+      sayFailure(io, 'mounts', wish.form === 'json', `Cannot ${what}: ${printable(errorLine(error))}`, error)
       return EXIT_SYSTEM
     }
   },

@@ -10,6 +10,7 @@ import { judgeProcesses } from '../processes/judge.ts'
 import type { JudgeOptions, Judgement } from '../processes/judge.ts'
 import { readPins } from '../processes/pins.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { sayFailure } from './failure.ts'
 import { parseProcessOptions, readJudgeOptions } from './process-options.ts'
 import type { ProcessOptions } from './process-options.ts'
 import { ageOf, parsePasswd, processJson, processTable } from './process-table.ts'
@@ -60,7 +61,7 @@ function list(options: PsOptions, io: CommandIo): number {
   const kernel = io.kernel()
   const { judge, problem } = readJudgeOptions(kernel, options)
   if (problem !== null) {
-    io.stderr(`fulcrum ps: ${problem}\n`)
+    sayFailure(io, 'ps', options.json && options.rules !== null, problem)
     if (options.rules !== null) return EXIT_SYSTEM
   }
   const judgement = judgeProcesses(kernel, judge)
@@ -92,7 +93,7 @@ lies. Be root to see all.
     try {
       return list(options, io)
     } catch (error) {
-      io.stderr(`fulcrum ps: Cannot list processes: ${errorLine(error)}\n`)
+      sayFailure(io, 'ps', options.json, `Cannot list processes: ${errorLine(error)}`, error)
       return EXIT_SYSTEM
     }
   },

@@ -10,10 +10,11 @@ import { failingKernel, inNamespace, kernel, makeWorld, withoutBeneath } from '.
 import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
 import { EXIT_NOT_EVERYWHERE, replaceCommand } from './replace.ts'
 import { capturedIo } from './testing/captured-io.ts'
+import { runAs } from './testing/run-as.ts'
 
 function run(args: readonly string[], k: Kernel = kernel): { readonly status: number; readonly out: string; readonly err: string } {
   const io = capturedIo(k)
-  const status = replaceCommand.run(args, io)
+  const status = runAs(replaceCommand, args, io)
   if (typeof status !== 'number') throw new Error('Cannot happen: it is synchronous')
   return { status, out: io.out(), err: io.err() }
 }

@@ -13,7 +13,9 @@ import { describeReplacePlan } from '../plan/replace-step.ts'
 import { ReplaceError } from '../replace/execute-replace.ts'
 import { finishReplace, planOnly, replaceMount, rollBackReplace } from '../replace/replace.ts'
 import type { MountWords, ReplaceOutcome, ReplaceReport } from '../replace/replace.ts'
-import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, sayUsage, type Command, type CommandIo } from './command.ts'
+import { EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { refusalJson, sayFailure, sayRefusal } from './failure.ts'
+import { UsageError } from './option-list.ts'
 import { parseReplaceArguments } from './replace-arguments.ts'
 import type { ReplaceWish } from './replace-arguments.ts'
 
@@ -44,8 +46,8 @@ function isEverywhere({ action, places }: ReplaceReport): boolean {
 }
 
 function refused(refusal: Refusal, json: boolean, io: CommandIo): number {
-  if (json) io.stdout(`${safeJson({ format: 'fulcrum-replace', version: 1, refusal })}\n`)
-  io.stderr(`fulcrum replace: ${printable(refusal.detail)}; ${printable(refusal.remedy)} [${refusal.reason}]\n`)
+  if (json) io.stdout(`${safeJson({ format: 'fulcrum-replace', version: 1, ...refusalJson(refusal) })}\n`)
+  sayRefusal(io, 'replace', false, { ...refusal, detail: printable(refusal.detail), remedy: printable(refusal.remedy) })
   return EXIT_REFUSED
 }
 
@@ -121,11 +123,11 @@ SOURCE is a directory, a file (on a file), an image of a file system, or a block
 `,
   run(args, io) {
     const wish = parseReplaceArguments(args)
-    if (typeof wish === 'string') return sayUsage(io, 'replace', printable(wish))
+    if (typeof wish === 'string') throw new UsageError(printable(wish))
     try {
       return act(wish, io)
     } catch (error) {
-      io.stderr(`fulcrum replace: ${printable(errorLine(error))}\n`)
+      sayFailure(io, 'replace', wish.json, printable(errorLine(error)), error)
       if (error instanceof ReplaceError) {
         io.stderr(error.left.length === 0 ? 'fulcrum replace: everything is as it was\n' : `fulcrum replace: could not be taken back: ${error.left.map(printable).join('; ')}\n`)
       }

@@ -44,7 +44,7 @@ t.test('the plan', async (t) => {
   const text = bed.run('--dry-run', root, 'true')
   t.match(text, { status: 0, out: /^this process$[^]*^the new process[^]*execve\("\/usr\/bin\/true"/m })
   t.match(JSON.parse(bed.run('-n', '--json', '--service', root, 'true').out), { plan: /^service-/, host: [{ op: String }], child: { calls: [{ call: String }] } })
-  t.match(JSON.parse(bed.run('-n', '--json', '/nowhere', 'true').out), { reason: 'new-root-missing' })
+  t.match(JSON.parse(bed.run('-n', '--json', '/nowhere', 'true').out), { refusal: { reason: 'new-root-missing' } })
   t.strictSame(bed.left(), [])
 })
 

@@ -22,6 +22,7 @@ import { RunRefused, readRunPlan, startRun } from '../spawn/start-run.ts'
 import { Spawner } from '../spawn/spawner.ts'
 import type { RunningChild } from '../spawn/spawner-types.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { asksJson } from './failure.ts'
 import { tellFailure } from './run-target.ts'
 import { runHelp, runUsage } from './run-help.ts'
 import { parseRunOptions } from './run-options.ts'
@@ -161,7 +162,7 @@ export const runCommand: Command = {
       if (wish.dryRun) return command.dryRun()
       return wish.detach ? command.detached() : await command.inForeground(processSurroundings())
     } catch (error) {
-      return tellFailure('run', io, wish?.json === true, error)
+      return tellFailure('run', io, wish?.json ?? asksJson(args), error)
     } finally {
       spawner?.close()
     }

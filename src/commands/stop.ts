@@ -9,6 +9,7 @@ import { Registry } from '../run/registry.ts'
 import { stopRun } from '../run/stop.ts'
 import type { StopOptions, StopReport } from '../run/stop.ts'
 import { EXIT_OK, EXIT_SYSTEM, type Command } from './command.ts'
+import { asksJson } from './failure.ts'
 import { UsageError, parseOptionList } from './option-list.ts'
 import { findRunning, tellFailure } from './run-target.ts'
 
@@ -48,7 +49,7 @@ Returns when everything is gone.
   --json        as JSON: an array of {name, outcome, tookMs}
 `,
   run(args, io) {
-    let json = args.includes('--json')
+    let json = asksJson(args)
     try {
       const options = parse(args)
       json = options.json

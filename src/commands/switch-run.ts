@@ -8,6 +8,7 @@ import type { StartState } from '../boot/hand-over.ts'
 import { readImageConfig } from '../boot/image-config.ts'
 import { executePlan, executeUndo, StepError, type Handles } from '../execute/execute.ts'
 import { Trace } from '../execute/trace.ts'
+import { safeJson } from '../facts/mounts/printable.ts'
 import { inRoot } from '../facts/paths.ts'
 import type { Refusal } from '../facts/refusal.ts'
 import { readSwitchFacts } from '../facts/switch-facts.ts'
@@ -18,6 +19,7 @@ import { planSwitch } from '../plan/switch.ts'
 import type { SwitchRequest } from '../facts/switch-types.ts'
 import { planUndo } from '../plan/undo.ts'
 import type { CommandIo } from './command.ts'
+import { failureJson, refusalJson } from './failure.ts'
 import { openProcView } from './proc-view.ts'
 import { asBoot, beforeSwitch, createBootSide, recordSwitch } from './switch-boot.ts'
 import type { BeforeSwitch, BootSide } from './switch-boot.ts'
@@ -68,8 +70,12 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   const refuse = (refusal: Refusal): number => {
     say(refusal.detail)
     say(`remedy: ${refusal.remedy}`)
-    if (call.show === 'json') io.stdout(`${JSON.stringify({ refusal }, null, 2)}\n`)
+    if (call.show === 'json') io.stdout(`${safeJson(refusalJson(refusal))}\n`)
     return statuses.refused
+  }
+  const fail = (error: unknown, line = errorLine(error)): void => {
+    say(line)
+    if (call.show === 'json') io.stdout(`${safeJson(failureJson(error, line))}\n`)
   }
   const kernel = io.kernel()
   let start: StartState = { ...recordStartState(kernel), inherited: inheritedDescriptors(kernel) }
@@ -92,7 +98,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   } catch (error) {
     const detail = `Cannot switch to '${request.newRoot}': ${errorLine(error)}`
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return refuse({ reason: 'new-root-missing', detail, remedy: 'mount the root file system there first' })
-    say(detail)
+    fail(error, detail)
     return statuses.failed
   }
 
@@ -111,7 +117,7 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
     }
     plan = result.plan
   } catch (error) {
-    say(`Cannot find out what there is to switch: ${errorLine(error)}`)
+    fail(error, `Cannot find out what there is to switch: ${errorLine(error)}`)
     view.release()
     return statuses.failed
   }
@@ -127,11 +133,17 @@ export function runSwitch(io: CommandIo, call: SwitchCall): number {
   }
   if (call.show === 'json') io.stdout(planText(plan, 'json'))
   else if (call.show === 'text') plan.notes.forEach(side === null ? say : side.log.info)
-  return carryOut(kernel, plan, { ...call, request }, side, say, start, () => view.release())
+  return carryOut(kernel, plan, { ...call, request }, side, { say, fail }, start, () => view.release())
+}
+
+/** Both to a person; `fail` also to a program that has asked for JSON. */
+interface Voice {
+  say(line: string): void
+  fail(error: unknown): void
 }
 
 function carryOut(
-  kernel: Kernel, plan: Plan, call: SwitchCall, side: BootSide | null, say: (line: string) => void, start: StartState, release: () => void,
+  kernel: Kernel, plan: Plan, call: SwitchCall, side: BootSide | null, { say, fail }: Voice, start: StartState, release: () => void,
 ): number {
   const trace = side?.trace ?? new Trace(() => kernel.monotonicUs())
   const handles: Handles = new Map()
@@ -151,7 +163,7 @@ function carryOut(
     if (side !== null) before = beforeSwitch(side, call.request.newRoot, plan)
     executePlan(kernel, plan, trace, handles)
   } catch (error) {
-    say(errorLine(error))
+    fail(error)
     if (!(error instanceof StepError)) throw error
     undo(error.completed)
     return call.statuses.failed
@@ -163,7 +175,7 @@ function carryOut(
   } catch (error) {
     // A test's kernel leaves execve by throwing something else.
     if (!(error instanceof SyscallError)) throw error
-    say(errorLine(error))
+    fail(error)
     undo(plan.steps.length)
     return isErrno(error, 'ENOENT') ? call.statuses.execMissing : call.statuses.execFailed
   }

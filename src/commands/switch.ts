@@ -4,8 +4,8 @@
 
 import { keeps } from '../facts/switch-types.ts'
 import type { EngineChoice } from '../facts/switch-types.ts'
-import { EXIT_REFUSED, EXIT_SYSTEM, sayUsage, type Command } from './command.ts'
-import { parseOptionList } from './option-list.ts'
+import { EXIT_REFUSED, EXIT_SYSTEM, type Command } from './command.ts'
+import { parseOptionList, UsageError } from './option-list.ts'
 import type { OptionSpec } from './option-list.ts'
 import { absoluteInit } from './switch-root.ts'
 import { currentEnv, runSwitch } from './switch-run.ts'
@@ -45,7 +45,7 @@ Exit status: 100 usage, 111 a step failed and was undone, 112 refused.
     const { options, command } = parseOptionList(args, specs, 0)
     const has = (name: string): boolean => options.some((it) => it.name === name)
     const value = (name: string): string | null => options.findLast((it) => it.name === name)?.value ?? null
-    const usage = (what: string): number => sayUsage(io, 'switch', what)
+    const usage = (what: string): never => { throw new UsageError(what) }
     const engine = engines.find((e) => e === (value('engine') ?? 'auto'))
     if (engine === undefined) return usage(`Cannot use engine '${value('engine')}': expected ${engines.join(', ')}`)
     const asked = value('keep')

@@ -42,7 +42,7 @@ function uninstall(options: InstallOptions, io: CommandIo): number {
     report(options, plan, io)
     return EXIT_OK
   } catch (error) {
-    return reportFailure('uninstall', `uninstall from '${inRoot(place, place.prefix)}'`, error, io)
+    return reportFailure('uninstall', `uninstall from '${inRoot(place, place.prefix)}'`, error, options.json, io)
   }
 }
 

@@ -54,7 +54,7 @@ t.test('help, also behind another option', async (t) => {
 
 t.test('values and words', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['mounts --json --svg', /Cannot do both: --json and --svg\n/],
+    ['mounts --svg --html', /Cannot do both: --svg and --html\n/],
     ['mounts --busy / --all-namespaces', /Cannot do both: --all-namespaces and --busy\n/],
     ['mounts --color=x', /Cannot understand --color 'x': expected auto, always, never\n/],
     ['mounts 1 2', /Cannot understand '2': expected one process id\n/],

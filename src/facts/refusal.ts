@@ -68,3 +68,7 @@ export type RefusalReason =
   | 'network-not-up'
   | 'network-unsupported'
   | 'server-not-reached'
+  | 'name-taken'
+  | 'not-running'
+  | 'out-of-reach'
+  | 'not-bound'

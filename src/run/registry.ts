@@ -5,6 +5,7 @@
 
 import { LOCK_EX, LOCK_NB, O_CREAT, O_RDWR } from '../abi/process.ts'
 import type { Bind, ContainerRequest, RunRequest } from '../facts/run/run-types.ts'
+import { Refused } from '../facts/refused.ts'
 import { attempt, isErrno } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseStat } from '../processes/process-facts.ts'
@@ -69,7 +70,7 @@ export function stateOf(kernel: Pick<Kernel, 'readText' | 'readlink'>, entry: Ru
 }
 
 /** Thrown for a name that is taken. */
-export class NameTaken extends Error {}
+export class NameTaken extends Refused {}
 
 export class Registry {
   readonly #kernel: Kernel
@@ -111,7 +112,7 @@ export class Registry {
       const state = before === null ? 'gone' : stateOf(this.#kernel, before)
       if (before !== null && state !== 'gone') {
         const since = before.process === null ? 'is being started' : `runs as process ${before.process.pid}${state === 'unknown' ? ' of another pid namespace' : ''}`
-        throw new NameTaken(`Cannot use the name '${entry.name}': it ${since}; choose another with --name, or 'fulcrum stop ${entry.name}'`)
+        throw new NameTaken({ reason: 'name-taken', detail: `Cannot use the name '${entry.name}': it ${since}`, remedy: `choose another with --name, or 'fulcrum stop ${entry.name}'` })
       }
       if (before !== null) this.#clean(before)
       this.#write(entry)

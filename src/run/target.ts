@@ -5,13 +5,14 @@
 
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, O_DIRECTORY, O_PATH } from '../abi/process.ts'
 import { cgroup2Mount } from '../facts/run/run-facts.ts'
+import { Refused } from '../facts/refused.ts'
 import type { Fd, Kernel } from '../kernel/kernel.ts'
 import { parseCgroup } from '../processes/process-facts.ts'
 import { markOf } from './registry.ts'
 import type { RunEntry } from './registry.ts'
 
 /** Thrown when it does not run any more, or cannot be reached from here. */
-export class TargetError extends Error {}
+export class TargetError extends Refused {}
 
 export interface Target {
   readonly pid: number
@@ -32,9 +33,9 @@ const NAMESPACES = [
 
 /** Opens what an entry names. Throws TargetError, SyscallError. */
 export function openTarget(kernel: Pick<Kernel, 'pidfdOpen' | 'open' | 'close' | 'readText' | 'readlink' | 'statfs'>, entry: RunEntry): Target {
-  const gone = new TargetError(`Cannot find '${entry.name}': it has ended`)
+  const gone = new TargetError({ reason: 'not-running', detail: `Cannot find '${entry.name}': it has ended`, remedy: 'start it again' })
   const { process } = entry
-  if (process === null) throw new TargetError(`Cannot reach '${entry.name}': it is still being started`)
+  if (process === null) throw new TargetError({ reason: 'not-running', detail: `Cannot reach '${entry.name}': it is still being started`, remedy: 'try again in a moment' })
   const { pid } = process
   if (markOf(kernel, pid)?.startTicks !== process.startTicks) throw gone
   const pidfd = kernel.pidfdOpen(pid)

@@ -9,7 +9,7 @@ export function runAs(command: Command, args: readonly string[], io: CommandIo):
   try {
     return command.run(args, io)
   } catch (error) {
-    const status = answerUsage(error, command, io)
+    const status = answerUsage(error, command, io, args)
     if (status === null) throw error
     return status
   }
