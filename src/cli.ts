@@ -4,14 +4,16 @@
 // look for.  bundle/load-cli.ts
 
 import { isatty } from 'node:tty'
-import { EXIT_SYSTEM } from './commands/command.ts'
+import { EXIT_NO_READER, EXIT_SYSTEM } from './commands/command.ts'
 import { dispatch } from './commands/index.ts'
 import { createKoffiKernel } from './kernel/koffi-kernel.ts'
 
 /** Without a listener Node prints a stack and dies, which as PID 1 is a panic. A reader that has gone wants no message. */
 function onWriteError(error: Error): void {
-  if (!('code' in error) || error.code !== 'EPIPE') process.stderr.write(`fulcrum: Cannot write to standard output: ${error.message}\n`)
-  process.once('exit', () => { process.exitCode = EXIT_SYSTEM })
+  const isGone = 'code' in error && error.code === 'EPIPE'
+  if (!isGone) process.stderr.write(`fulcrum: Cannot write to standard output: ${error.message}\n`)
+  // Whoever has gone may still look at why a command failed.
+  process.once('exit', () => { if (!isGone || (process.exitCode ?? 0) === 0) process.exitCode = isGone ? EXIT_NO_READER : EXIT_SYSTEM })
 }
 
 /** Nobody is left to be told, and the exit status still says it. */

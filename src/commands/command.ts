@@ -12,6 +12,8 @@ export const EXIT_FAILED = 1
 export const EXIT_USAGE = 100
 export const EXIT_SYSTEM = 111
 export const EXIT_REFUSED = 112
+/** 128 and SIGPIPE, as shells show of a tool whose reader has gone: Node ignores the signal itself. */
+export const EXIT_NO_READER = 141
 
 /** What a command may touch of the outside. */
 export interface CommandIo {

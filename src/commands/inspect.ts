@@ -11,7 +11,7 @@ import { describeFile, listImage } from '../../initrd-builder/read/list-image.ts
 import { resolveImagePath } from '../../initrd-builder/read/merge-segments.ts'
 import { readImage, type ReadImage } from '../../initrd-builder/read/read-image.ts'
 import { formatSummary, summarizeImage } from '../../initrd-builder/read/summarize-image.ts'
-import { EXIT_OK, EXIT_SYSTEM, type Command, type CommandIo } from './command.ts'
+import { EXIT_NO_READER, EXIT_OK, type Command, type CommandIo } from './command.ts'
 import { asksJson, sayFailure } from './failure.ts'
 import { formatCommandHelp } from './help.ts'
 import { describeParseError } from './option-list.ts'
@@ -130,7 +130,7 @@ export function writeContent(data: Uint8Array, io: Pick<CommandIo, 'stdout'>, wr
       for (let offset = 0; offset < data.length;) offset += write(offset)
     } catch (cause) {
       // A reader that has gone wants no message.
-      if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return EXIT_SYSTEM
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return EXIT_NO_READER
       throw new BuilderError('system', `Cannot write to standard output: ${describeCause(cause)}`, { cause })
     }
   }

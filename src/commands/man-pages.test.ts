@@ -10,7 +10,7 @@ import { ensureDebianPackages } from '../../scripts/setup/packages.ts'
 import { rescueCommands } from '../boot/rescue/rescue.ts'
 import { breakPoints } from '../boot/parameters.ts'
 import type { RefusalReason } from '../plan/step.ts'
-import { EXIT_FAILED, EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
+import { EXIT_FAILED, EXIT_NO_READER, EXIT_OK, EXIT_REFUSED, EXIT_SYSTEM, EXIT_USAGE } from './command.ts'
 import { manParameters } from './man-parameters.ts'
 import { commandTable } from './table.ts'
 
@@ -77,7 +77,7 @@ t.test('errors.md lists every refusal and every exit status', async (t) => {
   const text = readFileSync(join(docs, 'errors.md'), 'utf8')
   const rows = new Map([...text.matchAll(/^\| `?([\w-]+)`? \| (.*?) \| (.*?) \|$/gm)].map(([, key = '', , remedy = '']) => [key, remedy]))
   for (const reason of Object.keys(reasons)) t.ok((rows.get(reason) ?? '').length > 3, `${reason} has a remedy`)
-  for (const status of [EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_SYSTEM, EXIT_REFUSED]) t.ok(rows.has(String(status)) || status === EXIT_OK, String(status))
+  for (const status of [EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_SYSTEM, EXIT_REFUSED, EXIT_NO_READER]) t.ok(rows.has(String(status)) || status === EXIT_OK, String(status))
   t.match(text, /^\| 0 \| done/m)
 })
 
