@@ -32,7 +32,7 @@ import { addModuleFiles, kernelVersions, readKernelModules, type KernelModules }
 import { kmodWithoutZstd } from './modules/pack-modules.ts'
 import { chooseModules, onlyForDevices, wantedByDevices, wantedGenerically, type WantedModule } from './modules/select-modules.ts'
 import type { BuildOptions } from './options.ts'
-import { makeSegments, readMicrocode, type SegmentResult } from './write-segments.ts'
+import { lengthOf, makeSegments, readMicrocode, type SegmentResult } from './write-segments.ts'
 
 /** What a build needs of the outside besides files. */
 export interface BuildContext {
@@ -147,7 +147,7 @@ export async function buildImage(options: BuildOptions, context: BuildContext): 
   const digest = createHash('sha256')
   for (const chunk of chunks) digest.update(chunk)
   return {
-    output: options.output, bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0), sha256: digest.digest('hex'),
+    output: options.output, bytes: lengthOf(chunks), sha256: digest.digest('hex'),
     kernel: kernel.version, mode, compress: compressor, features: description.features, automatic, files: entries.length,
     modules: added.modules, firmware: added.firmware, segments: segments.map(segment => segment.result),
     missingFirmware: added.missingFirmware, warnings,

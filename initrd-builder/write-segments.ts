@@ -91,7 +91,8 @@ export async function makeSegments(
   return segments
 }
 
-function lengthOf(chunks: readonly Uint8Array[]): number {
+/** Bytes of all chunks together. */
+export function lengthOf(chunks: readonly Uint8Array[]): number {
   return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 }
 

@@ -7,8 +7,9 @@
 
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../abi/process.ts'
 import { inRoot, isBelow } from '../facts/paths.ts'
-import { parseMountInfo, topMountAt } from '../facts/mountinfo.ts'
+import { topMountAt } from '../facts/mountinfo.ts'
 import type { Mount } from '../facts/mountinfo.ts'
+import { readOwnMounts } from '../facts/own-mounts.ts'
 import { INITRAMFS_DIRECTORY } from '../facts/switch-types.ts'
 import { attempt } from '../kernel/errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -58,7 +59,7 @@ export function keepLeftFiles(kernel: Kernel, newRoot: string): () => void {
     }
   }
   attempt(() => {
-    const from = leftDirectory(kernel, parseMountInfo(kernel.readText('/proc/self/mountinfo')), newRoot)
+    const from = leftDirectory(kernel, readOwnMounts(kernel), newRoot)
     if (from !== null) for (const name of kernel.readdir(from)) attempt(() => copy(`${from}/${name}`, `/${name}`, 0))
     if (copied.size > 0) kernel.writeFile(COPIED, [...copied, ''].join('\n'))
   })
